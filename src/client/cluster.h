@@ -25,9 +25,8 @@ struct frame; /* client/frame.h: the bytes of one answer */
 
 /* Where a call goes, when it is not a broker's id. */
 enum {
-	NODE_ANY = -1, /* the least busy broker that answers */
-	NODE_CONTROLLER =
-		-2, /* the broker that the metadata calls the controller (KRaft: any, it forwards) */
+	NODE_ANY = -1,	      /* the least busy broker that answers */
+	NODE_CONTROLLER = -2, /* as the metadata has it (KRaft: any broker, which forwards) */
 };
 
 /* `name` is "source" or "target": it stands in every fault.  The config is copied.  Does not connect yet. */
