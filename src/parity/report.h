@@ -13,9 +13,9 @@
 #include <stdint.h>
 
 /* Which cluster: an index, everywhere in this floor. */
-enum side { SOURCE, TARGET };
+enum log_side { SOURCE, TARGET };
 
-static inline enum side side_other(enum side side)
+static inline enum log_side log_other(enum log_side side)
 {
 	return side == SOURCE ? TARGET : SOURCE;
 }
@@ -50,7 +50,7 @@ enum finding_class {
 };
 
 /* Where one record (or batch, or transaction) stands in one log. */
-struct position {
+struct record_place {
 	bool known;		/* false: there is none on this side; the JSON has null */
 	bool keyed;		/* has a key, and `key` is its hash */
 	int32_t partition;
@@ -61,7 +61,7 @@ struct position {
 
 struct finding {
 	enum finding_class class;
-	struct position place[2];	/* by enum side */
+	struct record_place place[2];	/* by enum log_side */
 };
 
 /* Half-open, in offsets: what was covered of one partition.  A side without this partition has known == false. */
@@ -76,7 +76,7 @@ struct partition_report {
 };
 
 struct topic_report {
-	char *name[2];		/* by enum side; they differ only when the topic was renamed */
+	char *name[2];		/* by enum log_side; they differ only when the topic was renamed */
 	int32_t partitions[2];	/* -1: the topic does not exist on this side */
 	uint64_t records[2];	/* committed data records that were read (an unreadable batch counts by its header) */
 	uint64_t bytes[2];	/* keys, values, header names and header values, without ignored headers */
