@@ -43,6 +43,8 @@ uint8_t *buffer_room(struct buffer *b, size_t size)
 	capacity = b->capacity < BUFFER_CAPACITY_MIN ? BUFFER_CAPACITY_MIN : b->capacity * 2;
 	if (capacity < b->size + size)
 		capacity = b->size + size;
+	if (capacity > b->limit)
+		capacity = b->limit ? b->limit : 1;	/* what is needed fits, as was just seen */
 	at = realloc(b->at, capacity);
 	if (!at) {
 		b->err = ERR_MEMORY;

@@ -4,6 +4,11 @@
 
 #include "base/hash.h"
 
+uint32_t hash32(const void *at, size_t size, uint32_t seed)
+{
+	return XXH32(at, size, seed);
+}
+
 uint64_t hash64(const void *at, size_t size, uint64_t seed)
 {
 	return XXH3_64bits_withSeed(at, size, seed);

@@ -13,6 +13,9 @@ struct digest {
 	uint64_t low, high;
 };
 
+/* XXH32, which lz4 frames carry; for nothing else. */
+uint32_t hash32(const void *at, size_t size, uint32_t seed);
+
 uint64_t hash64(const void *at, size_t size, uint64_t seed);
 struct digest hash128(const void *at, size_t size, uint64_t seed);
 

@@ -160,7 +160,7 @@ static bool parse_rfc3339(struct view text, int64_t *out_ms)
 
 int time_parse(struct view text, int64_t now_ms, int64_t *out_ms, struct fault *fault)
 {
-	int64_t back;
+	int64_t back = 0;
 
 	if (text.size && text.at[0] == '-') {
 		int err = duration_parse(view_of(text.at + 1, text.size - 1), &back, fault);

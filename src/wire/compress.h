@@ -2,12 +2,12 @@
  * compress.h - the five codecs of Kafka, in every dialect that clients write.
  *
  *	gzip    one or more members
- *	snappy  the framing of Java's snappy-java (magic, versions, blocks), or one raw block as librdkafka
- *writes lz4     frames, blocks linked or independent; old Java clients wrote frames whose header checksum is
- *wrong zstd    one or more frames, with or without their content size
+ *	snappy  the framing of Java's snappy-java (magic, versions, blocks), or one raw block
+ *	lz4     frames, blocks linked or independent; old Java clients got the header checksum wrong
+ *	zstd    one or more frames, with or without their content size
  *
  * An inflater and a deflater own the state of the libraries and are used by one thread at a time.  Sizes that
- *the bytes declare are never believed beyond the limit.  Codec numbers are those of the batch attributes.
+ * the bytes declare are never believed beyond the limit.  Codec numbers are those of the batch attributes.
  */
 #ifndef WIRE_COMPRESS_H
 #define WIRE_COMPRESS_H

@@ -73,8 +73,12 @@ int header_next(struct view *headers, struct header *out);
 typedef bool header_keep(void *context, struct view name);
 int64_t record_recode(struct view slice, header_keep *keep, void *context, struct buffer *out);
 
-/* Appends the canonical slice of these parts.  Failures stick in the buffer. */
+/* The fields in front of a slice of `slice_size` bytes.  Failures stick in the buffer, as they do below. */
+void record_head_encode(struct buffer *out, int64_t timestamp_delta, int32_t offset_delta, size_t slice_size);
+
+/* Appends the canonical slice of these parts, and the bytes that it takes. */
 void record_encode(struct buffer *out, struct view key, struct view value, const struct header *headers,
 		   int header_count);
+size_t record_measure(struct view key, struct view value, const struct header *headers, int header_count);
 
 #endif
