@@ -1,0 +1,46 @@
+/*
+ * session.c - the loop of a verb, and how it is asked to end.
+ *
+ * The first SIGINT or SIGTERM asks politely: the verb ends what it can end well.  The second ends the process at once,
+ * as unknown, because nothing was decided; it is for an operator who has waited long enough.
+ */
+#include <unistd.h>
+
+#include "cli/session.h"
+
+static void signalled(void *owner, int number)
+{
+	struct session *session = owner;
+
+	if (++session->interrupts > 1) {
+		output_progress(session->output, "%s", "");
+		_exit(STATUS_UNKNOWN);
+	}
+	if (session->interrupted)
+		session->interrupted(session->context);
+	else
+		loop_stop(session->loop);
+}
+
+int session_open(struct session *session, struct output *output, struct fault *fault)
+{
+	uint64_t seed = (uint64_t)clock_system.monotonic_ns(&clock_system) ^ (uint64_t)getpid() << 40;
+	int err;
+
+	*session = (struct session){ .output = output };
+	err = loop_new(&clock_system, seed, &session->loop);
+	if (err < 0)
+		return fault_set(fault, err, "no event loop: %s", err_text(err));
+	err = signals_new(session->loop, signalled, session, &session->signals);
+	if (err < 0) {
+		loop_free(session->loop);
+		return fault_set(fault, err, "no signal handlers: %s", err_text(err));
+	}
+	return 0;
+}
+
+void session_close(struct session *session)
+{
+	signals_free(session->signals);
+	loop_free(session->loop);
+}

@@ -1,0 +1,20 @@
+/* session.h - what every verb that talks to clusters needs: a loop, and an answer to SIGINT and SIGTERM. */
+#ifndef CLI_SESSION_H
+#define CLI_SESSION_H
+
+#include "cli/output.h"
+#include "loop/loop.h"
+
+struct session {
+	struct loop *loop;
+	struct signals *signals;
+	struct output *output;
+	int interrupts;                     /* how often we were asked to end */
+	void (*interrupted)(void *context); /* at the first; NULL: the loop is stopped */
+	void *context;
+};
+
+int session_open(struct session *session, struct output *output, struct fault *fault);
+void session_close(struct session *session);
+
+#endif

@@ -1,0 +1,153 @@
+/* verb_check.c - `interlock check`: gather evidence once, judge every gate, show what an operator needs to know. */
+#include "base/text.h"
+#include "cli/render_check.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+#include "exit/check.h"
+
+struct check_settings {
+	SETTINGS_COMMON;
+	const char *plan;
+	struct texts gates;
+	int64_t memory_bytes, rate_bytes_per_s, timeout_ms;
+	bool evidence;
+};
+
+#define AT(field) offsetof(struct check_settings, field)
+
+/* clang-format off */
+static const struct option options[] = {
+	{ .name = "plan", .value = "FILE", .kind = OPTION_PATH, .at = AT(plan), .fallback = "exit.yaml",
+	  .help = "the plan; paths in it are relative to it" },
+	{ .name = "gate", .value = "GATE", .kind = OPTION_TEXTS, .at = AT(gates),
+	  .help = "judge by this gate only: compatibility, parity, progress, rollback, capacity or operations; repeats (all six "
+		  "unless given)" },
+	{ .name = "evidence", .kind = OPTION_FLAG, .at = AT(evidence),
+	  .help = "show the evidence behind each gate too" },
+	{ .name = "memory", .value = "SIZE", .kind = OPTION_SIZE, .at = AT(memory_bytes), .fallback = "256MiB",
+	  .help = "the most memory that the comparison may take" },
+	{ .name = "rate", .value = "RATE", .kind = OPTION_RATE, .at = AT(rate_bytes_per_s),
+	  .help = "read no faster than this from both clusters together (no limit unless given)" },
+	{ .name = "timeout", .value = "DURATION", .kind = OPTION_DURATION, .at = AT(timeout_ms), .fallback = "30s",
+	  .help = "how long a cluster may be silent before it counts as unreachable" },
+	{ .name = NULL },
+};
+
+static const struct example examples[] = {
+	{ "interlock check", "Every family and every gate of exit.yaml:" },
+	{ "interlock check orders --gate parity --gate progress --json", "One family, two gates, for a script:" },
+	{ NULL, NULL },
+};
+/* clang-format on */
+
+static void progress(void *context, const char *family, const char *what, double part)
+{
+	struct output *output = context;
+
+	if (part >= 0)
+		output_progress(output, "%s: %s %.0f %%", family, what, 100 * part);
+	else
+		output_progress(output, "%s: %s", family, what);
+}
+
+/* The gates asked for as bits; 0 when none was, which means all. */
+static int read_gates(struct output *output, const struct texts *words, unsigned *out)
+{
+	const char *names[GATE_COUNT + 1] = { NULL };
+	unsigned gates = 0;
+
+	for (int gate = 0; gate < GATE_COUNT; gate++)
+		names[gate] = gate_word(gate);
+	for (int index = 0; index < words->count; index++) {
+		const char *nearest = text_nearest(view_text(words->at[index]), names);
+		int gate = gate_find(view_text(words->at[index]));
+
+		if (gate < 0) {
+			output_error(output, STATUS_USAGE,
+				     "--gate: there is no gate '%s'%s%s%s; the gates are compatibility, "
+				     "parity, progress, rollback, capacity and operations",
+				     words->at[index], nearest ? "; did you mean '" : "",
+				     nearest ? nearest : "", nearest ? "'?" : "");
+			return ERR_USAGE;
+		}
+		gates |= 1u << gate;
+	}
+	*out = gates;
+	return 0;
+}
+
+/* A wrong plan: every fault with its line, so that one reading mends them all. */
+static enum status plan_is_wrong(struct output *output, const struct plan_faults *faults,
+				 const struct fault *fault)
+{
+	struct buffer lines;
+
+	if (faults->count == 0)
+		return output_fault(output, fault);
+	buffer_init(&lines, 1u << 20);
+	plan_faults_print(faults, &lines);
+	output_progress(output, "%s", "");
+	fputs(buffer_string(&lines), output->err);
+	buffer_done(&lines);
+	return output_error(output, STATUS_CONFIG, "%s", fault->text);
+}
+
+static enum status run(struct output *output, const struct verb *verb, const void *given,
+		       const struct texts *rest)
+{
+	const struct check_settings *settings = given;
+	struct check_options asked = {
+		.plan_file = settings->plan,
+		.families = rest->at,
+		.family_count = rest->count,
+		.timeout_ms = settings->timeout_ms,
+		.memory_bytes = (uint64_t)settings->memory_bytes,
+		.rate_bytes_per_s = settings->rate_bytes_per_s == OPTION_ABSENT
+					    ? 0
+					    : (uint64_t)settings->rate_bytes_per_s,
+		.progress = progress,
+		.context = output,
+	};
+	struct plan_faults faults;
+	struct report *report = NULL;
+	struct fault fault = { 0 };
+	struct session session;
+	enum status status;
+	int err;
+
+	if (read_gates(output, &settings->gates, &asked.gates) < 0)
+		return STATUS_USAGE;
+	if (session_open(&session, output, &fault) < 0)
+		return output_fault(output, &fault);
+	plan_faults_init(&faults, settings->plan);
+	err = check_run(session.loop, &asked, &faults, &report, &fault);
+	if (err == ERR_CONFIG)
+		status = plan_is_wrong(output, &faults, &fault);
+	else if (err < 0)
+		status = output_fault(output, &fault);
+	else
+		status = render_check(output, report, settings->evidence);
+	report_free(report);
+	plan_faults_done(&faults);
+	session_close(&session);
+	return status;
+}
+
+const struct verb verb_check = {
+	.name = "check",
+	.kind = VERB_READY,
+	.summary = "gather evidence once and judge every gate of every family in the plan",
+	.arguments = "[FAMILY...]",
+	.arguments_most = OPTION_REPEATS_MAX,
+	.options = options,
+	.settings_size = sizeof(struct check_settings),
+	.text = "Reads the plan, looks at both clusters, and shows per family the six gates, each open, shut "
+		"or unknown, and below "
+		"them the reasons. Unknown never lets anything pass. This version measures compatibility, "
+		"parity and progress; "
+		"rollback, capacity and operations answer unknown, so a family as a whole is unknown at best "
+		"unless --gate names the "
+		"gates to judge by. Nothing is changed on either cluster.",
+	.examples = examples,
+	.run = run,
+};

@@ -1,0 +1,59 @@
+/*
+ * verbs.c - everything that the program can do, and what it will do one day.
+ *
+ * A verb that is planned stands here with its summary only, so that who reads of it in a plan or types it learns
+ * that this version does not have it; it does nothing.
+ */
+#include "cli/verbs.h"
+
+static enum status run_later(struct output *output, const struct verb *verb, const void *settings,
+			     const struct texts *rest)
+{
+	return output_error(
+		output, STATUS_USAGE,
+		"not in this version (%s); what it has: parity, offsets, init and check. Nothing was done",
+		INTERLOCK_VERSION);
+}
+
+/* Any words are let through: what is not there cannot judge its arguments. */
+#define LATER(word, text_)                                                                                   \
+	&(const struct verb)                                                                                 \
+	{                                                                                                    \
+		.name = word, .kind = VERB_LATER, .summary = text_, .arguments_most = OPTION_REPEATS_MAX,    \
+		.text = "This verb is planned, and is not in this version.",                                 \
+		.settings_size = sizeof(struct common_settings), .run = run_later                            \
+	}
+
+/* clang-format off */
+const struct verb *const verbs[] = {
+	&verb_parity,
+	&verb_offsets,
+	&verb_init,
+	&verb_check,
+	&verb_help,
+	&verb_completion,
+	&verb_manual,
+	LATER("run", "the controller: gathers evidence all the time and keeps the stages"),
+	LATER("status", "where each family stands"),
+	LATER("plan", "the very steps that promote would take"),
+	LATER("promote", "move authority of a family to the target"),
+	LATER("rollback", "move it back"),
+	LATER("hold", "stop a family where it is"),
+	LATER("resume", "let it go on"),
+	LATER("drill", "rehearse a crossing and the way back on a shadow family"),
+	LATER("waive", "let one rule pass, bounded, with a reason and an end"),
+	LATER("seal", "close the way back on purpose"),
+	LATER("retire", "remove the scaffold and prove it gone"),
+	LATER("countdown", "what must be true a week, a day and an hour before"),
+	LATER("runbook", "the steps of a crossing, for people"),
+	LATER("report", "what was done, when, by whom, on which evidence"),
+	LATER("verify", "hold a journal against itself and its checkpoints"),
+	LATER("diagnose", "what is stuck, why, and the next safe act"),
+	LATER("bridge", "copy source to target"),
+	LATER("proxy", "the temporary write proxy"),
+	LATER("broker", "a Kafka-compatible broker on shared storage"),
+	LATER("console", "the HTTP door: API, metrics and the panel"),
+	LATER("demo", "a whole exit on this machine"),
+	NULL,
+};
+/* clang-format on */

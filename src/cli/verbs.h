@@ -1,0 +1,15 @@
+/* verbs.h - the verbs that have a file of their own. */
+#ifndef CLI_VERBS_H
+#define CLI_VERBS_H
+
+#include "cli/verb.h"
+
+extern const struct verb verb_parity;
+extern const struct verb verb_offsets;
+extern const struct verb verb_init;
+extern const struct verb verb_check;
+extern const struct verb verb_help;
+extern const struct verb verb_completion;
+extern const struct verb verb_manual;
+
+#endif
