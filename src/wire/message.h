@@ -35,24 +35,34 @@ struct tags {
 	int32_t count;
 };
 
-/* Generated: what a message is.  `fetch_request_message` describes `struct fetch_request`. */
+/*
+ * Generated: what a message is, and what each struct in it is.  `fetch_request_message` describes a message whose
+ * struct is `struct fetch_request`; `fetch_request_topic_shape` describes `struct fetch_request_topic`, which is what
+ * `topics` holds.  All of them are declared in wire/messages.h.
+ */
 struct message;
+struct shape;
 
 /*
  * Reads the body of a message in `version` into `out` (message_size() bytes, zeroed by the caller or not).  Fields
  * that the version lacks get their defaults.  Every length is held against the bytes left before anything is taken
  * from the arena; left-over bytes are an error.  ERR_MALFORMED, ERR_LIMIT (arena), ERR_UNSUPPORTED (version), with
- * the field and the offset in `fault`.
+ * the field and the offset in `fault`; `out` is then half filled and not to be used.
  */
-int message_read(const struct message *message, int16_t version, struct view body, struct arena *arena, void *out,
-		 struct fault *fault);
+int message_read(const struct message *message, int16_t version, struct view body, struct arena *arena,
+		 void *out, struct fault *fault);
 
-/* Sets every field to its default. */
+/* Sets every field to its default.  A message that is to be written starts here, not from zero. */
 void message_default(const struct message *message, void *out);
+void shape_default(const struct shape *shape, void *out);
+
+/* `count` structs in the arena, each with its defaults; NULL when the arena is full. */
+void *shape_array(const struct shape *shape, struct arena *arena, int32_t count);
 
 /*
  * Appends the body in `version`.  ERR_UNSUPPORTED when a field that the version lacks, and that must not be ignored,
- * does not hold its default; ERR_LIMIT when the buffer is full.
+ * does not hold its default, or a field is null that may not be; ERR_LIMIT when the buffer is full or a string is too
+ * long for Kafka.  On failure nothing is appended.
  */
 int message_write(const struct message *message, int16_t version, const void *in, struct buffer *out,
 		  struct fault *fault);
@@ -60,15 +70,15 @@ int message_write(const struct message *message, int16_t version, const void *in
 /* Bytes that message_write() would append, or an error. */
 int64_t message_measure(const struct message *message, int16_t version, const void *in, struct fault *fault);
 
-const char *message_name(const struct message *message);	/* "FetchRequest" */
-size_t message_size(const struct message *message);		/* sizeof the struct */
+const char *message_name(const struct message *message); /* "FetchRequest" */
+size_t message_size(const struct message *message);      /* sizeof the struct */
 
 /* One API: both directions, and the versions that our tables know (Kafka 2.1 to 4.3.1). */
 struct api {
 	int16_t key;
-	const char *name;		/* "Fetch" */
-	int16_t since, until;		/* versions that our tables know */
-	int16_t flexible_since;		/* the first version with compact lengths and tags; INT16_MAX for never */
+	const char *name;       /* "Fetch" */
+	int16_t since, until;   /* versions that our tables know */
+	int16_t flexible_since; /* the first version with compact lengths and tags; INT16_MAX for never */
 	const struct message *request, *response;
 };
 
@@ -80,7 +90,9 @@ extern const struct api api_table[];
 
 /*
  * The head of a request and of a response, whose layout depends on key and version (the ApiVersions response always
- * has the old one; the client id keeps its old encoding).  request_head_read() leaves the cursor at the body.
+ * has the old one; the client id keeps its old encoding).  request_head_read() leaves the cursor at the body; for a
+ * key or version that the tables do not know it returns ERR_UNSUPPORTED with `out` filled but for the tags, so that a
+ * broker can answer.  The others leave their results alone on failure.
  */
 struct request_head {
 	int16_t api_key, api_version;
