@@ -1,0 +1,437 @@
+/*
+ * evidence.c - the one encoding of a measured fact.
+ *
+ *	"ILE1"                          four bytes: what this is, and the version of the encoding
+ *	kind, status                    one byte each
+ *	claim, subject, family, method, version, collector, text
+ *	began, ended                    wall ms, monotonic ms (8 bytes each), boot (16 bytes)
+ *	covered, total, samples, traffic
+ *	plan, context                   number (8), hash (32)
+ *	authority                       number (8)
+ *	values, positions, excluded, normalisers, artefacts, parents
+ *
+ * Integers are big-endian; a text is its size (4 bytes) and its bytes; a list is its count (4 bytes) and its elements
+ * in order.  Nothing is optional, nothing has a second spelling, and nothing follows.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/cursor.h"
+#include "exit/evidence.h"
+
+static const uint8_t head[4] = { 'I', 'L', 'E', '1' };
+
+/* The least bytes that an element of each list takes, to hold a count from outside against the bytes left. */
+enum {
+	VALUE_SIZE_MIN = 4 + 4 + 8,
+	POSITION_SIZE_MIN = 1 + 4 + 1 + 4 + 4 + 4 + 4 * 8,
+	REMARK_SIZE_MIN = 4 + 4 + 8,
+	ARTEFACT_SIZE_MIN = 4 + SHA256_SIZE,
+};
+
+const char *side_word(enum side side)
+{
+	assert(side < SIDE_COUNT);
+	return side == SIDE_SOURCE ? "source" : "target";
+}
+
+const char *evidence_status_word(enum evidence_status status)
+{
+	static const char *const words[] = { "instrument error", "partial", "ok" };
+
+	assert(status <= EVIDENCE_OK);
+	return words[status];
+}
+
+/* ---- order ---- */
+
+static int by_name(const void *a, const void *b)
+{
+	return view_compare(((const struct evidence_value *)a)->name,
+			    ((const struct evidence_value *)b)->name);
+}
+
+static int by_position(const void *a, const void *b)
+{
+	const struct position *x = a, *y = b;
+	int order = (x->side > y->side) - (x->side < y->side);
+
+	if (!order)
+		order = view_compare(x->topic, y->topic);
+	if (!order)
+		order = (x->partition > y->partition) - (x->partition < y->partition);
+	return order ? order : view_compare(x->group, y->group);
+}
+
+static int by_remark(const void *a, const void *b)
+{
+	const struct evidence_remark *x = a, *y = b;
+	int order = view_compare(x->what, y->what);
+
+	return order ? order : view_compare(x->why, y->why);
+}
+
+static int by_artefact(const void *a, const void *b)
+{
+	return view_compare(((const struct evidence_artefact *)a)->name,
+			    ((const struct evidence_artefact *)b)->name);
+}
+
+static int by_hash(const void *a, const void *b)
+{
+	return memcmp(a, b, SHA256_SIZE);
+}
+
+typedef int compare_fn(const void *a, const void *b);
+
+static void sort(void *at, int count, size_t size, compare_fn *compare)
+{
+	if (count > 1)
+		qsort(at, (size_t)count, size, compare);
+}
+
+/* Sorted, and nothing twice. */
+static bool in_order(const void *at, int count, size_t size, compare_fn *compare)
+{
+	for (int i = 1; i < count; i++)
+		if (compare((const char *)at + (size_t)(i - 1) * size, (const char *)at + (size_t)i * size) >=
+		    0)
+			return false;
+	return true;
+}
+
+static bool all_in_order(const struct evidence *item)
+{
+	return in_order(item->values, item->value_count, sizeof *item->values, by_name) &&
+	       in_order(item->positions, item->position_count, sizeof *item->positions, by_position) &&
+	       in_order(item->excluded, item->excluded_count, sizeof *item->excluded, by_remark) &&
+	       in_order(item->normalisers, item->normaliser_count, sizeof *item->normalisers, by_remark) &&
+	       in_order(item->artefacts, item->artefact_count, sizeof *item->artefacts, by_artefact) &&
+	       in_order(item->parents, item->parent_count, sizeof *item->parents, by_hash);
+}
+
+/* What must stand in every item, whoever made it. */
+static bool makes_sense(const struct evidence *item)
+{
+	if (item->kind < EVIDENCE_MEASUREMENT || item->kind > EVIDENCE_PROBE || item->status > EVIDENCE_OK)
+		return false;
+	if (!item->claim.size || !item->method.size || !item->version.size || item->covered > item->total)
+		return false;
+	for (int i = 0; i < item->value_count; i++)
+		if (!item->values[i].name.size)
+			return false;
+	for (int i = 0; i < item->position_count; i++)
+		if (item->positions[i].side >= SIDE_COUNT || !item->positions[i].topic.size)
+			return false;
+	return true;
+}
+
+/* ---- writing ---- */
+
+static void put_text(struct buffer *out, struct view v)
+{
+	buffer_i32(out, (int32_t)v.size);
+	buffer_put(out, v.at, v.size);
+}
+
+static void put_hash(struct buffer *out, struct sha256 hash)
+{
+	buffer_put(out, hash.bytes, SHA256_SIZE);
+}
+
+static void put_moment(struct buffer *out, const struct moment *moment)
+{
+	buffer_i64(out, moment->wall_ms);
+	buffer_i64(out, moment->monotonic_ms);
+	buffer_put(out, moment->boot, sizeof moment->boot);
+}
+
+static void put_epoch(struct buffer *out, const struct epoch *epoch)
+{
+	buffer_i64(out, (int64_t)epoch->number);
+	put_hash(out, epoch->hash);
+}
+
+static void put_position(struct buffer *out, const struct position *p)
+{
+	buffer_i8(out, (int8_t)p->side);
+	put_text(out, p->topic);
+	buffer_i8(out, p->group.at != NULL);
+	put_text(out, p->group);
+	buffer_i32(out, p->partition);
+	buffer_i32(out, p->leader_epoch);
+	buffer_i64(out, p->start);
+	buffer_i64(out, p->end);
+	buffer_i64(out, p->stable);
+	buffer_i64(out, p->high_watermark);
+}
+
+static void put_remarks(struct buffer *out, const struct evidence_remark *at, int count)
+{
+	buffer_i32(out, count);
+	for (int i = 0; i < count; i++) {
+		put_text(out, at[i].what);
+		put_text(out, at[i].why);
+		buffer_i64(out, (int64_t)at[i].count);
+	}
+}
+
+int evidence_write(const struct evidence *item, struct buffer *out)
+{
+	if (!makes_sense(item) || !all_in_order(item))
+		return ERR_MALFORMED;
+	buffer_put(out, head, sizeof head);
+	buffer_i8(out, (int8_t)item->kind);
+	buffer_i8(out, (int8_t)item->status);
+	put_text(out, item->claim);
+	put_text(out, item->subject);
+	put_text(out, item->family);
+	put_text(out, item->method);
+	put_text(out, item->version);
+	put_text(out, item->collector);
+	put_text(out, item->text);
+	put_moment(out, &item->began);
+	put_moment(out, &item->ended);
+	buffer_i64(out, (int64_t)item->covered);
+	buffer_i64(out, (int64_t)item->total);
+	buffer_i64(out, (int64_t)item->samples);
+	buffer_i64(out, (int64_t)item->traffic_bytes);
+	put_epoch(out, &item->epochs.plan);
+	put_epoch(out, &item->epochs.context);
+	buffer_i64(out, (int64_t)item->epochs.authority);
+	buffer_i32(out, item->value_count);
+	for (int i = 0; i < item->value_count; i++) {
+		put_text(out, item->values[i].name);
+		put_text(out, item->values[i].unit);
+		buffer_i64(out, item->values[i].number);
+	}
+	buffer_i32(out, item->position_count);
+	for (int i = 0; i < item->position_count; i++)
+		put_position(out, &item->positions[i]);
+	put_remarks(out, item->excluded, item->excluded_count);
+	put_remarks(out, item->normalisers, item->normaliser_count);
+	buffer_i32(out, item->artefact_count);
+	for (int i = 0; i < item->artefact_count; i++) {
+		put_text(out, item->artefacts[i].name);
+		put_hash(out, item->artefacts[i].digest);
+	}
+	buffer_i32(out, item->parent_count);
+	for (int i = 0; i < item->parent_count; i++)
+		put_hash(out, item->parents[i]);
+	return out->err;
+}
+
+/* The hash of what the item says now. */
+static int hash_now(const struct evidence *item, struct sha256 *out)
+{
+	struct buffer bytes;
+	int err;
+
+	buffer_init(&bytes, EVIDENCE_SIZE_MAX);
+	err = evidence_write(item, &bytes);
+	if (err == 0)
+		*out = sha256_of(buffer_bytes(&bytes));
+	buffer_done(&bytes);
+	return err;
+}
+
+int evidence_seal(struct evidence *item, struct fault *fault)
+{
+	struct sha256 id;
+	int err;
+
+	sort(item->values, item->value_count, sizeof *item->values, by_name);
+	sort(item->positions, item->position_count, sizeof *item->positions, by_position);
+	sort(item->excluded, item->excluded_count, sizeof *item->excluded, by_remark);
+	sort(item->normalisers, item->normaliser_count, sizeof *item->normalisers, by_remark);
+	sort(item->artefacts, item->artefact_count, sizeof *item->artefacts, by_artefact);
+	sort(item->parents, item->parent_count, sizeof *item->parents, by_hash);
+	err = hash_now(item, &id);
+	if (err < 0)
+		return fault_set(fault, err, "evidence for %.*s could not be sealed: %s",
+				 VIEW_ARGS(item->claim),
+				 err == ERR_MALFORMED ? "a name is missing or stands twice" : err_text(err));
+	item->id = id;
+	return 0;
+}
+
+bool evidence_intact(const struct evidence *item)
+{
+	struct sha256 id;
+
+	return hash_now(item, &id) == 0 && sha256_equal(id, item->id);
+}
+
+const struct evidence_value *evidence_value(const struct evidence *item, struct view name)
+{
+	for (int i = 0; i < item->value_count; i++)
+		if (view_equal(item->values[i].name, name))
+			return &item->values[i];
+	return NULL;
+}
+
+/* ---- reading ---- */
+
+struct reader {
+	struct cursor c;
+	struct arena *arena;
+};
+
+static struct view take_text(struct reader *r)
+{
+	uint32_t size = cursor_u32(&r->c);
+	struct view v = cursor_view(&r->c, size);
+
+	return v.at ? v : VIEW_LITERAL("");
+}
+
+static struct sha256 take_hash(struct reader *r)
+{
+	struct sha256 hash = { 0 };
+	const uint8_t *at = cursor_take(&r->c, SHA256_SIZE);
+
+	if (at)
+		memcpy(hash.bytes, at, SHA256_SIZE);
+	return hash;
+}
+
+static struct moment take_moment(struct reader *r)
+{
+	struct moment moment = { 0 };
+	const uint8_t *boot;
+
+	moment.wall_ms = cursor_i64(&r->c);
+	moment.monotonic_ms = cursor_i64(&r->c);
+	boot = cursor_take(&r->c, sizeof moment.boot);
+	if (boot)
+		memcpy(moment.boot, boot, sizeof moment.boot);
+	return moment;
+}
+
+static struct epoch take_epoch(struct reader *r)
+{
+	struct epoch epoch;
+
+	epoch.number = cursor_u64(&r->c);
+	epoch.hash = take_hash(r);
+	return epoch;
+}
+
+/* Room for as many elements as the next count says, if the bytes left can hold them.  *count stays 0 on a fault. */
+static void *take_list(struct reader *r, size_t size_min, size_t size, int *count)
+{
+	uint32_t wanted = cursor_u32(&r->c);
+	void *at;
+
+	if (r->c.fault)
+		return NULL;
+	if (wanted > cursor_left(&r->c) / size_min) {
+		cursor_fail(&r->c, "a list is longer than the bytes that are left");
+		return NULL;
+	}
+	if (!wanted)
+		return NULL;
+	at = arena_array(r->arena, wanted, size);
+	if (!at)
+		cursor_fail(&r->c, "a list needs more memory than its limit");
+	else
+		*count = (int)wanted;
+	return at;
+}
+
+static void take_position(struct reader *r, struct position *p)
+{
+	bool has_group;
+
+	p->side = (uint8_t)cursor_i8(&r->c);
+	p->topic = take_text(r);
+	has_group = cursor_i8(&r->c) != 0;
+	p->group = take_text(r);
+	if (!has_group)
+		p->group = VIEW_NULL;
+	p->partition = cursor_i32(&r->c);
+	p->leader_epoch = cursor_i32(&r->c);
+	p->start = cursor_i64(&r->c);
+	p->end = cursor_i64(&r->c);
+	p->stable = cursor_i64(&r->c);
+	p->high_watermark = cursor_i64(&r->c);
+}
+
+static struct evidence_remark *take_remarks(struct reader *r, int *count)
+{
+	struct evidence_remark *at = take_list(r, REMARK_SIZE_MIN, sizeof *at, count);
+
+	for (int i = 0; i < *count; i++) {
+		at[i].what = take_text(r);
+		at[i].why = take_text(r);
+		at[i].count = cursor_u64(&r->c);
+	}
+	return at;
+}
+
+static void take_lists(struct reader *r, struct evidence *item)
+{
+	item->values = take_list(r, VALUE_SIZE_MIN, sizeof *item->values, &item->value_count);
+	for (int i = 0; i < item->value_count; i++) {
+		item->values[i].name = take_text(r);
+		item->values[i].unit = take_text(r);
+		item->values[i].number = cursor_i64(&r->c);
+	}
+	item->positions = take_list(r, POSITION_SIZE_MIN, sizeof *item->positions, &item->position_count);
+	for (int i = 0; i < item->position_count; i++)
+		take_position(r, &item->positions[i]);
+	item->excluded = take_remarks(r, &item->excluded_count);
+	item->normalisers = take_remarks(r, &item->normaliser_count);
+	item->artefacts = take_list(r, ARTEFACT_SIZE_MIN, sizeof *item->artefacts, &item->artefact_count);
+	for (int i = 0; i < item->artefact_count; i++) {
+		item->artefacts[i].name = take_text(r);
+		item->artefacts[i].digest = take_hash(r);
+	}
+	item->parents = take_list(r, SHA256_SIZE, sizeof *item->parents, &item->parent_count);
+	for (int i = 0; i < item->parent_count; i++)
+		item->parents[i] = take_hash(r);
+}
+
+int evidence_read(struct view bytes, struct arena *arena, struct evidence *out, struct fault *fault)
+{
+	struct reader r = { cursor_over(bytes), arena };
+	struct evidence item = { 0 };
+	struct sha256 again;
+	const uint8_t *magic;
+
+	if (bytes.size > EVIDENCE_SIZE_MAX)
+		return fault_set(fault, ERR_LIMIT, "evidence of %zu bytes is larger than any that is written",
+				 bytes.size);
+	magic = cursor_take(&r.c, sizeof head);
+	if (!magic || memcmp(magic, head, sizeof head) != 0)
+		return fault_set(fault, ERR_MALFORMED, "these bytes are not evidence");
+	item.kind = (enum evidence_kind)(uint8_t)cursor_i8(&r.c);
+	item.status = (enum evidence_status)(uint8_t)cursor_i8(&r.c);
+	item.claim = take_text(&r);
+	item.subject = take_text(&r);
+	item.family = take_text(&r);
+	item.method = take_text(&r);
+	item.version = take_text(&r);
+	item.collector = take_text(&r);
+	item.text = take_text(&r);
+	item.began = take_moment(&r);
+	item.ended = take_moment(&r);
+	item.covered = cursor_u64(&r.c);
+	item.total = cursor_u64(&r.c);
+	item.samples = cursor_u64(&r.c);
+	item.traffic_bytes = cursor_u64(&r.c);
+	item.epochs.plan = take_epoch(&r);
+	item.epochs.context = take_epoch(&r);
+	item.epochs.authority = cursor_u64(&r.c);
+	take_lists(&r, &item);
+	if (r.c.fault)
+		return fault_set(fault, ERR_MALFORMED, "evidence ends early or lies about its size: %s",
+				 r.c.fault);
+	/* Written again it must give the very same bytes: no second spelling, nothing behind the end. */
+	if (cursor_left(&r.c) || hash_now(&item, &again) < 0 || !sha256_equal(again, sha256_of(bytes)))
+		return fault_set(fault, ERR_MALFORMED, "evidence for %.*s is not in its one encoding",
+				 VIEW_ARGS(item.claim));
+	item.id = again;
+	*out = item;
+	return 0;
+}
