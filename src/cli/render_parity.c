@@ -28,11 +28,15 @@ static void topic_name(const struct topic_report *topic, char out[NAME_SIZE])
 		snprintf(out, NAME_SIZE, "%s=%s", topic->name[SOURCE], topic->name[TARGET]);
 }
 
-/* "LOST 2, META 1", or "none". */
+/* "LOST 2, META 1", "none", or that there is nothing to differ from. */
 static void classes_text(const struct topic_report *topic, char *out, size_t size)
 {
 	size_t used = 0;
 
+	if (topic->partitions[SOURCE] < 0 || topic->partitions[TARGET] < 0) {
+		snprintf(out, size, "missing on the %s", topic->partitions[SOURCE] < 0 ? "source" : "target");
+		return;
+	}
 	snprintf(out, size, "none");
 	for (int class = 0; class < FINDING_CLASSES && used < size; class ++) {
 		char count[UNIT_TEXT_SIZE];
@@ -44,15 +48,17 @@ static void classes_text(const struct topic_report *topic, char *out, size_t siz
 	}
 }
 
+/* "4", "3 / 6" when they differ, "3 / -" when one side does not have the topic. */
 static void partitions_cell(struct table *table, const struct topic_report *topic)
 {
 	int32_t source = topic->partitions[SOURCE], target = topic->partitions[TARGET];
 
 	if (source == target)
 		table_cell(table, INK_PLAIN, "%d", source);
-	else if (source < 0 || target < 0)
-		table_cell(table, INK_BAD, "%d, only the %s", source < 0 ? target : source,
-			   source < 0 ? "target" : "source");
+	else if (source < 0)
+		table_cell(table, INK_BAD, "- / %d", target);
+	else if (target < 0)
+		table_cell(table, INK_BAD, "%d / -", source);
 	else
 		table_cell(table, INK_PLAIN, "%d / %d", source, target);
 }
