@@ -27,14 +27,16 @@ static inline bool digest_equal(struct digest a, struct digest b)
 /* Sums modulo 2^128: additive, so that the order of records does not matter and pairs never cancel. */
 static inline struct digest digest_add(struct digest a, struct digest b)
 {
-	unsigned __int128 sum = ((unsigned __int128)a.high << 64 | a.low) + ((unsigned __int128)b.high << 64 | b.low);
+	unsigned __int128 sum =
+		((unsigned __int128)a.high << 64 | a.low) + ((unsigned __int128)b.high << 64 | b.low);
 
 	return (struct digest){ (uint64_t)sum, (uint64_t)(sum >> 64) };
 }
 
 static inline struct digest digest_subtract(struct digest a, struct digest b)
 {
-	unsigned __int128 left = ((unsigned __int128)a.high << 64 | a.low) - ((unsigned __int128)b.high << 64 | b.low);
+	unsigned __int128 left =
+		((unsigned __int128)a.high << 64 | a.low) - ((unsigned __int128)b.high << 64 | b.low);
 
 	return (struct digest){ (uint64_t)left, (uint64_t)(left >> 64) };
 }
