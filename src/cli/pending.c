@@ -4,6 +4,7 @@
 #include "exit/check.h"
 #include "exit/init.h"
 #include "parity/compare.h"
+#include "parity/group_map.h"
 
 extern const char pending_text[];
 const char pending_text[] = "this part is not in this build yet; nothing was done";
@@ -52,5 +53,24 @@ int config_load(const char *argument, const struct cluster_config **out, struct 
 
 void config_release(const struct cluster_config *config)
 {
+}
+#endif
+#ifdef WITHOUT_PARITY_GROUP_MAP
+int group_map_compute(struct loop *loop, struct cluster *source, struct cluster *target,
+		      const struct group_map_options *options, struct group_map *map, struct fault *fault)
+{
+	*map = (struct group_map){ 0 };
+	return fault_set(fault, ERR_USAGE, pending_text);
+}
+
+int group_map_apply(struct loop *loop, struct cluster *target, struct group_map *map, int64_t deadline_ms,
+		    struct fault *fault)
+{
+	return fault_set(fault, ERR_USAGE, pending_text);
+}
+
+void group_map_done(struct group_map *map)
+{
+	arena_done(&map->arena);
 }
 #endif

@@ -1,5 +1,13 @@
 /* verb_offsets.c - `interlock offsets`: where each consumer group stands on the target, exactly, with the proof. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli/clusters.h"
+#include "cli/render_offsets.h"
+#include "cli/selection.h"
 #include "cli/verbs.h"
+
+#define SELECTION_SIZE_MAX (16u << 20)
 
 struct offsets_settings {
 	SETTINGS_COMMON;
@@ -7,7 +15,7 @@ struct offsets_settings {
 	struct texts groups, topics, ignore_headers;
 	const char *identity;
 	bool ignore_timestamp, apply, yes;
-	int64_t memory_bytes, rate_bytes_per_s, timeout_ms;
+	int64_t settle_ms, memory_bytes, rate_bytes_per_s, timeout_ms;
 };
 
 #define AT(field) offsetof(struct offsets_settings, field)
@@ -33,6 +41,8 @@ static const struct option options[] = {
 	  .help = "leave this header out when records are matched; repeats" },
 	{ .name = "ignore-timestamp", .kind = OPTION_FLAG, .at = AT(ignore_timestamp),
 	  .help = "do not compare timestamps when records are matched" },
+	{ .name = "settle", .value = "DURATION", .kind = OPTION_DURATION, .at = AT(settle_ms), .fallback = "5s",
+	  .help = "how long the target may take to show what a group has still to read" },
 	{ .name = "memory", .value = "SIZE", .kind = OPTION_SIZE, .at = AT(memory_bytes), .fallback = "256MiB",
 	  .help = "the most memory that the process may take" },
 	{ .name = "rate", .value = "RATE", .kind = OPTION_RATE, .at = AT(rate_bytes_per_s),
@@ -51,10 +61,124 @@ static const struct example examples[] = {
 };
 /* clang-format on */
 
-static enum status run(struct output *output, const struct verb *verb, const void *settings,
+static void progress(void *context, const char *what, double part)
+{
+	if (part >= 0)
+		output_progress(context, "%s: %.0f %%", what, 100 * part);
+	else
+		output_progress(context, "%s", what);
+}
+
+static int options_of(struct output *output, const struct offsets_settings *settings, struct arena *arena,
+		      struct group_map_options *out, struct fault *fault)
+{
+	struct topic_choice *topics = NULL;
+	int err = topics_parse(&settings->topics, arena, &topics, fault);
+
+	if (err < 0)
+		return err;
+	*out = (struct group_map_options){
+		.groups = settings->groups.at,
+		.group_count = (size_t)settings->groups.count,
+		.topics = topics,
+		.topic_count = (size_t)settings->topics.count,
+		.ignore_headers = settings->ignore_headers.at,
+		.ignore_header_count = (size_t)settings->ignore_headers.count,
+		.ignore_timestamp = settings->ignore_timestamp,
+		.settle_ms = settings->settle_ms,
+		.memory = (uint64_t)settings->memory_bytes,
+		.rate = settings->rate_bytes_per_s == OPTION_ABSENT ? 0
+								    : (uint64_t)settings->rate_bytes_per_s,
+		.deadline_ms = settings->timeout_ms,
+		.progress = progress,
+		.context = output,
+	};
+	return identity_parse(settings->identity, &out->identity, &out->identity_header, fault);
+}
+
+/* How many positions --apply would write. */
+static size_t count_proved(const struct group_map *map)
+{
+	size_t count = 0;
+
+	for (size_t index = 0; index < map->place_count; index++)
+		count += map->places[index].proof != PROOF_NONE && !map->places[index].shut;
+	return count;
+}
+
+/* Shows what would be written and waits for a yes.  Only where somebody sits: that was checked before. */
+static bool operator_agrees(struct output *output, const struct group_map *map)
+{
+	char answer[16] = "";
+
+	if (!output->json)
+		render_offsets(output, map);
+	fflush(output->out);
+	output_progress(output, "%s", "");
+	fprintf(output->err, "commit %zu positions on the target? [y/N] ", count_proved(map));
+	fflush(output->err);
+	return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+static enum status apply(struct output *output, const struct offsets_settings *settings,
+			 struct clusters *clusters, struct group_map *map)
+{
+	struct fault fault = { 0 };
+
+	if (!settings->yes && !operator_agrees(output, map)) {
+		if (output->json)
+			render_offsets(output, map);
+		output_note(output, "nothing was written");
+		return STATUS_SHUT;
+	}
+	if (group_map_apply(clusters->loop, clusters->target, map, settings->timeout_ms, &fault) < 0)
+		return output_fault(output, &fault);
+	return render_offsets(output, map);
+}
+
+static enum status compute(struct output *output, const struct offsets_settings *settings,
+			   const struct group_map_options *asked)
+{
+	struct fault fault = { 0 };
+	struct clusters clusters;
+	struct group_map map;
+	enum status status;
+
+	if (clusters_open(&clusters, settings->source, settings->target, &fault) < 0)
+		return output_fault(output, &fault);
+	if (group_map_compute(clusters.loop, clusters.source, clusters.target, asked, &map, &fault) < 0)
+		status = output_fault(output, &fault);
+	else if (settings->apply)
+		status = apply(output, settings, &clusters, &map);
+	else
+		status = render_offsets(output, &map);
+	group_map_done(&map);
+	clusters_close(&clusters);
+	return status;
+}
+
+static enum status run(struct output *output, const struct verb *verb, const void *given,
 		       const struct texts *rest)
 {
-	return output_error(output, STATUS_USAGE, "not in this build yet. Nothing was done");
+	const struct offsets_settings *settings = given;
+	struct group_map_options asked;
+	struct fault fault = { 0 };
+	struct arena arena;
+	enum status status;
+
+	if (settings->apply && !settings->yes && !(isatty(STDIN_FILENO) && output->err_terminal))
+		return output_error(output, STATUS_USAGE,
+				    "--apply writes to the target, and nobody sits at a terminal to be "
+				    "asked; add --yes");
+	if (settings->yes && !settings->apply)
+		return output_error(output, STATUS_USAGE, "--yes agrees to --apply, which is not there");
+	arena_init(&arena, SELECTION_SIZE_MAX);
+	if (options_of(output, settings, &arena, &asked, &fault) < 0)
+		status = output_fault(output, &fault);
+	else
+		status = compute(output, settings, &asked);
+	arena_done(&arena);
+	return status;
 }
 
 const struct verb verb_offsets = {

@@ -38,6 +38,8 @@ WRONG = [
     (["parity", *BOTH, "--topic", "a", "--follow=yes"], "takes no value"),
     (["parity", *BOTH, "--topic", "a", "--source", "c:1"], "--source is given twice"),
     (["offsets", *BOTH], "--group is missing"),
+    (["offsets", *BOTH, "--group", "g", "--apply"], "add --yes"),
+    (["offsets", *BOTH, "--group", "g", "--yes"], "--yes agrees to --apply"),
     (["check", "--gate", "partiy"], "did you mean 'parity'?"),
     (["promote", "orders", "--yes"], "not in this version"),
     (["demo"], "not in this version"),
