@@ -193,8 +193,9 @@ static int judge_topic(struct parity_report *report, const struct topic_report *
 		if (!count)
 			continue;
 		snprintf(code, sizeof code, "PARITY_%s", classes[class].word);
-		err = parity_report_reason(report, true, code, topic->name[SOURCE], "%llu %s",
-					   (unsigned long long)count,
+		/* What the source cannot show proves nothing against the target. */
+		err = parity_report_reason(report, class != FINDING_UNREADABLE || topic->unreadable[TARGET],
+					   code, topic->name[SOURCE], "%llu %s", (unsigned long long)count,
 					   count == 1 ? classes[class].one : classes[class].more);
 	}
 	return err;

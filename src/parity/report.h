@@ -83,6 +83,7 @@ struct topic_report {
 	uint64_t matched;	/* pairs that are the same record */
 	uint64_t unidentified;	/* records of both sides without the declared identity */
 	uint64_t findings[FINDING_CLASSES];
+	uint64_t unreadable[2];	/* batches; both sides together are findings[FINDING_UNREADABLE] */
 	enum claim proved;	/* strongest level that holds for what was covered of this topic */
 	struct partition_report *ranges;	/* by partition */
 	size_t range_count;

@@ -1,0 +1,100 @@
+/*
+ * join.h - two logs of one topic run against each other, record by record, in bounded memory.
+ *
+ * The owner pushes slabs of both sides in order of offset and says when a partition has ended; the join eats them as far
+ * as it can decide, and in the end names every difference.  It has no clock, no socket and no file: the same two
+ * logs give the same answer however they were cut into batches and slabs, and in whatever order these came.
+ *
+ *	join_new
+ *	  join_push, join_end ... join_advance     until every partition of both sides has ended
+ *	join_finish                                leftovers of both sides are paired
+ *	  join_asks? -> join_answer ... (slabs of the source once more, aborted rows too)
+ *	join_report                                counts, findings, examples
+ *	join_free
+ *
+ * With equal partition counts partition p is held against partition p, in a *lane*: where both heads are equal
+ * they are passed in runs and nothing is kept.  Where they differ a record waits in a table for its twin.  With unequal
+ * counts the whole topic is one lane in which everything waits for its twin.
+ */
+#ifndef PARITY_JOIN_H
+#define PARITY_JOIN_H
+
+#include "base/buffer.h"
+#include "base/cursor.h"
+#include "base/err.h"
+#include "parity/decode.h"
+#include "parity/report.h"
+
+struct join;
+
+struct join_options {
+	enum claim claim;
+	int32_t partitions[2];
+	bool ignore_timestamp;
+	bool identities;	/* slabs carry hashes of a declared identity */
+	uint64_t seed;		/* that of the decoder */
+	uint32_t shard, shards;	/* which part of the keys this pass sees; 0 of 1 for all */
+	size_t memory;		/* bytes that the join may hold besides queued slabs */
+	int examples;		/* kept a class */
+};
+
+/* NULL when memory is out. */
+struct join *join_new(const struct join_options *options);
+void join_free(struct join *join);
+
+/* Queues a slab, which the join now owns. */
+void join_push(struct join *join, struct slab *slab);
+
+/* Where reading begins, before the first slab.  `hole`: history before it is missing or cannot be known. */
+int join_begin(struct join *join, enum log_side side, int32_t partition, int64_t offset, bool hole);
+
+/* No more slabs will come for this partition. */
+void join_end(struct join *join, enum log_side side, int32_t partition);
+
+/*
+ * Eats what can be eaten: 0, ERR_LIMIT when more would have to wait than memory allows (start again with more shards),
+ * or ERR_MEMORY.  Does bounded work when `rows_most` is not 0; join_busy() then says whether there is more to do now.
+ */
+int join_advance(struct join *join, uint64_t rows_most);
+bool join_busy(const struct join *join);
+
+/* Bytes of slabs that wait for this partition, and whether the join could go on if more came. */
+size_t join_queued(const struct join *join, enum log_side side, int32_t partition);
+bool join_starved(const struct join *join, enum log_side side, int32_t partition);
+
+/* The offset from which this partition has not been eaten yet. */
+int64_t join_offset(const struct join *join, enum log_side side, int32_t partition);
+
+size_t join_memory(const struct join *join);
+
+struct join_glance {
+	uint64_t records[2], bytes[2], matched, pending[2];
+};
+void join_look(const struct join *join, struct join_glance *out);
+
+/* Records of one partition that wait for a twin, both sides together. */
+uint64_t join_pending(const struct join *join, int32_t partition);
+
+/* Everything has been eaten: pairs what is left over.  0, ERR_MEMORY. */
+int join_finish(struct join *join);
+
+/* Contents of the target that only a second look at the source can name, and no look has yet.  0: no need to ask. */
+uint64_t join_asks(const struct join *join);
+
+/* Looks through a slab of the source, read again with aborted rows.  The slab stays the caller's. */
+void join_answer(struct join *join, const struct slab *slab);
+
+/*
+ * The answer: adds to `topic`.  May be called once for each shard with the same `topic`.  What it adds outside the topic
+ * (normalisers, reasons that are no finding) goes to `report`.
+ */
+int join_report(struct join *join, struct parity_report *report, struct topic_report *topic);
+
+/*
+ * Puts all that was eaten, and nothing that is queued, behind `out`; and takes it up again into a new join of the same
+ * options.  ERR_MALFORMED when the bytes are not such a state.
+ */
+int join_save(const struct join *join, struct buffer *out);
+int join_load(struct join *join, struct cursor *in);
+
+#endif
