@@ -34,12 +34,12 @@ uint8_t *buffer_room(struct buffer *b, size_t size)
 
 	if (b->err)
 		return NULL;
-	if (size <= b->capacity - b->size && b->at)
-		return b->at + b->size;
 	if (b->size > b->limit || size > b->limit - b->size) {
 		b->err = ERR_LIMIT;
 		return NULL;
 	}
+	if (b->at && size <= b->capacity - b->size)
+		return b->at + b->size;
 	capacity = b->capacity < BUFFER_CAPACITY_MIN ? BUFFER_CAPACITY_MIN : b->capacity * 2;
 	if (capacity < b->size + size)
 		capacity = b->size + size;
