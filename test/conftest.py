@@ -1,0 +1,26 @@
+"""What all tests share: where the builds are, and folders that stay only when something failed."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root():
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def run_folder(request):
+    """Data and logs of this run; kept (without the data) when a test failed."""
+    folder = ROOT / "build" / "run" / str(os.getpid())
+    folder.mkdir(parents=True)
+    yield folder
+    if request.session.testsfailed == 0:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        print(f"\nlogs of the peers: {folder}")
