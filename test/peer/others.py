@@ -121,16 +121,16 @@ class JavaCodec:
             ["java", "-Xmx256m", "-XX:+UseSerialGC", "-cp", f"{CACHE}/java:{jars.folder}/*", "Codec"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
-    def _ask(self, **question):
+    def ask(self, **question):
         self.process.stdin.write(json.dumps(question) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
     def decode(self, message, version, data):
-        return self._ask(message=message, version=version, hex=data.hex())
+        return self.ask(message=message, version=version, hex=data.hex())
 
     def encode(self, message, version, fields):
-        answer = self._ask(message=message, version=version, json=fields)
+        answer = self.ask(message=message, version=version, json=fields)
         if "error" in answer:
             raise ValueError(answer["error"])
         return bytes.fromhex(answer["hex"])

@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 import kafka_schema as schema
+from kafka_cluster import Jars
+from others import JavaCodec
 
 ROOT = Path(__file__).resolve().parents[2]
-CACHE = Path(os.environ.get("INTERLOCK_CACHE", ROOT / ".cache"))
+SCHEMA = ROOT / "src" / "wire" / "schema"
 NEWEST, OLDER = "4.3.1", "3.9.1"
 
 # What travels inside bytes, and the jar that defines it: in 3.9 the keys of internal topics are still numbered by version.
@@ -29,6 +31,8 @@ DATA = {
     "TransactionLogKey": "kafka-transaction-coordinator", "TransactionLogValue": "kafka-transaction-coordinator",
     "OffsetCommitKey": "kafka-group-coordinator 3.9", "GroupMetadataKey": "kafka-group-coordinator 3.9",
 }
+# In 4.3 the classes of these two no longer number their versions that way; their bytes are compared by hand.
+BY_HAND = {"OffsetCommitKey", "GroupMetadataKey"}
 
 
 def build_dir():
@@ -37,18 +41,15 @@ def build_dir():
         return Path(os.environ["INTERLOCK_BUILD"])
     found = [p for p in (ROOT / "build" / "test", ROOT / "build") if (p / "unit" / "wire_codec").exists()]
     if not found:
-        pytest.skip("wire_codec is not built")
+        pytest.fail("wire_codec is not built: run make")
     return max(found, key=lambda p: (p / "unit" / "wire_codec").stat().st_mtime)
 
 
 def jar(name, version=NEWEST):
-    if not (CACHE / f"lib-{version}").is_dir():
-        subprocess.run([ROOT / "script" / "peers", "jars", version], check=True)
-    return CACHE / f"lib-{version}" / f"{name}-{version}.jar"
+    return Jars(version).folder / f"{name}-{version}.jar"
 
 
-@pytest.fixture(scope="module")
-def kafka():
+def definitions():
     """Message definitions of the newest release, those of the internal topics included."""
     messages = schema.read_jar(jar("kafka-clients"))
     for name, source in DATA.items():
@@ -59,53 +60,54 @@ def kafka():
     return messages
 
 
+def notation(files):
+    """What the notation says, printed by the generator."""
+    wiregen = build_dir() / "src" / "wire" / "wiregen"
+    return json.loads(subprocess.run([wiregen, "json", *files], check=True, capture_output=True, text=True).stdout)
+
+
+@pytest.fixture(scope="module")
+def kafka():
+    return definitions()
+
+
 @pytest.fixture(scope="module")
 def ours():
-    """What the notation says, printed by the generator."""
-    files = sorted((ROOT / "src" / "wire" / "schema").glob("*.wire"))
-    wiregen = build_dir() / "src" / "wire" / "wiregen"
-    text = subprocess.run([wiregen, "json", *files], check=True, capture_output=True, text=True).stdout
-    return {message["name"]: message for message in json.loads(text)}
+    return {message["name"]: message for message in notation(sorted(SCHEMA.glob("*.wire")))}
 
 
-class Server:
-    """A line server: one JSON object in, one out."""
+class Codec:
+    """Our side: the line server of test/wire/codec_main.c."""
 
-    def __init__(self, command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True, encoding="utf-8")
+    def __init__(self):
+        self.process = subprocess.Popen([build_dir() / "unit" / "wire_codec"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, encoding="utf-8")
 
     def ask(self, **question):
         self.process.stdin.write(json.dumps(question) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
-        assert line, f"{self.process.args[0]} ended over {question}"
+        assert line, f"wire_codec ended over {question}"
         return json.loads(line)
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         self.process.stdin.close()
-        assert self.process.wait() == 0
+        assert self.process.wait(20) == 0
 
 
 @pytest.fixture(scope="module")
 def codec():
-    server = Server([str(build_dir() / "unit" / "wire_codec")])
-    yield server
-    server.close()
+    with Codec() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def java(tmp_path_factory):
-    classes = CACHE / "java"
-    libraries = f"{jar('kafka-clients').parent}/*"
-    if not (classes / "Codec.class").exists():
-        classes = tmp_path_factory.mktemp("java")
-        subprocess.run(["javac", "-nowarn", "-d", classes, "-cp", libraries, ROOT / "test/peer/java/Codec.java"],
-                       check=True)
-    server = Server(["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp",
-                     f"{classes}:{libraries}", "Codec"])
-    yield server
-    server.close()
+def java():
+    with JavaCodec() as server:
+        yield server
 
 
 def our_fields(fields, version, path=""):
@@ -190,8 +192,8 @@ def test_the_older_release_had_the_same_encodings(ours):
 def cases(ours, kafka, each):
     """Random messages: every message, every version, `each` of them, from a seed that the name gives."""
     for name, message in ours.items():
-        if name in ("OffsetCommitKey", "GroupMetadataKey"):
-            continue  # 4.3 has no class that reads them with the version in front; they are compared by hand below
+        if name in BY_HAND:
+            continue
         for version in range(max(message["since"], kafka[name].versions[0]), message["until"] + 1):
             author = schema.Author(random.Random(zlib.crc32(f"{name} {version}".encode())))
             for _ in range(each):
