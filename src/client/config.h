@@ -47,6 +47,7 @@ struct cluster_config {
 	const char *token_file, *token_command;
 	const char *token_url, *token_client_id, *token_client_secret, *token_scope;
 	const char *token_extensions; /* "name=value,name=value" */
+	const char *https_ca_file;    /* whom to trust at the token endpoint; NULL: the system store */
 
 	int64_t request_timeout_ms; /* 30,000 */
 	int64_t connect_timeout_ms; /* 10,000: resolving, connecting, TLS; and again for versions and login */

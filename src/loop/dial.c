@@ -118,10 +118,11 @@ static void attempt_ready(uv_poll_t *poll, int status, int events)
 	socklen_t size = sizeof err;
 
 	(void)events;
-	if (status < 0)
-		err = -status;
-	else if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &err, &size) < 0)
+	/* libuv says EBADF to every error of a socket; the socket knows better. */
+	if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &err, &size) < 0)
 		err = errno;
+	else if (err == 0 && status < 0)
+		err = -status;
 	fd = attempt_end(dial);
 	if (err == 0) {
 		dial_end(dial, fd, dial->addresses[dial->address_index].text, NULL);

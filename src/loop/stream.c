@@ -222,8 +222,10 @@ static void socket_ready(uv_poll_t *poll, int status, int events)
 	struct stream *stream = ((struct watch *)poll->data)->stream;
 
 	stream->dry = false;
-	if (status < 0)
+	if (status < 0) {
 		events = UV_READABLE | UV_WRITABLE; /* the call that follows says it better */
+		stream->watch->events = 0;          /* libuv has stopped watching */
+	}
 	if (!stream->opened) {
 		if (!shake_hands(stream))
 			return;

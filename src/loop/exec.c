@@ -1,0 +1,335 @@
+/*
+ * exec.c - a child process with three pipes and a time limit.
+ *
+ * It is over when the process has exited and both its outputs are at their end; so a grandchild that keeps an output
+ * open is waited for, but not past the time limit.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "loop/exec.h"
+
+enum { PIPE_INPUT, PIPE_OUTPUT, PIPE_ERRORS, PIPES };
+
+struct exec {
+	struct loop *loop;
+	uv_process_t process;
+	uv_pipe_t pipes[PIPES];
+	uv_write_t write;
+	struct timer *timer;
+	struct buffer input, outputs[PIPES]; /* [PIPE_INPUT] is not used */
+	struct fault fault;
+	exec_done *done;
+	void *owner;
+	int64_t timeout_ms;
+	int64_t status;
+	int signal;
+	int handles; /* that libuv has not let go of */
+	int open_outputs;
+	bool exited, finished, freed;
+	char name[200]; /* of the program, for faults */
+	char chunk[16384];
+};
+
+static void destroy_when_closed(struct exec *exec)
+{
+	if (!exec->freed || exec->handles > 0)
+		return;
+	buffer_done(&exec->input);
+	buffer_done(&exec->outputs[PIPE_OUTPUT]);
+	buffer_done(&exec->outputs[PIPE_ERRORS]);
+	free(exec);
+}
+
+static void handle_closed(uv_handle_t *handle)
+{
+	struct exec *exec = handle->data;
+
+	exec->handles--;
+	destroy_when_closed(exec);
+}
+
+static void close_handle(void *handle)
+{
+	if (!uv_is_closing(handle))
+		uv_close(handle, handle_closed);
+}
+
+static void kill_group(struct exec *exec)
+{
+	/* The child leads a session of its own, so its group is its process id. */
+	if (!exec->exited && exec->process.pid > 0)
+		kill(-exec->process.pid, SIGKILL);
+}
+
+static void finish(void *owner)
+{
+	struct exec *exec = owner;
+	struct exec_result result = {
+		.err = exec->fault.err,
+		.status = exec->signal ? -1 : (int)exec->status,
+		.signal = exec->signal,
+		.output = buffer_bytes(&exec->outputs[PIPE_OUTPUT]),
+		.errors = buffer_bytes(&exec->outputs[PIPE_ERRORS]),
+		.fault = exec->fault.err < 0 ? &exec->fault : NULL,
+	};
+
+	exec->finished = true;
+	timer_stop(exec->timer);
+	exec->done(exec->owner, &result);
+}
+
+static void finish_when_over(struct exec *exec)
+{
+	if (exec->exited && exec->open_outputs == 0 && !exec->finished && !exec->freed)
+		finish(exec);
+}
+
+/* Ends it early; the first reason counts. */
+static void give_up(struct exec *exec, int err, const char *why, long long number, const char *unit)
+{
+	if (exec->fault.err == 0)
+		fault_set(&exec->fault, err, "the command %s %s %lld %s and was ended", exec->name, why,
+			  number, unit);
+	kill_group(exec);
+	for (int i = 0; i < PIPES; i++)
+		close_handle(&exec->pipes[i]);
+	exec->open_outputs = 0;
+	finish_when_over(exec);
+}
+
+static void time_is_up(void *owner)
+{
+	struct exec *exec = owner;
+
+	/* It may never have been started: then there is nothing to wait for but the fault. */
+	if (exec->fault.err < 0 && exec->process.pid == 0) {
+		finish(exec);
+		return;
+	}
+	give_up(exec, ERR_TIMEOUT, "did not end within", (long long)exec->timeout_ms, "ms");
+}
+
+static void exited(uv_process_t *process, int64_t status, int signal)
+{
+	struct exec *exec = process->data;
+
+	exec->exited = true;
+	exec->status = status;
+	exec->signal = signal;
+	close_handle(process);
+	finish_when_over(exec);
+}
+
+static void room_wanted(uv_handle_t *handle, size_t size, uv_buf_t *out)
+{
+	struct exec *exec = handle->data;
+
+	(void)size;
+	*out = uv_buf_init(exec->chunk, sizeof exec->chunk);
+}
+
+static void output_came(uv_stream_t *pipe, ssize_t got, const uv_buf_t *chunk)
+{
+	struct exec *exec = pipe->data;
+	struct buffer *output = &exec->outputs[(uv_pipe_t *)pipe - exec->pipes];
+
+	if (got > 0) {
+		buffer_put(output, chunk->base, (size_t)got);
+		if (output->err < 0)
+			give_up(exec, ERR_LIMIT, "wrote more than", (long long)output->limit, "bytes");
+	} else if (got < 0) {
+		close_handle(pipe);
+		exec->open_outputs--;
+		finish_when_over(exec);
+	}
+}
+
+static void input_written(uv_write_t *write, int status)
+{
+	struct exec *exec = write->data;
+
+	(void)status; /* a command may well end without having read it all */
+	close_handle(&exec->pipes[PIPE_INPUT]);
+}
+
+/* Our environment with `added` behind it; the texts stay where they are. */
+static char **make_environment(const char *const *added)
+{
+	size_t ours = 0, theirs = 0, count = 0;
+	char **all;
+
+	while (environ[ours])
+		ours++;
+	while (added && added[theirs])
+		theirs++;
+	all = calloc(ours + theirs + 1, sizeof *all);
+	if (!all)
+		return NULL;
+	for (size_t i = 0; i < ours; i++) {
+		bool replaced = false;
+
+		for (size_t k = 0; k < theirs; k++) {
+			size_t name_size = strcspn(added[k], "=") + 1;
+
+			replaced |= strncmp(environ[i], added[k], name_size) == 0;
+		}
+		if (!replaced)
+			all[count++] = environ[i];
+	}
+	for (size_t k = 0; k < theirs; k++)
+		all[count++] = (char *)added[k];
+	return all;
+}
+
+static int spawn(struct exec *exec, const struct exec_options *options)
+{
+	uv_stdio_container_t stdio[PIPES];
+	uv_process_options_t spawn_options = { 0 };
+	char **environment = make_environment(options->environment);
+	int err;
+
+	if (!environment)
+		return UV_ENOMEM;
+	for (int i = 0; i < PIPES; i++) {
+		uv_pipe_init(loop_uv(exec->loop), &exec->pipes[i], 0);
+		exec->pipes[i].data = exec;
+		exec->handles++;
+		stdio[i].flags = UV_CREATE_PIPE | (i == PIPE_INPUT ? UV_READABLE_PIPE : UV_WRITABLE_PIPE);
+		stdio[i].data.stream = (uv_stream_t *)&exec->pipes[i];
+	}
+	spawn_options.exit_cb = exited;
+	spawn_options.file = options->arguments[0];
+	spawn_options.args = (char **)options->arguments;
+	spawn_options.env = environment;
+	spawn_options.cwd = options->folder;
+	spawn_options.flags = UV_PROCESS_DETACHED;
+	spawn_options.stdio_count = PIPES;
+	spawn_options.stdio = stdio;
+	exec->process.data = exec;
+	exec->handles++;
+	err = uv_spawn(loop_uv(exec->loop), &exec->process, &spawn_options);
+	free(environment);
+	return err;
+}
+
+static void feed(struct exec *exec)
+{
+	uv_buf_t bytes = uv_buf_init((char *)exec->input.at, (unsigned)exec->input.size);
+
+	exec->write.data = exec;
+	if (exec->input.size == 0 ||
+	    uv_write(&exec->write, (uv_stream_t *)&exec->pipes[PIPE_INPUT], &bytes, 1, input_written) < 0)
+		close_handle(&exec->pipes[PIPE_INPUT]);
+}
+
+int exec_start(struct loop *loop, const struct exec_options *options, exec_done *done, void *owner,
+	       struct exec **out)
+{
+	struct exec *exec = calloc(1, sizeof *exec);
+	int err;
+
+	if (!exec)
+		return ERR_MEMORY;
+	if (timer_new(loop, time_is_up, exec, &exec->timer) < 0) {
+		free(exec);
+		return ERR_MEMORY;
+	}
+	exec->loop = loop;
+	exec->done = done;
+	exec->owner = owner;
+	exec->timeout_ms = options->timeout_ms;
+	snprintf(exec->name, sizeof exec->name, "%s", options->arguments[0]);
+	buffer_init(&exec->input, options->input.size + 1);
+	buffer_view(&exec->input, options->input);
+	buffer_init(&exec->outputs[PIPE_OUTPUT], options->output_size_max);
+	buffer_init(&exec->outputs[PIPE_ERRORS], options->output_size_max);
+	err = spawn(exec, options);
+	*out = exec;
+	if (err < 0) {
+		exec->process.pid = 0;
+		exec->exited = true;
+		fault_set(&exec->fault, err == UV_ENOENT ? ERR_NOT_FOUND : ERR_IO,
+			  "the command %s cannot be started: %s", exec->name, uv_strerror(err));
+		timer_start(exec->timer, 0);
+		return 0;
+	}
+	exec->open_outputs = 2;
+	uv_read_start((uv_stream_t *)&exec->pipes[PIPE_OUTPUT], room_wanted, output_came);
+	uv_read_start((uv_stream_t *)&exec->pipes[PIPE_ERRORS], room_wanted, output_came);
+	feed(exec);
+	timer_start(exec->timer, options->timeout_ms);
+	return 0;
+}
+
+void exec_free(struct exec *exec)
+{
+	if (!exec || exec->freed)
+		return;
+	kill_group(exec);
+	exec->freed = true;
+	timer_free(exec->timer);
+	for (int i = 0; i < PIPES; i++)
+		close_handle(&exec->pipes[i]);
+	if (exec->exited)
+		close_handle(
+			&exec->process); /* else exited() does: a child must be reaped, whoever still cares */
+}
+
+/* Splitting a line. */
+
+struct splitter {
+	const char *at;
+	char *text; /* where the next character goes */
+};
+
+/* One word; false for an open quote. */
+static bool split_word(struct splitter *s)
+{
+	char quote = 0;
+
+	for (; *s->at && (quote || !strchr(" \t\r\n", *s->at)); s->at++) {
+		if (quote && *s->at == quote) {
+			quote = 0;
+		} else if (!quote && (*s->at == '"' || *s->at == '\'')) {
+			quote = *s->at;
+		} else {
+			if (*s->at == '\\' && quote != '\'' && s->at[1])
+				s->at++;
+			*s->text++ = *s->at;
+		}
+	}
+	*s->text++ = 0;
+	return !quote;
+}
+
+int exec_split(const char *line, char ***out, struct fault *fault)
+{
+	size_t size = strlen(line), words_max = size / 2 + 2;
+	char **block = malloc(words_max * sizeof *block + size + 2);
+	struct splitter s = { line, block ? (char *)(block + words_max) : NULL };
+	size_t count = 0;
+
+	if (!block)
+		return fault_set(fault, ERR_MEMORY, "out of memory");
+	for (;;) {
+		s.at += strspn(s.at, " \t\r\n");
+		if (!*s.at)
+			break;
+		block[count++] = s.text;
+		if (!split_word(&s)) {
+			free(block);
+			return fault_set(fault, ERR_CONFIG, "a quote in the command is not closed");
+		}
+	}
+	if (count == 0) {
+		free(block);
+		return fault_set(fault, ERR_CONFIG, "the command is empty");
+	}
+	block[count] = NULL;
+	*out = block;
+	return 0;
+}
