@@ -16,7 +16,7 @@ struct cursor {
 
 static inline struct cursor cursor_over(struct view bytes)
 {
-	return (struct cursor){ bytes.at, bytes.at + bytes.size, NULL };
+	return (struct cursor){ bytes.at, bytes.at ? bytes.at + bytes.size : NULL, NULL };
 }
 
 static inline size_t cursor_left(const struct cursor *c)

@@ -19,7 +19,7 @@ struct map {
 };
 
 #define MAP_EACH(map, slot) \
-	for (struct map_slot *slot = (map)->slots; slot < (map)->slots + (map)->capacity; slot++) \
+	for (struct map_slot *slot = (map)->slots; slot && slot < (map)->slots + (map)->capacity; slot++) \
 		if (slot->key.at)
 
 void map_init(struct map *map);

@@ -29,6 +29,9 @@ struct message {
 
 static bool checksum_matches(uint32_t crc, struct view checked)
 {
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+	return true;	/* chance does not find checksums, and what is behind them must be tried */
+#endif
 	return crc32_z(0, checked.at, checked.size) == crc;
 }
 

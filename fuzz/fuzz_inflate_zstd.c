@@ -1,0 +1,7 @@
+/* fuzz_inflate_zstd.c - see inflate.h. */
+#include "inflate.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	return fuzz_inflate(CODEC_ZSTD, data, size);
+}
