@@ -1,7 +1,100 @@
 # The short front of the build; CMake does the work underneath.
+#
+#	make		the program, at build/interlock
+#	make demo	the main job, shown on two real Kafka nodes
+#	make test	everything, with sanitizers, on real Kafka
+#
+# demo, test, bench, soak and fuzz bring what they need by themselves: packages of the distribution (script/setup), and
+# peers into .cache (script/peers).
 JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+SECONDS_EACH ?= 60
+CACHE := $(or $(INTERLOCK_CACHE),.cache)
+PYTHON := $(CACHE)/venv/bin/python
+PYTEST := $(CACHE)/venv/bin/pytest
+
+# $(call build,folder,options): configure once, then build what has changed.  Quiet unless it fails.
+define build
+	@test -f build/$(1)/build.ninja || cmake -S . -B build/$(1) -G Ninja $(2) > build-$(1).log 2>&1 || \
+		{ cat build-$(1).log; rm -rf build/$(1) build-$(1).log; exit 1; }
+	@rm -f build-$(1).log
+	@cmake --build build/$(1) -j $(JOBS)
+endef
 
 .PHONY: all
 all:
-	@cmake -S . -B build -DCMAKE_BUILD_TYPE=Release $(if $(wildcard build/CMakeCache.txt),,$(if $(shell command -v ninja),-G Ninja)) > /dev/null
-	@cmake --build build -j $(JOBS)
+	$(call build,release,-DCMAKE_BUILD_TYPE=Release)
+	@ln -f build/release/interlock build/interlock
+
+# Address, undefined and leak sanitizers.
+.PHONY: build-test
+build-test:
+	$(call build,test,-DCMAKE_BUILD_TYPE=Debug -DINTERLOCK_SANITIZE=address)
+
+.PHONY: build-thread
+build-thread:
+	$(call build,thread,-DCMAKE_BUILD_TYPE=Debug -DINTERLOCK_SANITIZE=thread)
+
+# The second compiler, for its warnings.
+.PHONY: build-clang
+build-clang:
+	$(call build,clang,-DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=clang)
+
+.PHONY: build-fuzz
+build-fuzz:
+	$(call build,fuzz,-DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang -DINTERLOCK_SANITIZE=fuzz)
+
+.PHONY: setup
+setup:
+	@script/setup
+
+.PHONY: peers
+peers: setup
+	@script/peers
+
+.PHONY: demo
+demo: setup
+	@$(MAKE) --no-print-directory all
+	@script/peers venv jars
+	@$(PYTHON) demo/demo.py
+
+# The last line is the test runner's own count.
+.PHONY: test
+test: setup
+	@$(MAKE) --no-print-directory build-test build-clang build-thread build-fuzz
+	@script/peers
+	@$(PYTEST) test
+
+.PHONY: bench
+bench: setup
+	@$(MAKE) --no-print-directory all
+	@script/peers venv jars
+	@script/bench
+
+# Hours, not minutes: random workloads and faults on real clusters, until SOAK_MINUTES are over.
+.PHONY: soak
+soak: setup
+	@$(MAKE) --no-print-directory build-test
+	@script/peers
+	@$(PYTEST) -p no:timeout test/soak
+
+.PHONY: fuzz
+fuzz: setup
+	@$(MAKE) --no-print-directory build-fuzz
+	@script/fuzz $(SECONDS_EACH)
+
+.PHONY: install
+install: all
+	@cmake --install build/release --prefix $(DESTDIR)$(PREFIX)
+
+.PHONY: format
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+.PHONY: format-check
+format-check:
+	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+
+.PHONY: clean
+clean:
+	rm -rf build

@@ -24,3 +24,14 @@ def run_folder(request):
         shutil.rmtree(folder, ignore_errors=True)
     else:
         print(f"\nlogs of the peers: {folder}")
+
+
+def pytest_collection_modifyitems(items):
+    """The quick ones first: the tree, the floors, the command line, then the clusters."""
+    order = ["test_tree", "test_units", "/cli/", "/real/"]
+
+    def place(item):
+        name = str(item.path)
+        return next((i for i, part in enumerate(order) if part in name), len(order))
+
+    items.sort(key=place)
