@@ -80,7 +80,6 @@ soak: setup
 
 .PHONY: fuzz
 fuzz: setup
-	@$(MAKE) --no-print-directory build-fuzz
 	@script/fuzz $(SECONDS_EACH)
 
 .PHONY: install

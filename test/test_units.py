@@ -35,8 +35,9 @@ def test_unit(program, tmp_path, subtests):
 
 @pytest.mark.parametrize("target", programs("fuzz/**/fuzz_*"), ids=lambda p: p.name)
 def test_fuzz_for_a_moment(target, tmp_path):
-    seeds = ROOT / "fuzz" / "seeds" / target.name.removeprefix("fuzz_")
+    name = target.name.removeprefix("fuzz_")
+    seeds = [f for f in (ROOT / "fuzz/seeds" / name, ROOT / "test/wire/vectors" / name) if f.is_dir()]
     done = subprocess.run([target, "-runs=20000", "-max_total_time=5", "-rss_limit_mb=1024", "-timeout=20",
-                           f"-artifact_prefix={tmp_path}/", tmp_path, *([seeds] if seeds.is_dir() else [])],
+                           f"-artifact_prefix={tmp_path}/", tmp_path, *seeds],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-6000:]
