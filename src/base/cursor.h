@@ -16,7 +16,9 @@ struct cursor {
 
 static inline struct cursor cursor_over(struct view bytes)
 {
-	return (struct cursor){ bytes.at, bytes.at ? bytes.at + bytes.size : NULL, NULL };
+	const uint8_t *at = bytes.at ? bytes.at : (const uint8_t *)"";	/* no arithmetic on null */
+
+	return (struct cursor){ at, at + bytes.size, NULL };
 }
 
 static inline size_t cursor_left(const struct cursor *c)

@@ -119,12 +119,28 @@ static bool read_part(struct reader *r, bool key, struct buffer *out)
 	return true;
 }
 
+/* Blanks, and line endings behind a backslash, which Java removes before it looks for a separator. */
+static void skip_gap(struct reader *r)
+{
+	for (;;) {
+		size_t next;
+
+		skip_blanks(r);
+		next = r->at + 1;
+		if (next >= r->text.size || r->text.at[r->at] != '\\' ||
+		    (r->text.at[next] != '\n' && r->text.at[next] != '\r'))
+			return;
+		r->at = next;
+		skip_newline(r);
+	}
+}
+
 static void skip_separator(struct reader *r)
 {
-	skip_blanks(r);
+	skip_gap(r);
 	if (r->at < r->text.size && (r->text.at[r->at] == '=' || r->text.at[r->at] == ':'))
 		r->at++;
-	skip_blanks(r);
+	skip_gap(r);
 }
 
 static bool skip_comment(struct reader *r)

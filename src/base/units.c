@@ -180,7 +180,7 @@ char *duration_text(int64_t ms, char out[UNIT_TEXT_SIZE])
 	if (ms < 1000)
 		snprintf(out, UNIT_TEXT_SIZE, "%lld ms", (long long)ms);
 	else if (ms < 60000)
-		snprintf(out, UNIT_TEXT_SIZE, "%.1f s", (double)ms / 1000);
+		snprintf(out, UNIT_TEXT_SIZE, "%lld.%lld s", (long long)ms / 1000, (long long)ms / 100 % 10);
 	else if (ms < 3600000)
 		snprintf(out, UNIT_TEXT_SIZE, "%lld min %lld s", (long long)ms / 60000, (long long)ms / 1000 % 60);
 	else if (ms < 86400000)
@@ -229,6 +229,6 @@ char *time_text(int64_t wall_ms, char out[UNIT_TEXT_SIZE])
 		return out;
 	}
 	snprintf(out, UNIT_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-		 tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(wall_ms - second * 1000));
+		 tm.tm_hour, tm.tm_min, tm.tm_sec, (int)((wall_ms % 1000 + 1000) % 1000));
 	return out;
 }
