@@ -23,7 +23,7 @@ struct broker_info {
 
 struct partition_info {
 	int32_t index;
-	int16_t error;        /* enum error_code: LEADER_NOT_AVAILABLE, ... */
+	int16_t error;        /* enum kafka_error: LEADER_NOT_AVAILABLE, ... */
 	int32_t leader;       /* -1 for none */
 	int32_t leader_epoch; /* -1 from brokers before 2.1 */
 	int32_t replica_count, in_sync_count, offline_count;
@@ -32,7 +32,7 @@ struct partition_info {
 struct topic_info {
 	const char *name;
 	struct uuid id; /* all zero from brokers before 2.8 */
-	int16_t error;  /* enum error_code; partitions are none unless it is 0 */
+	int16_t error;  /* enum kafka_error; partitions are none unless it is 0 */
 	bool internal;
 	struct partition_info *partitions; /* in order of index */
 	int32_t partition_count;
@@ -96,6 +96,8 @@ struct topic_watch {
 
 	struct list link; /* from here on private */
 	struct cluster *cluster;
+	char *name;
+	uint64_t look_number; /* the first look that asks about it */
 	struct arena arena;
 	int missing_count, regressed_count;
 	int64_t missing_since_ms;

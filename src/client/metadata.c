@@ -1,0 +1,638 @@
+/*
+ * metadata.c - looks at the cluster: on demand, on trouble with backoff, and on age.
+ *
+ * Brokers tell each other about changes with a delay, so one odd answer proves nothing: a topic counts as missing or
+ * re-created only when several looks in a row say so, and a leader epoch that goes back is an old answer, not news.
+ */
+#include "client/metadata.h"
+
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "client/inside.h"
+
+#define ODD_LOOKS	4    /* in a row, before we believe that a topic is gone or another */
+#define MISSING_MS	2000 /* ... and this long */
+#define TOPIC_MEMORY	((size_t)64 << 20)
+#define SPELL_MS	10000 /* trouble that is further apart is new trouble */
+
+typedef __typeof__(*((struct metadata_response *)0)->topics.at) said_topic;
+typedef __typeof__(*((struct metadata_response *)0)->topics.at->partitions.at) said_partition;
+
+/* ---- what a look brings ---- */
+
+static bool brokers_apply(struct cluster *cluster, const struct metadata_response *said)
+{
+	bool changed = false;
+
+	LIST_EACH(&cluster->brokers, at) {
+		struct broker *broker = container_of(at, struct broker, link);
+		bool there = false;
+
+		for (int32_t i = 0; i < said->brokers.count; i++)
+			if (said->brokers.at[i].node_id == broker->id &&
+			    said->brokers.at[i].port == broker->port &&
+			    view_is(said->brokers.at[i].host, broker->host))
+				there = true;
+		if (broker->id >= 0 && !broker->gone && !there) {
+			broker_drop(broker);
+			changed = true;
+		}
+	}
+	for (int32_t i = 0; i < said->brokers.count; i++) {
+		const __typeof__(*said->brokers.at) *b = &said->brokers.at[i];
+
+		if (b->node_id < 0 || b->port <= 0 || b->port > UINT16_MAX || !b->host.size)
+			continue; /* nothing that can be called */
+		if (broker_find(cluster, b->node_id))
+			continue;
+		if (broker_add(cluster, b->node_id, b->host, (uint16_t)b->port, b->rack))
+			changed = true;
+	}
+	return changed;
+}
+
+static void infos_apply(struct cluster *cluster)
+{
+	struct broker_info *infos;
+	int count = 0;
+
+	LIST_EACH(&cluster->brokers, at)
+		count++;
+	infos = calloc((size_t)count + 1, sizeof *infos);
+	if (!infos)
+		return;
+	free(cluster->infos);
+	cluster->infos = infos;
+	cluster->info_count = 0;
+	LIST_EACH(&cluster->brokers, at) {
+		const struct broker *broker = container_of(at, struct broker, link);
+
+		if (broker->id >= 0 && !broker->gone)
+			infos[cluster->info_count++] =
+				(struct broker_info){ broker->id, broker->host, broker->port, broker->rack };
+	}
+}
+
+/* True when the answer speaks of our cluster and can be used. */
+static bool cluster_apply(struct cluster *cluster, const struct metadata_response *said, struct fault *fault)
+{
+	if (said->brokers.count <= 0) {
+		fault_set(fault, ERR_BROKER, "%s: a broker answers without knowing any broker", cluster->name);
+		return false;
+	}
+	if (said->cluster_id.at && cluster->cluster_id && !view_is(said->cluster_id, cluster->cluster_id)) {
+		fault_set(fault, ERR_STALE, "%s: the address now answers as another cluster (%.*s, was %s)",
+			  cluster->name, VIEW_ARGS(said->cluster_id), cluster->cluster_id);
+		return false;
+	}
+	if (said->cluster_id.at && !cluster->cluster_id)
+		cluster->cluster_id = view_string(said->cluster_id);
+	brokers_apply(cluster, said);
+	infos_apply(cluster);
+	cluster->controller = said->controller_id;
+	cluster->known = true;
+	LIST_EACH_SAFE(&cluster->unrouted, at)
+		call_route(container_of(at, struct call, link));
+	return true;
+}
+
+static int partition_order(const void *a, const void *b)
+{
+	const struct partition_info *x = a, *y = b;
+
+	return (x->index > y->index) - (x->index < y->index);
+}
+
+static int topic_read(const said_topic *said, struct arena *arena, struct topic_info *out)
+{
+	struct topic_info info = { .id = said->topic_id, .error = said->error_code, .internal = said->is_internal };
+	int32_t count = said->partitions.count > 0 ? said->partitions.count : 0;
+
+	info.name = (const char *)arena_copy(arena, said->name).at;
+	info.partitions = arena_array(arena, (size_t)count, sizeof *info.partitions);
+	if (!info.name || !info.partitions)
+		return ERR_MEMORY;
+	for (int32_t i = 0; i < count; i++) {
+		const said_partition *p = &said->partitions.at[i];
+
+		info.partitions[i] = (struct partition_info){
+			.index = p->partition_index,
+			.error = p->error_code,
+			.leader = p->leader_id,
+			.leader_epoch = p->leader_epoch,
+			.replica_count = p->replica_nodes.count,
+			.in_sync_count = p->isr_nodes.count,
+			.offline_count = p->offline_replicas.count,
+		};
+	}
+	info.partition_count = count;
+	if (count > 1)
+		qsort(info.partitions, (size_t)count, sizeof *info.partitions, partition_order);
+	*out = info;
+	return 0;
+}
+
+/* ---- watched topics ---- */
+
+static struct partition_info *partition_of(const struct topic_info *info, int32_t index)
+{
+	for (int32_t i = 0; i < info->partition_count; i++)
+		if (info->partitions[i].index == index)
+			return &info->partitions[i];
+	return NULL;
+}
+
+/* A broker that lags behind still tells of former leaders.  Counts the partitions whose epoch went back. */
+static int keep_newer(const struct topic_info *old, struct topic_info *new)
+{
+	int regressed = 0;
+
+	for (int32_t i = 0; i < new->partition_count; i++) {
+		const struct partition_info *before = partition_of(old, new->partitions[i].index);
+
+		if (before && new->partitions[i].leader_epoch >= 0 &&
+		    new->partitions[i].leader_epoch < before->leader_epoch) {
+			new->partitions[i] = *before;
+			regressed++;
+		}
+	}
+	return regressed;
+}
+
+static bool info_equal(const struct topic_info *a, const struct topic_info *b)
+{
+	return a->partition_count == b->partition_count && uuid_equal(a->id, b->id) && a->error == b->error &&
+	       (a->partition_count == 0 ||
+		memcmp(a->partitions, b->partitions, (size_t)a->partition_count * sizeof *a->partitions) == 0);
+}
+
+static void watch_missing(struct topic_watch *watch, int64_t now, enum topic_state state)
+{
+	if (watch->missing_count++ == 0)
+		watch->missing_since_ms = now;
+	if (watch->missing_count >= ODD_LOOKS && now - watch->missing_since_ms >= MISSING_MS)
+		watch->state = state;
+	else
+		metadata_refresh(watch->cluster);
+}
+
+/* Returns whether something changed. */
+static bool watch_apply(struct topic_watch *watch, const said_topic *said, int64_t now)
+{
+	enum topic_state before = watch->state;
+	struct topic_info info;
+	struct arena arena;
+	int regressed;
+
+	if (watch->state == TOPIC_RECREATED)
+		return false;
+	if (!said || said->error_code == KAFKA_UNKNOWN_TOPIC_OR_PARTITION) {
+		watch_missing(watch, now, TOPIC_MISSING);
+		return watch->state != before;
+	}
+	if (error_code_err(said->error_code) == ERR_DENIED) {
+		watch->state = TOPIC_DENIED;
+		return watch->state != before;
+	}
+	if (said->error_code) { /* between leaders, being made: soon better */
+		metadata_refresh(watch->cluster);
+		return false;
+	}
+	if (!uuid_is_zero(watch->info.id) && !uuid_is_zero(said->topic_id) &&
+	    !uuid_equal(watch->info.id, said->topic_id)) {
+		watch_missing(watch, now, TOPIC_RECREATED);
+		return watch->state != before;
+	}
+	arena_init(&arena, TOPIC_MEMORY);
+	if (topic_read(said, &arena, &info) < 0) {
+		arena_done(&arena);
+		return false; /* the former one stays */
+	}
+	regressed = keep_newer(&watch->info, &info);
+	/* Without topic ids (before 2.8) epochs that stay behind, all of them, are the sign of another topic. */
+	if (regressed && uuid_is_zero(info.id) && ++watch->regressed_count >= ODD_LOOKS) {
+		watch->state = TOPIC_RECREATED;
+	} else if (regressed) {
+		metadata_refresh(watch->cluster);
+	} else {
+		watch->regressed_count = 0;
+	}
+	if (watch->state != TOPIC_RECREATED)
+		watch->state = TOPIC_THERE;
+	watch->missing_count = 0;
+	watch->seen_ms = now;
+	if (uuid_is_zero(info.id))
+		info.id = watch->info.id; /* asked of an older broker of the same cluster */
+	bool changed = watch->state != before || !info_equal(&watch->info, &info);
+	arena_done(&watch->arena);
+	watch->arena = arena;
+	watch->info = info;
+	return changed;
+}
+
+static const said_topic *said_find(const struct metadata_response *said, const char *name)
+{
+	for (int32_t i = 0; i < said->topics.count; i++)
+		if (view_is(said->topics.at[i].name, name))
+			return &said->topics.at[i];
+	return NULL;
+}
+
+static void watches_apply(struct cluster *cluster, const struct metadata_response *said)
+{
+	int64_t now = cluster_now(cluster);
+	struct list seen;
+
+	list_init(&seen);
+	LIST_EACH_SAFE(&cluster->watches, at) {
+		list_remove(at);
+		list_append(&seen, at);
+	}
+	while (!list_empty(&seen)) {
+		struct topic_watch *watch = container_of(seen.next, struct topic_watch, link);
+		const said_topic *topic = said_find(said, watch->info.name);
+
+		list_remove(&watch->link);
+		list_append(&cluster->watches, &watch->link);
+		if (said->topics.count < 0 || watch->look_number > cluster->look_number)
+			continue; /* came while the look was on its way: was not asked about */
+		watch_apply(watch, topic, now);
+		watch->changed(watch); /* may stop any watch */
+	}
+}
+
+int topic_watch_start(struct topic_watch *watch, struct cluster *cluster, const char *name,
+		      const struct uuid *expected, void (*changed)(struct topic_watch *watch), void *owner)
+{
+	*watch = (struct topic_watch){ .cluster = cluster, .changed = changed, .owner = owner };
+	list_init(&watch->link);
+	arena_init(&watch->arena, TOPIC_MEMORY);
+	watch->name = view_string(view_text(name));
+	if (!watch->name)
+		return ERR_MEMORY;
+	watch->info.name = watch->name;
+	if (expected)
+		watch->info.id = *expected;
+	watch->look_number = cluster->look_number + 1;
+	list_append(&cluster->watches, &watch->link);
+	metadata_refresh(cluster);
+	return 0;
+}
+
+void topic_watch_stop(struct topic_watch *watch)
+{
+	if (!watch->cluster)
+		return;
+	list_remove(&watch->link);
+	arena_done(&watch->arena);
+	free(watch->name);
+	*watch = (struct topic_watch){ 0 };
+	list_init(&watch->link);
+}
+
+/* ---- looking ---- */
+
+void metadata_refresh(struct cluster *cluster)
+{
+	const struct cluster_config *config = cluster->config;
+	int64_t now = cluster_now(cluster), at = now;
+
+	if (now - cluster->looked_ms > SPELL_MS)
+		cluster->look_count = 0;
+	if (cluster->looked_ms) {
+		at = cluster->looked_ms + cluster_backoff(cluster, config->retry_backoff_ms,
+							  config->retry_backoff_ms_max, cluster->look_count);
+		at = at > now ? at : now;
+	}
+	cluster->refresh_wanted = true;
+	if (at < cluster->look_at_ms) {
+		cluster->look_at_ms = at;
+		cluster_schedule(cluster);
+	}
+}
+
+static void request_names(struct cluster *cluster, struct metadata_request *request, int16_t version)
+{
+	int32_t count = 0;
+
+	request_default(API_METADATA, request);
+	request->allow_auto_topic_creation = version < 4; /* not in those: must hold its default */
+	LIST_EACH(&cluster->watches, at)
+		count++;
+	request->topics.count = 0;
+	if (version < 4 && count > 0) { /* asking by name would create; so ask for all */
+		request->topics.count = version == 0 ? 0 : -1;
+		return;
+	}
+	if (!count)
+		return;
+	request->topics.at = calloc((size_t)count, sizeof *request->topics.at);
+	if (!request->topics.at)
+		return; /* the brokers alone, then */
+	LIST_EACH(&cluster->watches, at)
+		request->topics.at[request->topics.count++].name =
+			view_text(container_of(at, struct topic_watch, link)->name);
+}
+
+static void request_done(struct metadata_request *request)
+{
+	if (request)
+		free(request->topics.at);
+	free(request);
+}
+
+static int look_prepare(void *context, int16_t version, int32_t node)
+{
+	struct cluster *cluster = context;
+
+	free(cluster->look_request->topics.at);
+	request_names(cluster, cluster->look_request, version);
+	cluster->look_number++;
+	return 0;
+}
+
+static void look_done(void *context, const struct reply *reply)
+{
+	struct cluster *cluster = context;
+	const struct metadata_response *said = reply->response;
+	struct fault fault;
+	bool usable = false;
+
+	cluster->look = NULL;
+	cluster->looked_ms = cluster_now(cluster);
+	cluster->look_count = cluster->refresh_wanted || reply->err < 0 ? cluster->look_count + 1 : 0;
+	cluster->refresh_wanted = false;
+	cluster->look_at_ms = INT64_MAX;
+	if (reply->err == 0)
+		usable = cluster_apply(cluster, said, &fault);
+	if (usable) {
+		if (!list_empty(&cluster->watches))
+			cluster->look_at_ms = cluster->looked_ms + cluster->config->metadata_age_ms_max;
+		watches_apply(cluster, said);
+	} else if (!list_empty(&cluster->watches) || !list_empty(&cluster->unrouted)) {
+		metadata_refresh(cluster);
+	}
+	cluster_schedule(cluster);
+}
+
+void metadata_tick(struct cluster *cluster, int64_t now)
+{
+	struct call_plan plan = { .node = NODE_ANY, .api_key = API_METADATA, .retry = true };
+
+	if (cluster->look || now < cluster->look_at_ms)
+		return;
+	if (!cluster->look_request)
+		cluster->look_request = calloc(1, sizeof *cluster->look_request);
+	if (!cluster->look_request)
+		return;
+	cluster->look_at_ms = INT64_MAX;
+	cluster->refresh_wanted = false;
+	plan.request = cluster->look_request;
+	plan.prepare = look_prepare;
+	plan.deadline_ms = now + cluster->config->request_timeout_ms;
+	plan.done = look_done;
+	plan.context = cluster;
+	if (cluster_call(cluster, &plan, &cluster->look) < 0)
+		cluster->look_at_ms = now + cluster->config->retry_backoff_ms_max;
+}
+
+void metadata_free(struct cluster *cluster)
+{
+	call_cancel(cluster->look);
+	cluster->look = NULL;
+	request_done(cluster->look_request);
+	cluster->look_request = NULL;
+	free(cluster->cluster_id);
+	free(cluster->infos);
+}
+
+int metadata_brokers(struct cluster *cluster, const struct broker_info **out)
+{
+	*out = cluster->infos;
+	return cluster->info_count;
+}
+
+/* ---- looking and waiting ---- */
+
+struct snapshot_ask {
+	struct cluster *cluster;
+	struct metadata_request request;
+	const struct view *patterns;
+	int count;
+	bool all;
+	struct arena *arena;
+	struct metadata_response *said;
+	struct fault *fault;
+	int err;
+	bool done;
+};
+
+static int snapshot_prepare(void *context, int16_t version, int32_t node)
+{
+	struct snapshot_ask *ask = context;
+	struct metadata_request *request = &ask->request;
+
+	request_default(API_METADATA, request);
+	request->allow_auto_topic_creation = version < 4;
+	request->topics.count = 0;
+	if (ask->all || (version < 4 && ask->count > 0)) {
+		request->topics.count = version == 0 ? 0 : -1;
+		return 0;
+	}
+	if (!ask->count)
+		return 0;
+	request->topics.at = arena_array(ask->arena, (size_t)ask->count, sizeof *request->topics.at);
+	if (!request->topics.at)
+		return ERR_MEMORY;
+	memset(request->topics.at, 0, (size_t)ask->count * sizeof *request->topics.at);
+	for (int i = 0; i < ask->count; i++)
+		request->topics.at[i].name = ask->patterns[i];
+	request->topics.count = ask->count;
+	return 0;
+}
+
+static void snapshot_done(void *context, const struct reply *reply)
+{
+	struct snapshot_ask *ask = context;
+	struct view body;
+
+	ask->done = true;
+	ask->err = reply->err;
+	if (reply->err < 0) {
+		fault_set(ask->fault, reply->err, "%s", reply->fault->text);
+		return;
+	}
+	if (!cluster_apply(ask->cluster, reply->response, ask->fault)) {
+		ask->err = ask->fault ? ask->fault->err : ERR_BROKER;
+		return;
+	}
+	ask->cluster->looked_ms = cluster_now(ask->cluster);
+	body = arena_copy(ask->arena, reply->body);
+	ask->err = body.at ? message_read(api_find(API_METADATA)->response, reply->version, body, ask->arena,
+					  ask->said, ask->fault)
+			   : fault_set(ask->fault, ERR_LIMIT, "%s: the metadata is larger than what we keep",
+				       ask->cluster->name);
+}
+
+static int snapshot_ask(struct snapshot_ask *ask, int64_t deadline_ms)
+{
+	struct call_plan plan = { .node = NODE_ANY, .api_key = API_METADATA, .retry = true };
+	struct call *call;
+	struct fault unseen;
+	int err;
+
+	if (!ask->fault)
+		ask->fault = &unseen;
+	ask->done = false;
+	plan.request = &ask->request;
+	plan.prepare = snapshot_prepare;
+	plan.deadline_ms = deadline_ms;
+	plan.done = snapshot_done;
+	plan.context = ask;
+	err = cluster_call(ask->cluster, &plan, &call);
+	if (err < 0)
+		return fault_set(ask->fault, err, "%s: %s", ask->cluster->name, err_text(err));
+	err = loop_until(ask->cluster->loop, &ask->done, INT64_MAX);
+	if (!ask->done) {
+		call_cancel(call);
+		return fault_set(ask->fault, err < 0 ? err : ERR_CANCELLED, "%s: interrupted", ask->cluster->name);
+	}
+	return ask->err;
+}
+
+int cluster_connect(struct cluster *cluster, int64_t timeout_ms, struct fault *fault)
+{
+	struct metadata_response said;
+	struct snapshot_ask ask = { .cluster = cluster, .said = &said, .fault = fault };
+	struct arena arena;
+	int err;
+
+	arena_init(&arena, REPLY_MEMORY_MAX);
+	ask.arena = &arena;
+	err = snapshot_ask(&ask, cluster_now(cluster) + timeout_ms);
+	arena_done(&arena);
+	return err;
+}
+
+int cluster_reach(struct cluster *cluster, int32_t node, int64_t timeout_ms, struct fault *fault)
+{
+	struct api_versions_request request;
+	struct api_versions_response response;
+	struct arena arena;
+	int err;
+
+	request_default(API_API_VERSIONS, &request);
+	request.client_software_name = VIEW_LITERAL("interlock");
+	request.client_software_version = VIEW_LITERAL(INTERLOCK_VERSION);
+	arena_init(&arena, REPLY_MEMORY_MAX);
+	err = cluster_ask(cluster, node, API_API_VERSIONS, &request, timeout_ms, &arena, &response, fault);
+	arena_done(&arena);
+	return err;
+}
+
+static int name_order(const void *a, const void *b)
+{
+	return strcmp(((const struct topic_info *)a)->name, ((const struct topic_info *)b)->name);
+}
+
+static bool wanted(const struct snapshot_ask *ask, const struct view *patterns, int count, struct view name)
+{
+	for (int i = 0; i < count; i++)
+		if (glob_is(patterns[i]) ? glob_match(patterns[i], name) : view_equal(patterns[i], name))
+			return true;
+	return count < 0;
+}
+
+static int snapshot_make(struct snapshot_ask *ask, const struct view *patterns, int count,
+			 struct metadata_snapshot *out)
+{
+	const struct metadata_response *said = ask->said;
+	struct metadata_snapshot s = { .controller = said->controller_id };
+	int32_t most = said->topics.count > 0 ? said->topics.count : 0;
+
+	s.cluster_id = said->cluster_id.at ? (const char *)arena_copy(ask->arena, said->cluster_id).at : NULL;
+	s.brokers = arena_array(ask->arena, (size_t)said->brokers.count, sizeof *s.brokers);
+	s.topics = arena_array(ask->arena, (size_t)most + (size_t)(count > 0 ? count : 0), sizeof *s.topics);
+	if (!s.brokers || !s.topics)
+		return ERR_MEMORY;
+	for (int32_t i = 0; i < said->brokers.count; i++) {
+		s.brokers[i].id = said->brokers.at[i].node_id;
+		s.brokers[i].host = (const char *)arena_copy(ask->arena, said->brokers.at[i].host).at;
+		s.brokers[i].port = said->brokers.at[i].port;
+		s.brokers[i].rack = (const char *)arena_copy(ask->arena, said->brokers.at[i].rack).at;
+	}
+	s.broker_count = said->brokers.count;
+	for (int32_t i = 0; i < most; i++) {
+		if (!wanted(ask, patterns, count, said->topics.at[i].name))
+			continue;
+		if (topic_read(&said->topics.at[i], ask->arena, &s.topics[s.topic_count]) < 0)
+			return ERR_MEMORY;
+		s.has_topic_ids |= !uuid_is_zero(s.topics[s.topic_count].id);
+		s.topic_count++;
+	}
+	for (int i = 0; i < count; i++) { /* asked for by name and not told of, as when all were asked for */
+		bool told = glob_is(patterns[i]);
+
+		for (int t = 0; t < s.topic_count; t++)
+			told |= view_is(patterns[i], s.topics[t].name);
+		if (told)
+			continue;
+		s.topics[s.topic_count] = (struct topic_info){ .error = KAFKA_UNKNOWN_TOPIC_OR_PARTITION };
+		s.topics[s.topic_count].name = (const char *)arena_copy(ask->arena, patterns[i]).at;
+		if (!s.topics[s.topic_count++].name)
+			return ERR_MEMORY;
+	}
+	if (s.topic_count > 1)
+		qsort(s.topics, (size_t)s.topic_count, sizeof *s.topics, name_order);
+	*out = s;
+	return 0;
+}
+
+/* A topic that was made a moment ago may not have reached the broker that answers. */
+static bool snapshot_young(const struct metadata_snapshot *s)
+{
+	for (int i = 0; i < s->topic_count; i++)
+		if (s->topics[i].error == KAFKA_UNKNOWN_TOPIC_OR_PARTITION ||
+		    s->topics[i].error == KAFKA_LEADER_NOT_AVAILABLE)
+			return true;
+	return false;
+}
+
+int metadata_snapshot(struct cluster *cluster, const struct view *patterns, int count, int64_t timeout_ms,
+		      struct arena *arena, struct metadata_snapshot *out, struct fault *fault)
+{
+	struct metadata_response *said = arena_take(arena, sizeof *said);
+	struct snapshot_ask ask = { .cluster = cluster, .patterns = patterns, .count = count, .said = said };
+	int64_t deadline_ms = cluster_now(cluster) + timeout_ms;
+	struct metadata_snapshot snapshot;
+	int err = said ? 0 : ERR_MEMORY;
+
+	ask.arena = arena;
+	ask.fault = fault;
+	ask.all = count < 0;
+	for (int i = 0; i < count; i++)
+		ask.all |= glob_is(patterns[i]);
+	for (int look = 0; err == 0; look++) {
+		err = snapshot_ask(&ask, deadline_ms);
+		if (err < 0)
+			return err;
+		err = snapshot_make(&ask, patterns, count, &snapshot);
+		if (err == 0 && (look == 2 || !snapshot_young(&snapshot) ||
+				 cluster_now(cluster) + 600 > deadline_ms)) {
+			*out = snapshot;
+			return 0;
+		}
+		if (err == 0)
+			err = cluster_pause(cluster, 300);
+	}
+	return fault_set(fault, err, "%s: the metadata: %s", cluster->name, err_text(err));
+}
+
+const struct topic_info *metadata_find(const struct metadata_snapshot *snapshot, const char *name)
+{
+	for (int i = 0; i < snapshot->topic_count; i++)
+		if (strcmp(snapshot->topics[i].name, name) == 0)
+			return &snapshot->topics[i];
+	return NULL;
+}
