@@ -30,8 +30,8 @@ struct check_options {
  * the verdict; else ERR_CONFIG     the plan or a property file is wrong: `faults` has the lines when it is
  * the plan, `fault` always has a sentence ERR_USAGE      a family that the plan does not have ERR_NETWORK,
  * ERR_TIMEOUT, ERR_TLS, ERR_LOGIN    a cluster was never reached ERR_CANCELLED  loop_stop() was called
- * `faults` is initialised by the caller with plan_faults_init() and may hold entries also after success:
- * names in the plan that match nothing on the clusters are reported as reasons, not here.
+ * `faults` is initialised by the caller with plan_faults_init().  A name of the plan that matches nothing on the source
+ * is a fault of the plan, with its line and column; what the target lacks shuts a gate.
  */
 int check_run(struct loop *loop, const struct check_options *options, struct plan_faults *faults,
 	      struct report **out, struct fault *fault);

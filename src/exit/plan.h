@@ -297,8 +297,8 @@ const char *plan_path(const struct plan *plan, struct view path, struct arena *a
 bool plan_is_properties(struct view cluster);
 
 /*
- * Holds the plan against what was found: names that match nothing, target topics that are missing, families that meet
- * through a glob.  Adds faults; returns how many.
+ * Holds the plan against what was found: topics and groups that the source does not have, families that meet through a
+ * pattern.  Adds faults; returns how many.  What the target lacks is no fault of the plan, and is for a gate to say.
  */
 struct facts;
 int plan_check_against(const struct plan *plan, const struct facts *facts, struct plan_faults *faults);
