@@ -5,6 +5,8 @@
  *	{"message": .., "version": .., "json": ..}                gives  {"hex": ..}
  *	either with "to": 11                                      gives the hex of that version
  *	{"errors": true}                                          gives  {"errors": [{"code", "name", ..}]}
+ *	{"frame": ".."}                                           gives  the request's name, version, body and hex again
+ *	{"frame": "..", "key": 1, "version": 12}                  gives  the same of a response
  *
  * Fields have our names; bytes, records and uuids are hex; unknown tags are "tags": [[number, hex]].  What is refused
  * comes back as {"error": ".."}.  RequestHeader and ResponseHeader are the heads, with fields of the same names.
@@ -253,6 +255,36 @@ static int convert(const json_t *question, json_t *answer, struct buffer *out)
 	return message_write(*message, to ? (int16_t)json_integer_value(to) : version, body, out, &fault);
 }
 
+/* A whole frame as it was seen on the wire, without its length: head and body. */
+static int frame(const json_t *question, json_t *answer, struct buffer *out)
+{
+	struct cursor c = cursor_over(json_hex(json_object_get(question, "frame")));
+	struct request_head request = { .api_key = (int16_t)number(question, "key"),
+					.api_version = (int16_t)number(question, "version") };
+	bool is_response = json_object_get(question, "key");
+	const struct message *message;
+	void *body;
+	int err;
+
+	if (is_response)
+		err = response_head_read(api_find(request.api_key), request.api_version, &c, &arena,
+					 &request.correlation_id, &fault);
+	else
+		err = request_head_read(&c, &arena, &request, &fault);
+	if (err < 0)
+		return err;
+	message = is_response ? api_find(request.api_key)->response : api_find(request.api_key)->request;
+	json_object_set_new(answer, "name", json_string(message_name(message)));
+	json_object_set_new(answer, "key", json_integer(request.api_key));
+	json_object_set_new(answer, "version", json_integer(request.api_version));
+	json_object_set_new(answer, "correlation_id", json_integer(request.correlation_id));
+	json_object_set_new(answer, "body", hex_json(view_of(c.at, cursor_left(&c))));
+	body = arena_take(&arena, message_size(message));
+	err = message_read(message, request.api_version, view_of(c.at, cursor_left(&c)), &arena, body,
+			   &fault);
+	return err < 0 ? err : message_write(message, request.api_version, body, out, &fault);
+}
+
 static json_t *errors(void)
 {
 	json_t *list = json_array();
@@ -278,7 +310,7 @@ static json_t *answer_to(const char *line)
 		json_object_set_new(answer, "error", json_string("not JSON"));
 	else if (json_object_get(question, "errors"))
 		json_object_set_new(answer, "errors", errors());
-	else if (convert(question, answer, &out) < 0)
+	else if ((json_object_get(question, "frame") ? frame : convert)(question, answer, &out) < 0)
 		json_object_set_new(answer, "error", json_string(fault.text));
 	else
 		json_object_set_new(answer, "hex",

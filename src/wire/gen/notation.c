@@ -318,11 +318,14 @@ static const char *join(const char *comment, const char *line)
 
 static void check_shapes(const struct message *message)
 {
+	int here = line_number;
+
 	for (const struct shape *shape = message ? message->shapes : NULL; shape; shape = shape->next) {
 		line_number = shape->line;
 		if (!shape->fields && shape->name)
 			stop("%s: neither a type nor described by the lines below", shape->name);
 	}
+	line_number = here;
 }
 
 void notation_read(const char *path)
