@@ -17,7 +17,10 @@ uint64_t unit_name(const struct join *join, uint64_t key, int32_t partition)
 	return join->paired ? mix(key ^ mix((uint64_t)partition + 0x2545f491)) : mix(key);
 }
 
-/* Does anything of this unit wait between the last run and the pair?  Then a later pair may come to stand there. */
+/*
+ * May the pair be one with the last run?  Not when something of this unit waits between them, for its pair may come to
+ * stand there, nor when another run reaches past the last one.
+ */
 static bool may_extend(const struct unit *unit, const struct run *last, const struct run *pair,
 		       const struct entry *waited)
 {
@@ -25,7 +28,8 @@ static bool may_extend(const struct unit *unit, const struct run *last, const st
 		const struct entry *before =
 			waited && (int)waited->side == side ? waited->unit_prev : unit->newest[side];
 
-		if (last->partition[side] != pair->partition[side] || pair->first[side] <= last->last[side])
+		if (last->partition[side] != pair->partition[side] ||
+		    last->last[side] + 1 != unit->high[side] || pair->first[side] < unit->high[side])
 			return false;
 		if (before && (before->partition != pair->partition[side] || before->rank > last->last[side]))
 			return false;
@@ -38,16 +42,18 @@ int unit_pair(struct join *join, struct unit *unit, const struct run *pair, cons
 {
 	struct run *last = unit->run_count ? &unit->runs[unit->run_count - 1] : NULL;
 	struct entry lane_view;
+	bool extends;
 
-	for (int side = 0; side < 2; side++)
-		if (pair->last[side] >= unit->high[side])
-			unit->high[side] = pair->last[side] + 1;
 	if (waited && unit->whole_lane) {
 		/* For the lane the entry before is that of the stream. */
 		lane_view = (struct entry){ .side = waited->side, .unit_prev = waited->lane_prev };
 		waited = &lane_view;
 	}
-	if (last && may_extend(unit, last, pair, waited)) {
+	extends = last && may_extend(unit, last, pair, waited);
+	for (int side = 0; side < 2; side++)
+		if (pair->last[side] >= unit->high[side])
+			unit->high[side] = pair->last[side] + 1;
+	if (extends) {
 		last->last[SOURCE] = pair->last[SOURCE];
 		last->last[TARGET] = pair->last[TARGET];
 		last->weight += pair->weight;
