@@ -12,7 +12,7 @@
 #include "client/jaas.h"
 
 #define SERVERS "bootstrap.servers=a:1\n"
-#define SECRET	"hush-hush"
+#define SECRET  "hush-hush"
 
 static const struct cluster_config *parse(const char *text)
 {
@@ -26,7 +26,8 @@ static const struct cluster_config *parse(const char *text)
 
 static void reads_addresses(void **state)
 {
-	const struct cluster_config *config = parse("bootstrap.servers = a:1, [::1]:92 ,SASL_SSL://b.c:65535,\n");
+	const struct cluster_config *config =
+		parse("bootstrap.servers = a:1, [::1]:92 ,SASL_SSL://b.c:65535,\n");
 	struct fault fault;
 
 	assert_int_equal(config->bootstrap_count, 3);
@@ -48,11 +49,16 @@ static void reads_addresses(void **state)
 static void refuses_wrong_addresses(void **state)
 {
 	static const char *const wrong[][2] = {
-		{ "host", "neither host:port nor the path" }, { "a:1,b", "'b' has no port" },
-		{ "a:0", "not a port" },	{ "a:65536", "not a port" },
-		{ "a:9x", "not a port" },	{ ":9092", "has no host" },
-		{ "::1:9092", "needs brackets" }, { "[::1:9092", "needs brackets" },
-		{ ",:", "has no host" },	{ "a:999999999999", "not a port" },
+		{ "host", "neither host:port nor the path" },
+		{ "a:1,b", "'b' has no port" },
+		{ "a:0", "not a port" },
+		{ "a:65536", "not a port" },
+		{ "a:9x", "not a port" },
+		{ ":9092", "has no host" },
+		{ "::1:9092", "needs brackets" },
+		{ "[::1:9092", "needs brackets" },
+		{ ",:", "has no host" },
+		{ "a:999999999999", "not a port" },
 		{ "/no/such.properties", "/no/such.properties" },
 	};
 
@@ -68,14 +74,17 @@ static void refuses_wrong_addresses(void **state)
 
 static void reads_what_a_java_client_has(void **state)
 {
-	const struct cluster_config *config = parse(
-		SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=SCRAM-SHA-512\n"
-		"sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \\\n"
-		"   username=\"ann\" password=\"a \\\\\"b;=\";\n"
-		"ssl.truststore.type=PEM\nssl.truststore.location=/etc/ca.pem\nssl.keystore.type=PEM\n"
-		"ssl.keystore.location=/etc/me.pem\nssl.key.password=pw\nssl.endpoint.identification.algorithm=\n"
-		"request.timeout.ms=1234\nconnections.max.idle.ms=-1\nreceive.buffer.bytes=65536\n"
-		"group.id=g\nkey.deserializer=X\nconfig.providers=file\nconfig.providers.file.class=Y\nclient.id=me\n");
+	const struct cluster_config *config =
+		parse(SERVERS
+		      "security.protocol=SASL_SSL\nsasl.mechanism=SCRAM-SHA-512\n"
+		      "sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \\\n"
+		      "   username=\"ann\" password=\"a \\\\\"b;=\";\n"
+		      "ssl.truststore.type=PEM\nssl.truststore.location=/etc/ca.pem\nssl.keystore.type=PEM\n"
+		      "ssl.keystore.location=/etc/"
+		      "me.pem\nssl.key.password=pw\nssl.endpoint.identification.algorithm=\n"
+		      "request.timeout.ms=1234\nconnections.max.idle.ms=-1\nreceive.buffer.bytes=65536\n"
+		      "group.id=g\nkey.deserializer=X\nconfig.providers=file\nconfig.providers.file.class="
+		      "Y\nclient.id=me\n");
 
 	assert_true(config->use_tls);
 	assert_string_equal(config->mechanism, "SCRAM-SHA-512");
@@ -98,10 +107,12 @@ static void reads_what_a_java_client_has(void **state)
 
 static void reads_what_librdkafka_has(void **state)
 {
-	const struct cluster_config *config = parse(
-		"metadata.broker.list=a:1\nsecurity.protocol=sasl_ssl\nsasl.mechanisms=PLAIN\nsasl.username=u\nsasl.password=p\n"
-		"ssl.ca.location=ca\nssl.certificate.location=c\nssl.key.location=k\nenable.ssl.certificate.verification=false\n"
-		"ssl.cipher.suites=X:Y\ndebug=all\n");
+	const struct cluster_config *config =
+		parse("metadata.broker.list=a:1\nsecurity.protocol=sasl_ssl\nsasl.mechanisms=PLAIN\nsasl."
+		      "username=u\nsasl.password=p\n"
+		      "ssl.ca.location=ca\nssl.certificate.location=c\nssl.key.location=k\nenable.ssl."
+		      "certificate.verification=false\n"
+		      "ssl.cipher.suites=X:Y\ndebug=all\n");
 
 	assert_string_equal(config->username, "u");
 	assert_string_equal(config->tls.ca_file, "ca");
@@ -122,17 +133,21 @@ static void reads_token_sources(void **state)
 		{ "interlock.sasl.oauthbearer.token.command=get 'a token'", TOKEN_COMMAND },
 		{ "sasl.oauthbearer.token.endpoint.url=file:///t", TOKEN_FILE },
 		{ "sasl.oauthbearer.token.endpoint.url=https://i/t\nsasl.oauthbearer.client.id=c\n"
-		  "sasl.oauthbearer.client.secret=s\nsasl.oauthbearer.method=oidc", TOKEN_OIDC },
-		{ "sasl.oauthbearer.token.endpoint.url=https://i/t\nsasl.jaas.config=o.a.OAuthBearerLoginModule required "
+		  "sasl.oauthbearer.client.secret=s\nsasl.oauthbearer.method=oidc",
+		  TOKEN_OIDC },
+		{ "sasl.oauthbearer.token.endpoint.url=https://i/"
+		  "t\nsasl.jaas.config=o.a.OAuthBearerLoginModule required "
 		  "clientId=c clientSecret='s' scope=x extension_a=b extension_c=d;\n"
 		  "sasl.login.callback.handler.class=org.apache.kafka.common.security.oauthbearer."
-		  "OAuthBearerLoginCallbackHandler", TOKEN_OIDC },
+		  "OAuthBearerLoginCallbackHandler",
+		  TOKEN_OIDC },
 	};
 	const struct cluster_config *config;
 	char text[2000];
 
 	for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
-		snprintf(text, sizeof text, SERVERS "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=OAUTHBEARER\n%s\n",
+		snprintf(text, sizeof text,
+			 SERVERS "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=OAUTHBEARER\n%s\n",
 			 sources[i].lines);
 		config = parse(text);
 		assert_int_equal(config->token_source, sources[i].source);
@@ -149,41 +164,62 @@ static void refuses_in_clear_words(void **state)
 {
 	static const char *const wrong[][2] = {
 		{ "client.id=x", "bootstrap.servers is missing" },
-		{ SERVERS "bootstrap.server=b:1", "c.properties:2: 'bootstrap.server' is not a key known here; is 'bootstrap.servers'" },
+		{ SERVERS "bootstrap.server=b:1",
+		  "c.properties:2: 'bootstrap.server' is not a key known here; is 'bootstrap.servers'" },
 		{ SERVERS "sasl.pasword=" SECRET, "is 'sasl.password' meant?" },
-		{ SERVERS "nonsense.without.neighbours=" SECRET, "c.properties:2: 'nonsense.without.neighbours' is not a key" },
-		{ SERVERS "metadata.broker.list=b:1", "c.properties:2: metadata.broker.list says the same as bootstrap.servers" },
+		{ SERVERS "nonsense.without.neighbours=" SECRET,
+		  "c.properties:2: 'nonsense.without.neighbours' is not a key" },
+		{ SERVERS "metadata.broker.list=b:1",
+		  "c.properties:2: metadata.broker.list says the same as bootstrap.servers" },
 		{ "bootstrap.servers=a", "c.properties:1: bootstrap.servers: 'a' has no port" },
 		{ SERVERS "security.protocol=TLS", "c.properties:2: security.protocol: 'TLS' is not one of" },
 		{ SERVERS "sasl.password=" SECRET, "nobody logs in with security.protocol=PLAINTEXT" },
-		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.password=" SECRET, "needs sasl.username" },
-		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=NTLM", "c.properties:3: sasl.mechanism: 'NTLM' is not one of" },
-		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.jaas.config=a.ScramLoginModule required "
-			  "username=u password=" SECRET ";", "ScramLoginModule does not go with sasl.mechanism=PLAIN" },
-		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.jaas.config=a.PlainLoginModule required "
-			  "username=u password=\"" SECRET, "its quote is not closed" },
-		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.jaas.config=a.PlainLoginModule required "
-			  "username=u password=" SECRET, "ends with a semicolon" },
-		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.jaas.config=" SECRET, "begins with a login module" },
-		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=SCRAM-SHA-256\nsasl.jaas.config=a.ScramLoginModule required "
-			  "username=u password=" SECRET " tokenauth=true;", "delegation token" },
-		{ SERVERS "security.protocol=SSL\nssl.truststore.location=/x/trust.jks\nssl.truststore.password=" SECRET,
-		  "ssl.truststore.location: this is a JKS store, as ssl.truststore.type is not set; convert it to PEM: keytool" },
-		{ SERVERS "security.protocol=SSL\nssl.keystore.type=PKCS12\nssl.keystore.location=/x/k.p12", "openssl pkcs12" },
+		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.password=" SECRET,
+		  "needs sasl.username" },
+		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=NTLM",
+		  "c.properties:3: sasl.mechanism: 'NTLM' is not one of" },
+		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.jaas.config=a."
+			  "ScramLoginModule required "
+			  "username=u password=" SECRET ";",
+		  "ScramLoginModule does not go with sasl.mechanism=PLAIN" },
+		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.jaas.config=a."
+			  "PlainLoginModule required "
+			  "username=u password=\"" SECRET,
+		  "its quote is not closed" },
+		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.jaas.config=a."
+			  "PlainLoginModule required "
+			  "username=u password=" SECRET,
+		  "ends with a semicolon" },
+		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.jaas.config=" SECRET,
+		  "begins with a login module" },
+		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=SCRAM-SHA-256\nsasl.jaas.config=a."
+			  "ScramLoginModule required "
+			  "username=u password=" SECRET " tokenauth=true;",
+		  "delegation token" },
+		{ SERVERS "security.protocol=SSL\nssl.truststore.location=/x/"
+			  "trust.jks\nssl.truststore.password=" SECRET,
+		  "ssl.truststore.location: this is a JKS store, as ssl.truststore.type is not set; convert "
+		  "it to PEM: keytool" },
+		{ SERVERS "security.protocol=SSL\nssl.keystore.type=PKCS12\nssl.keystore.location=/x/k.p12",
+		  "openssl pkcs12" },
 		{ SERVERS "security.protocol=SSL\nssl.ca.location=a\nssl.ca.pem=b", "as a file and as text" },
 		{ SERVERS "security.protocol=SSL\nssl.key.pem=" SECRET, "needs its certificate" },
-		{ SERVERS "security.protocol=SSL\nssl.endpoint.identification.algorithm=ldap", "write https, or nothing" },
+		{ SERVERS "security.protocol=SSL\nssl.endpoint.identification.algorithm=ldap",
+		  "write https, or nothing" },
 		{ SERVERS "request.timeout.ms=30s", "'30s' is not a whole number" },
 		{ SERVERS "request.timeout.ms=1", "1 is not between 10 and" },
 		{ SERVERS "client.dns.lookup=x", "use_all_dns_ips" },
 		{ SERVERS "client.id=${env:INTERLOCK_TEST_UNSET}", "INTERLOCK_TEST_UNSET is not set" },
 		{ SERVERS "client.id=${vault:x:y}", "${vault:...} is not known here" },
 		{ SERVERS "client.id=${file:/no/such/file}", "/no/such/file" },
-		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=OAUTHBEARER", "OAUTHBEARER needs one of" },
-		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=OAUTHBEARER\nsasl.login.callback.handler.class=com.x.Y",
+		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=OAUTHBEARER",
+		  "OAUTHBEARER needs one of" },
+		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=OAUTHBEARER\nsasl.login.callback."
+			  "handler.class=com.x.Y",
 		  "a class of your own cannot run here" },
-		{ SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=OAUTHBEARER\n"
-			  "sasl.oauthbearer.token.endpoint.url=https://h/t\nsasl.oauthbearer.client.secret=" SECRET,
+		{ SERVERS
+		  "security.protocol=SASL_SSL\nsasl.mechanism=OAUTHBEARER\n"
+		  "sasl.oauthbearer.token.endpoint.url=https://h/t\nsasl.oauthbearer.client.secret=" SECRET,
 		  "needs sasl.oauthbearer.client.id" },
 	};
 
@@ -191,7 +227,8 @@ static void refuses_in_clear_words(void **state)
 		const struct cluster_config *config = NULL;
 		struct fault fault = { 0 };
 
-		assert_int_equal(config_parse(view_text(wrong[i][0]), "c.properties", &config, &fault), ERR_CONFIG);
+		assert_int_equal(config_parse(view_text(wrong[i][0]), "c.properties", &config, &fault),
+				 ERR_CONFIG);
 		assert_null(config);
 		assert_int_equal(fault.err, ERR_CONFIG);
 		if (!strstr(fault.text, wrong[i][1]))
@@ -218,9 +255,12 @@ static void fetches_values_from_elsewhere(void **state)
 	snprintf(path, sizeof path, "%s/secret", folder);
 	write_file(path, SECRET "\n");
 	setenv("INTERLOCK_TEST_USER", "u\"s;r", 1);
-	snprintf(text, sizeof text, SERVERS "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n"
+	snprintf(text, sizeof text,
+		 SERVERS
+		 "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n"
 		 "sasl.jaas.config=x.PlainLoginModule required username=\"${env:INTERLOCK_TEST_USER}\" "
-		 "password=\"${file:%s}\";\nclient.id=a${dir:%s:secret}b$\n", path, folder);
+		 "password=\"${file:%s}\";\nclient.id=a${dir:%s:secret}b$\n",
+		 path, folder);
 	config = parse(text);
 	assert_string_equal(config->username, "u\"s;r");
 	assert_string_equal(config->password, SECRET);
@@ -236,8 +276,10 @@ static void fetches_values_from_elsewhere(void **state)
 	config_release(config);
 
 	write_file(path, "user=u\npass=" SECRET "\n");
-	snprintf(text, sizeof text, SERVERS "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n"
-		 "sasl.username=${file:%s:user}\nsasl.password=${file:%s:pass}\n", path, path);
+	snprintf(text, sizeof text,
+		 SERVERS "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n"
+			 "sasl.username=${file:%s:user}\nsasl.password=${file:%s:pass}\n",
+		 path, path);
 	config = parse(text);
 	assert_string_equal(config->username, "u");
 	assert_string_equal(config->password, SECRET);
@@ -259,7 +301,9 @@ static void every_prefix_of_a_jaas_line_is_survived(void **state)
 		arena_init(&arena, 1 << 20);
 		memcpy(copy, line, size);
 		err = jaas_parse(view_of(copy, size), &arena, &jaas, NULL);
-		assert_int_equal(err, size == sizeof line - 1 ? 0 : size == sizeof line ? ERR_CONFIG : ERR_CONFIG);
+		assert_int_equal(err, size == sizeof line - 1 ? 0
+				      : size == sizeof line   ? ERR_CONFIG
+							      : ERR_CONFIG);
 		if (err == 0) {
 			assert_string_equal(jaas.module, "PlainLoginModule");
 			assert_string_equal(jaas_get(&jaas, "username"), "u\\");

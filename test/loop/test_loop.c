@@ -1,0 +1,278 @@
+/* test_loop.c - timers, work on other threads, names, commands. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "loop/dns.h"
+#include "loop/exec.h"
+#include "loop/loop.h"
+
+struct play {
+	struct loop *loop;
+	struct timer *timer;
+	bool done;
+	int count;
+	char order[10];
+};
+
+static void play_open(struct play *play)
+{
+	memset(play, 0, sizeof *play);
+	assert_int_equal(loop_new(&clock_system, 1, &play->loop), 0);
+}
+
+static int play_wait(struct play *play, int64_t timeout_ms)
+{
+	int err = loop_until(play->loop, &play->done, loop_now_ms(play->loop) + timeout_ms);
+
+	play->done = false;
+	return err;
+}
+
+static void timer_done(void *owner)
+{
+	struct play *play = owner;
+
+	timer_free(play->timer);
+	play->timer = NULL;
+	play->done = true;
+}
+
+static void timer_stops(void *owner)
+{
+	loop_stop(((struct play *)owner)->loop);
+}
+
+static void timers_fire_and_may_free_themselves(void **state)
+{
+	struct play play;
+
+	play_open(&play);
+	assert_int_equal(timer_new(play.loop, timer_done, &play, &play.timer), 0);
+	timer_start(play.timer, 1);
+	assert_int_equal(play_wait(&play, 10000), 0);
+	assert_null(play.timer);
+	assert_int_equal(play_wait(&play, 1), ERR_TIMEOUT);
+	assert_int_equal(timer_new(play.loop, timer_stops, &play, &play.timer), 0);
+	timer_start(play.timer, 0);
+	assert_int_equal(loop_until(play.loop, &play.done, INT64_MAX), ERR_CANCELLED);
+	timer_free(play.timer);
+	loop_free(play.loop);
+}
+
+struct piece {
+	struct play *play;
+	uint64_t in, out;
+};
+
+static void piece_run(void *context)
+{
+	struct piece *piece = context;
+
+	for (uint64_t i = 0; i <= piece->in; i++)
+		piece->out += i;
+}
+
+static void piece_done(void *context)
+{
+	struct piece *piece = context;
+
+	if (--piece->play->count == 0)
+		piece->play->done = true;
+}
+
+static void work_is_done_elsewhere_and_told_here(void **state)
+{
+	static struct piece pieces[LOOP_WORK_MAX + 1];
+	struct play play;
+
+	play_open(&play);
+	for (int i = 0; i < LOOP_WORK_MAX; i++) {
+		pieces[i] = (struct piece){ &play, (uint64_t)i, 0 };
+		assert_int_equal(loop_work(play.loop, piece_run, piece_done, &pieces[i]), 0);
+		play.count++;
+	}
+	assert_int_equal(loop_work(play.loop, piece_run, piece_done, &pieces[LOOP_WORK_MAX]), ERR_LIMIT);
+	assert_int_equal(play_wait(&play, 20000), 0);
+	for (uint64_t i = 0; i < LOOP_WORK_MAX; i++)
+		assert_int_equal(pieces[i].out, i * (i + 1) / 2);
+	loop_free(play.loop);
+}
+
+static void signal_came(void *owner, int number)
+{
+	struct play *play = owner;
+
+	play->count = number;
+	play->done = true;
+}
+
+static void signals_are_told(void **state)
+{
+	struct signals *signals;
+	struct play play;
+
+	play_open(&play);
+	assert_int_equal(signals_new(play.loop, signal_came, &play, &signals), 0);
+	raise(SIGTERM);
+	assert_int_equal(play_wait(&play, 10000), 0);
+	assert_int_equal(play.count, SIGTERM);
+	signals_free(signals);
+	loop_free(play.loop);
+}
+
+static void resolved(void *owner, const struct dns_address *addresses, int count, const struct fault *fault)
+{
+	struct play *play = owner;
+
+	play->count = count;
+	play->done = true;
+	assert_true((count == 0) == (fault != NULL));
+	if (count > 0)
+		assert_true(dns_is_address(addresses[0].text));
+}
+
+static void names_have_addresses_or_not(void **state)
+{
+	struct dns_query *query;
+	struct play play;
+
+	play_open(&play);
+	assert_int_equal(dns_resolve(play.loop, "localhost", 80, resolved, &play, &query), 0);
+	assert_int_equal(play_wait(&play, 20000), 0);
+	assert_true(play.count > 0);
+	assert_int_equal(dns_resolve(play.loop, "127.0.0.300", 80, resolved, &play, &query), 0);
+	dns_cancel(query);
+	loop_free(play.loop);
+	assert_true(dns_is_address("::1"));
+	assert_false(dns_is_address("broker.example"));
+}
+
+struct command {
+	struct play play;
+	struct exec *exec;
+	int err, status, signal;
+	char output[200], errors[200], fault[300];
+};
+
+static void command_done(void *owner, const struct exec_result *result)
+{
+	struct command *command = owner;
+
+	command->err = result->err;
+	command->status = result->status;
+	command->signal = result->signal;
+	snprintf(command->output, sizeof command->output, "%.*s", VIEW_ARGS(result->output));
+	snprintf(command->errors, sizeof command->errors, "%.*s", VIEW_ARGS(result->errors));
+	snprintf(command->fault, sizeof command->fault, "%s", result->fault ? result->fault->text : "");
+	command->play.done = true;
+}
+
+static void run(struct command *command, const char *const *arguments, const char *input, int64_t timeout_ms)
+{
+	static const char *const environment[] = { "INTERLOCK_TEST=yes", "HOME=/nowhere", NULL };
+	struct exec_options options = {
+		.arguments = arguments,
+		.environment = environment,
+		.input = view_text(input),
+		.timeout_ms = timeout_ms,
+		.output_size_max = 100,
+	};
+
+	memset(command, 0, sizeof *command);
+	play_open(&command->play);
+	assert_int_equal(exec_start(command->play.loop, &options, command_done, command, &command->exec), 0);
+	assert_int_equal(play_wait(&command->play, 20000), 0);
+	exec_free(command->exec);
+	loop_free(command->play.loop);
+}
+
+static void commands_run(void **state)
+{
+	struct command c;
+
+	run(&c,
+	    (const char *const[]){ "sh", "-c", "cat; echo $INTERLOCK_TEST $HOME; echo oh >&2; exit 3", NULL },
+	    "in ", 20000);
+	assert_int_equal(c.err, 0);
+	assert_int_equal(c.status, 3);
+	assert_string_equal(c.output, "in yes /nowhere\n");
+	assert_string_equal(c.errors, "oh\n");
+
+	run(&c, (const char *const[]){ "sh", "-c", "kill -9 $$", NULL }, "", 20000);
+	assert_int_equal(c.status, -1);
+	assert_int_equal(c.signal, SIGKILL);
+}
+
+static void commands_are_bounded(void **state)
+{
+	struct command c;
+
+	run(&c, (const char *const[]){ "interlock-no-such-command", NULL }, "", 20000);
+	assert_int_equal(c.err, ERR_NOT_FOUND);
+	assert_non_null(strstr(c.fault, "interlock-no-such-command"));
+
+	/* The grandchild holds the pipe and would sleep on: the whole group is ended. */
+	run(&c, (const char *const[]){ "sh", "-c", "sleep 1000 & sleep 1000", NULL }, "", 50);
+	assert_int_equal(c.err, ERR_TIMEOUT);
+	assert_int_equal(c.signal, SIGKILL);
+
+	run(&c, (const char *const[]){ "sh", "-c", "yes", NULL }, "", 20000);
+	assert_int_equal(c.err, ERR_LIMIT);
+}
+
+static void commands_may_be_abandoned(void **state)
+{
+	struct exec_options options = {
+		.arguments = (const char *const[]){ "sleep", "1000", NULL },
+		.timeout_ms = 100000,
+		.output_size_max = 100,
+	};
+	struct command c = { 0 };
+
+	play_open(&c.play);
+	assert_int_equal(exec_start(c.play.loop, &options, command_done, &c, &c.exec), 0);
+	exec_free(c.exec);
+	loop_free(c.play.loop);
+	assert_false(c.play.done);
+}
+
+static void lines_are_split(void **state)
+{
+	struct fault fault = { 0 };
+	char **words;
+
+	assert_int_equal(exec_split(" a 'b c'\t\"d \\\" e\" f\\ g $h '' ", &words, &fault), 0);
+	assert_string_equal(words[0], "a");
+	assert_string_equal(words[1], "b c");
+	assert_string_equal(words[2], "d \" e");
+	assert_string_equal(words[3], "f g");
+	assert_string_equal(words[4], "$h");
+	assert_string_equal(words[5], "");
+	assert_null(words[6]);
+	free(words);
+	assert_int_equal(exec_split("a 'b", &words, &fault), ERR_CONFIG);
+	assert_int_equal(exec_split("  ", &words, &fault), ERR_CONFIG);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(timers_fire_and_may_free_themselves),
+		cmocka_unit_test(work_is_done_elsewhere_and_told_here),
+		cmocka_unit_test(signals_are_told),
+		cmocka_unit_test(names_have_addresses_or_not),
+		cmocka_unit_test(commands_run),
+		cmocka_unit_test(commands_are_bounded),
+		cmocka_unit_test(commands_may_be_abandoned),
+		cmocka_unit_test(lines_are_split),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
