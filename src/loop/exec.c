@@ -274,9 +274,10 @@ void exec_free(struct exec *exec)
 	timer_free(exec->timer);
 	for (int i = 0; i < PIPES; i++)
 		close_handle(&exec->pipes[i]);
+	/* A running child is let go of by exited(): it must be reaped, whoever still cares. */
 	if (exec->exited)
-		close_handle(
-			&exec->process); /* else exited() does: a child must be reaped, whoever still cares */
+		close_handle(&exec->process);
+	destroy_when_closed(exec);
 }
 
 /* Splitting a line. */

@@ -4,11 +4,14 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#include "base/list.h"
 #include "loop/loop.h"
 
 struct loop {
 	uv_loop_t uv;
 	uv_timer_t deadline; /* wakes loop_until() */
+	uv_prepare_t look;   /* before the loop sleeps */
+	const bool *done;    /* what loop_until() waits for */
 	const struct clock *clock;
 	struct random random;
 	int work_count;
@@ -40,6 +43,18 @@ static void deadline_passed(uv_timer_t *timer)
 	(void)timer; /* loop_until() looks at the clock itself */
 }
 
+/*
+ * A turn of libuv's runs timers first and sleeps then: when a timer brought what is waited for, it would sleep on until
+ * something else happens.
+ */
+static void look_before_sleep(uv_prepare_t *look)
+{
+	struct loop *loop = container_of(look, struct loop, look);
+
+	if (loop->done && *loop->done)
+		uv_stop(&loop->uv);
+}
+
 int loop_new(const struct clock *clock, uint64_t seed, struct loop **out)
 {
 	struct loop *loop = calloc(1, sizeof *loop);
@@ -51,6 +66,9 @@ int loop_new(const struct clock *clock, uint64_t seed, struct loop **out)
 		return ERR_MEMORY;
 	}
 	uv_timer_init(&loop->uv, &loop->deadline);
+	uv_prepare_init(&loop->uv, &loop->look);
+	uv_prepare_start(&loop->look, look_before_sleep);
+	uv_unref((uv_handle_t *)&loop->look);
 	loop->clock = clock;
 	random_seed(&loop->random, seed);
 	/* A peer that went away must be an error of write(), also inside OpenSSL, and not the end of the
@@ -65,6 +83,7 @@ void loop_free(struct loop *loop)
 	if (!loop)
 		return;
 	uv_close((uv_handle_t *)&loop->deadline, NULL);
+	uv_close((uv_handle_t *)&loop->look, NULL);
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
 	int err = uv_loop_close(&loop->uv);
 	assert(err == 0); /* else something that was made on the loop is still open */
@@ -105,6 +124,7 @@ int loop_until(struct loop *loop, const bool *done, int64_t deadline_ms)
 	assert(!loop->running);
 	loop->running = true;
 	loop->stopped = false;
+	loop->done = done;
 	while (!*done) {
 		int64_t left_ms = deadline_ms == INT64_MAX ? INT64_MAX : deadline_ms - loop_now_ms(loop);
 
@@ -124,6 +144,7 @@ int loop_until(struct loop *loop, const bool *done, int64_t deadline_ms)
 		uv_run(&loop->uv, UV_RUN_ONCE);
 	}
 	uv_timer_stop(&loop->deadline);
+	loop->done = NULL;
 	loop->running = false;
 	return err;
 }

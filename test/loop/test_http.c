@@ -151,7 +151,7 @@ static void faults_are_clear_and_hide_secrets(void **state)
 	assert_int_equal(outcome.err, ERR_TIMEOUT);
 	assert_null(strstr(outcome.fault, "hush"));
 	assert_non_null(strstr(outcome.fault, "/p"));
-	ask("nonsense\r\n\r\n", get, "https://127.0.0.1:", "/", &outcome, NULL);
+	ask("nonsense\r\n\r\n", quick, "https://127.0.0.1:", "/", &outcome, NULL);
 	assert_true(outcome.err == ERR_TLS || outcome.err == ERR_TIMEOUT || outcome.err == ERR_NETWORK);
 	ask(OK, get, "file:///etc/passwd?", "", &outcome, NULL);
 	assert_int_equal(outcome.err, ERR_CONFIG);
