@@ -248,8 +248,8 @@ const char *plan_type_text(enum plan_type type)
 		[PLAN_EXEC] = "a command, like exec ./flag get, or an http address",
 		[PLAN_NAMES] = "a list of names, like [ billing, search ]",
 		[PLAN_TOPICS] = "a list of topics, like [ orders, refunds=refunds.v2 ]",
-		[PLAN_FREEZES] = "a list like [ \"fri 16:00 .. mon 07:00 Europe/Berlin\", \"2026-12-24 .. "
-				 "2027-01-02 Europe/Berlin\" ]",
+		[PLAN_FREEZES] = ("a list like [ \"fri 16:00 .. mon 07:00 Europe/Berlin\", \"2026-12-24 .. "
+				 "2027-01-02 Europe/Berlin\" ]"),
 		[PLAN_PAIRS] = "a mapping from names to texts",
 		[PLAN_MAP] = "a mapping",
 		[PLAN_LIST] = "a list of mappings",
