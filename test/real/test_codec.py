@@ -39,7 +39,7 @@ def build_dir():
     """Where the programs of this build are: the newest, unless INTERLOCK_BUILD says."""
     if "INTERLOCK_BUILD" in os.environ:
         return Path(os.environ["INTERLOCK_BUILD"])
-    found = [p for p in (ROOT / "build" / "test", ROOT / "build") if (p / "unit" / "wire_codec").exists()]
+    found = [p for p in (ROOT / "build" / "test", ROOT / "build" / "release") if (p / "unit" / "wire_codec").exists()]
     if not found:
         pytest.fail("wire_codec is not built: run make")
     return max(found, key=lambda p: (p / "unit" / "wire_codec").stat().st_mtime)

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def wiregen(tmp_path):
-    found = [p for p in (ROOT / "build" / "test", ROOT / "build") if (p / "src" / "wire" / "wiregen").exists()]
+    found = [p for p in (ROOT / "build" / "test", ROOT / "build" / "release") if (p / "src" / "wire" / "wiregen").exists()]
     if not found:
         pytest.fail("wiregen is not built: run make")
 
