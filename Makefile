@@ -55,7 +55,8 @@ peers: setup
 .PHONY: demo
 demo: setup
 	@$(MAKE) --no-print-directory all
-	@script/peers venv jars
+	@script/peers venv
+	@script/peers jars 3.9.1 4.3.1
 	@$(PYTHON) demo/demo.py
 
 # The last line is the test runner's own count.
@@ -68,7 +69,8 @@ test: setup
 .PHONY: bench
 bench: setup
 	@$(MAKE) --no-print-directory all
-	@script/peers venv jars
+	@script/peers venv
+	@script/peers jars 3.9.1 4.3.1
 	@script/bench
 
 # Hours, not minutes: random workloads and faults on real clusters, until SOAK_MINUTES are over.
