@@ -155,7 +155,7 @@ static int client_final(struct scram *s, struct view in, struct buffer *out, str
 	uint8_t salt[SALT_SIZE_MAX], salted[EVP_MAX_MD_SIZE], client_key[EVP_MAX_MD_SIZE],
 		stored_key[EVP_MAX_MD_SIZE];
 	uint8_t server_key[EVP_MAX_MD_SIZE], signature[EVP_MAX_MD_SIZE];
-	int salt_size, iterations, hash_size = EVP_MD_get_size(s->hash), err;
+	int salt_size = 0, iterations = 0, hash_size = EVP_MD_get_size(s->hash), err;
 	struct buffer message; /* AuthMessage: first-bare,server-first,final-without-proof */
 	struct view nonce;
 	size_t final_at;
