@@ -16,7 +16,8 @@
 #define WRITE_QUEUE_MAX   (256u << 20)
 #define SCRATCH_SIZE_MAX  (4u << 20)
 #define VERSIONS_SIZE_MAX (4u << 20)
-#define READ_BUDGET       (8 << 20) /* bytes in one turn, so that other connections have theirs */
+#define OUTBOX_KEPT_MAX   (1u << 20) /* one large request must not hold memory for ever */
+#define READ_BUDGET       (8 << 20)  /* bytes in one turn, so that other connections have theirs */
 #define FRAMES_IDLE_MAX   (96u << 20)
 
 #define API_PRODUCE 0
@@ -148,13 +149,32 @@ int connection_fault(struct connection *c, int err, const char *format, ...)
 	return err;
 }
 
+static struct request *request_at(struct connection *c, int index)
+{
+	return &c->requests[(c->request_first + index) % REQUEST_RING_SIZE];
+}
+
 static struct request request_take(struct connection *c)
 {
-	struct request request = c->requests[c->request_first];
+	struct request request = *request_at(c, 0);
 
-	c->request_first = (c->request_first + 1) % CONNECTION_IN_FLIGHT_MAX;
+	c->request_first = (c->request_first + 1) % REQUEST_RING_SIZE;
 	c->request_count--;
+	if (c->held_count > c->request_count)
+		c->held_count = c->request_count;
 	return request;
+}
+
+/* Adds one that has been sent, before those that are held; or one more that is held. */
+static void request_add(struct connection *c, const struct request *request, bool held)
+{
+	int index = held ? c->request_count : c->request_count - c->held_count;
+
+	for (int i = c->request_count; i > index; i--)
+		*request_at(c, i) = *request_at(c, i - 1);
+	*request_at(c, index) = *request;
+	c->request_count++;
+	c->held_count += held;
 }
 
 /* Gives everything under way its answer, then says that it is over. */
@@ -180,13 +200,12 @@ static void tell_closed(void *owner)
 
 /* Deadlines. */
 
-static const struct request *request_earliest(const struct connection *c)
+static const struct request *request_earliest(struct connection *c)
 {
 	const struct request *earliest = NULL;
 
 	for (int i = 0; i < c->request_count; i++) {
-		const struct request *request =
-			&c->requests[(c->request_first + i) % CONNECTION_IN_FLIGHT_MAX];
+		const struct request *request = request_at(c, i);
 
 		if (!earliest || request->deadline_ms < earliest->deadline_ms)
 			earliest = request;
@@ -278,6 +297,8 @@ static int transmit(struct connection *c, bool hold, struct fault *fault)
 		return 0;
 	}
 	err = stream_write(c->stream, &piece, 1);
+	if (c->outbox.capacity > OUTBOX_KEPT_MAX)
+		buffer_done(&c->outbox);
 	if (err == ERR_LIMIT)
 		return fault_set(fault, err,
 				 "%s: the broker takes no more requests now, and the queue is full", c->peer);
@@ -291,32 +312,34 @@ int connection_put(struct connection *c, const struct api *api, int16_t version,
 		   struct fault *fault)
 {
 	bool own = api->key == 17 || api->key == 36; /* the login itself does not wait for the login */
+	bool hold = c->state == CONNECTION_RELOGIN && !own;
+	struct request added = {
+		.version = version,
+		.api = api,
+		.deadline_ms = deadline_ms,
+		.answered = answered,
+		.context = context,
+	};
 	int32_t id = c->id_next;
 	int err;
 
 	if (c->state == CONNECTION_CLOSED)
 		return fault_set(fault, ERR_NETWORK, "%s", c->fault.text);
-	if (c->request_count == CONNECTION_IN_FLIGHT_MAX)
+	if (!own && c->request_count >= CONNECTION_IN_FLIGHT_MAX)
 		return fault_set(fault, ERR_LIMIT, "%s: %d requests are under way already", c->peer,
 				 CONNECTION_IN_FLIGHT_MAX);
 	err = encode(c, api, version, request, id, fault);
 	if (err < 0)
 		return err;
-	err = transmit(c, c->state == CONNECTION_RELOGIN && !own, fault);
+	assert(c->request_count < REQUEST_RING_SIZE);
+	err = transmit(c, hold, fault);
 	if (err < 0)
 		return err;
 	c->id_next = id == INT32_MAX ? 0 : id + 1;
 	c->used_ms = loop_now_ms(c->loop);
-	c->requests[(c->request_first + c->request_count) % CONNECTION_IN_FLIGHT_MAX] = (struct request){
-		.id = id,
-		.version = version,
-		.api = api,
-		.deadline_ms = deadline_ms,
-		.sent_ms = c->used_ms,
-		.answered = answered,
-		.context = context,
-	};
-	c->request_count++;
+	added.id = id;
+	added.sent_ms = c->used_ms;
+	request_add(c, &added, hold);
 	if (deadline_ms < c->deadline_at_ms)
 		watch_deadline(c, deadline_ms);
 	if (out_id)
@@ -371,7 +394,7 @@ int connection_post(struct connection *c, int16_t api_key, int16_t version, cons
 void connection_forget(struct connection *c, int32_t id)
 {
 	for (int i = 0; i < c->request_count; i++) {
-		struct request *request = &c->requests[(c->request_first + i) % CONNECTION_IN_FLIGHT_MAX];
+		struct request *request = request_at(c, i);
 
 		if (request->id == id)
 			request->answered = NULL;
@@ -389,7 +412,7 @@ static int deliver(struct connection *c, struct frame *frame, struct fault *faul
 	int32_t id;
 	int err;
 
-	if (c->request_count == 0)
+	if (c->request_count == c->held_count)
 		return fault_set(fault, ERR_MALFORMED, "an answer of %zu bytes came that nobody asked for",
 				 frame->size);
 	request = c->requests[c->request_first];
@@ -415,7 +438,7 @@ static int deliver(struct connection *c, struct frame *frame, struct fault *faul
 
 static void login_again(struct connection *c)
 {
-	if (c->state == CONNECTION_RELOGIN && c->request_count == 0 && !c->sasl && !c->token_wait)
+	if (c->state == CONNECTION_RELOGIN && c->request_count == c->held_count && !c->sasl && !c->token_wait)
 		login_start(c);
 }
 
@@ -496,6 +519,7 @@ void connection_logged_in(struct connection *c, int64_t lifetime_ms)
 		if (c->held.size > 0 && stream_write(c->stream, &piece, 1) < 0)
 			connection_fault(c, ERR_NETWORK, "the connection was lost");
 		buffer_reset(&c->held);
+		c->held_count = 0;
 		return;
 	}
 	if (c->connector->config->idle_ms > 0)

@@ -27,6 +27,9 @@ enum connection_state {
 	CONNECTION_CLOSED,
 };
 
+/* A login may have a request under way beside all of the owner's. */
+#define REQUEST_RING_SIZE (CONNECTION_IN_FLIGHT_MAX + 2)
+
 struct request {
 	int32_t id;
 	int16_t version;
@@ -58,8 +61,9 @@ struct connection {
 	struct buffer held;   /* requests that wait for a login */
 	struct arena scratch; /* heads, and answers to requests of our own */
 
-	struct request requests[CONNECTION_IN_FLIGHT_MAX]; /* a ring, in the order sent */
+	struct request requests[REQUEST_RING_SIZE]; /* a ring, in the order sent */
 	int request_first, request_count;
+	int held_count; /* the last so many of the ring are not sent yet: see `held` */
 	int32_t id_next;
 	struct timer *deadline; /* the earliest of all requests' */
 	int64_t deadline_at_ms;

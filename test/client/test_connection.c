@@ -502,6 +502,65 @@ static void large_answers_may_be_kept_and_are_limited(void **state)
 	play_end(&play);
 }
 
+/* A broker whose sessions live 200 ms (KIP-368), and that counts what it must not see. */
+static int logins, out_of_turn;
+
+static void answer_with_login(struct fake_peer *peer, const struct request_head *head, struct view body)
+{
+	struct sasl_handshake_response handshake;
+	struct sasl_authenticate_response authenticated;
+	struct view mechanism = VIEW_LITERAL("PLAIN");
+
+	if (head->api_key == 17) {
+		message_default(api_find(17)->response, &handshake);
+		handshake.mechanisms.at = &mechanism;
+		handshake.mechanisms.count = 1;
+		fake_answer(peer, head, head->api_version, &handshake);
+		peer->mind = peer; /* nothing but the login may come now */
+	} else if (head->api_key == 36) {
+		message_default(api_find(36)->response, &authenticated);
+		authenticated.session_lifetime_ms = 200;
+		authenticated.auth_bytes = VIEW_LITERAL("");
+		fake_answer(peer, head, head->api_version, &authenticated);
+		peer->mind = NULL;
+		logins++;
+	} else {
+		out_of_turn += peer->mind != NULL;
+		answer_well(peer, head, body);
+	}
+}
+
+static void ask_three(void *owner)
+{
+	struct play *play = owner;
+
+	for (int i = 0; i < 3 && logins < 4; i++)
+		assert_int_equal(ask(play, 10000, NULL), 0);
+	play->done |= logins >= 4;
+	timer_start(play->timer, 1);
+}
+
+static void logs_in_again_between_requests(void **state)
+{
+	struct play play;
+
+	logins = out_of_turn = 0;
+	play_begin(&play, answer_with_login,
+		   "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n"
+		   "sasl.username=u\nsasl.password=p\n");
+	play_wait(&play);
+	assert_true(play.ready);
+	assert_int_equal(timer_new(play.loop, ask_three, &play, &play.timer), 0);
+	timer_start(play.timer, 0);
+	while (logins < 4 || play.answers < play.wanted) {
+		play_wait(&play);
+		assert_false(play.closed);
+	}
+	assert_int_equal(out_of_turn, 0);
+	assert_int_equal(play.failures, 0);
+	play_end(&play);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,6 +574,7 @@ int main(void)
 		cmocka_unit_test(idle_connections_are_closed),
 		cmocka_unit_test(strange_peers_are_named),
 		cmocka_unit_test(closed_ports_are_named),
+		cmocka_unit_test(logs_in_again_between_requests),
 		cmocka_unit_test(large_answers_may_be_kept_and_are_limited),
 	};
 
