@@ -37,6 +37,25 @@ static void read_and_write(const struct message *message, int16_t version, struc
 	free(in);
 }
 
+/* The heads of requests and responses, from the same bytes. */
+static void read_heads(struct view bytes, uint8_t key)
+{
+	struct cursor c = cursor_over(bytes);
+	const struct api *api = api_find(key);
+	struct request_head head;
+	struct arena arena;
+	int32_t id;
+	int err;
+
+	arena_init(&arena, MEMORY);
+	err = request_head_read(&c, &arena, &head, NULL);
+	assert(err == 0 || err == ERR_MALFORMED || err == ERR_UNSUPPORTED);
+	c = cursor_over(bytes);
+	err = api ? response_head_read(api, api->until, &c, &arena, &id, NULL) : 0;
+	assert(err == 0 || err == ERR_MALFORMED);
+	arena_done(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct buffer once, twice;
@@ -46,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2)
 		return 0;
+	read_heads(view_of(data + 2, size - 2), data[0]);
 	while (message_table[count])
 		count++;
 	message = message_table[data[0] % count];

@@ -289,6 +289,23 @@ static void strings_end_at_32767_bytes(void **state)
 		ERR_LIMIT);
 }
 
+static void a_full_buffer_gets_nothing(void **state)
+{
+	struct play *play = *state;
+	struct sasl_authenticate_request request;
+	struct buffer small;
+
+	message_default(&sasl_authenticate_request_message, &request);
+	request.auth_bytes = VIEW_LITERAL("0123456789");
+	buffer_init(&small, 13);
+	assert_int_equal(message_write(&sasl_authenticate_request_message, 1, &request, &small, &play->fault),
+			 ERR_LIMIT);
+	assert_string_equal(play->fault.text,
+			    "SaslAuthenticateRequest v1: 14 bytes do not fit: a limit was reached");
+	assert_int_equal(small.size, 0);
+	buffer_done(&small);
+}
+
 static void heads_know_their_exceptions(void **state)
 {
 	struct play *play = *state;
@@ -387,6 +404,7 @@ int main(void)
 		PLAY(memory_stays_below_the_arena_s_ceiling),
 		PLAY(versions_outside_the_tables_are_refused),
 		PLAY(strings_end_at_32767_bytes),
+		PLAY(a_full_buffer_gets_nothing),
 		PLAY(heads_know_their_exceptions),
 		PLAY(a_head_that_is_not_understood_can_be_answered),
 		cmocka_unit_test(the_list_of_apis_is_in_order),

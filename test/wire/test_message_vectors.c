@@ -112,6 +112,28 @@ static void every_flip_is_refused_or_survives(const struct vector *v)
 	buffer_done(&twice);
 }
 
+/* Memory that runs out at any point is an answer, not a crash. */
+static void every_lack_of_memory_is_answered(const struct vector *v)
+{
+	void *out = malloc(message_size(v->message));
+	struct fault fault;
+	size_t needed;
+
+	arena_reset(&arena);
+	assert_int_equal(message_read(v->message, v->version, v->bytes, &arena, out, &fault), 0);
+	needed = arena.used;
+	for (size_t limit = 0; limit < needed; limit += 16) {
+		struct arena small;
+
+		arena_init(&small, limit);
+		assert_int_equal(message_read(v->message, v->version, v->bytes, &small, out, &fault),
+				 ERR_LIMIT);
+		assert_non_null(strstr(fault.text, "memory"));
+		arena_done(&small);
+	}
+	free(out);
+}
+
 /* Calls `check` with each vector of each file; returns how many there were. */
 static int each_vector(void (*check)(const struct vector *v))
 {
@@ -163,6 +185,11 @@ static void flipped_bits_do_no_harm(void **state)
 	each_vector(every_flip_is_refused_or_survives);
 }
 
+static void lack_of_memory_is_answered(void **state)
+{
+	each_vector(every_lack_of_memory_is_answered);
+}
+
 static int begin(void **state)
 {
 	arena_init(&arena, MEMORY);
@@ -181,6 +208,7 @@ int main(void)
 		cmocka_unit_test(vectors_come_out_as_they_went_in),
 		cmocka_unit_test(prefixes_are_refused),
 		cmocka_unit_test(flipped_bits_do_no_harm),
+		cmocka_unit_test(lack_of_memory_is_answered),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);
