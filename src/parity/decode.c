@@ -307,6 +307,7 @@ static int read_batch(struct task *task, const struct batch *batch, bool aborted
 		return err;
 	}
 	run->count = slab->count - run->first;
+	slab->borrows |= task->records.bytes.at == batch->bytes.at + BATCH_HEAD_SIZE;
 	if (!run->count)
 		slab->run_count--;
 	if (task->records.log_append_time)
@@ -396,6 +397,7 @@ int decode_next(struct decoder *decoder, const struct decode_options *options, s
 {
 	struct task task = { .decoder = decoder, .options = options, .input = input };
 	struct batch batch;
+	size_t size = input->bytes.size;
 	int more = 0, err = 0;
 
 	if (input->from >= input->until || !input->bytes.size)
@@ -414,9 +416,9 @@ int decode_next(struct decoder *decoder, const struct decode_options *options, s
 		if (task.slab->bytes.size + task.slab->count * sizeof(struct digest) >= input->slab_bytes)
 			break;
 	}
+	task.slab->borrowed = size - input->bytes.size;
 	if (more == 0)
-		input->bytes =
-			VIEW_NULL; /* the beginning of a batch at the end comes again with the next fetch */
+		input->bytes = VIEW_NULL; /* a batch that is cut off comes again with the next fetch */
 	task.slab->until = input->from < input->until ? input->from : input->until;
 	if (more < 0) {
 		task.slab->broken = true;

@@ -81,14 +81,23 @@ int join_finish(struct join *join);
 /* Contents of the target that only a second look at the source can name, and no look has yet.  0: no need to ask. */
 uint64_t join_asks(const struct join *join);
 
-/* Looks through a slab of the source, read again with aborted rows.  The slab stays the caller's. */
+/*
+ * Looks through a slab of the source, read again with aborted rows, also beyond where the comparison ended: a record of
+ * the target whose origin stands there is ahead of the comparison, and no fault.  The slab stays the caller's.
+ */
 void join_answer(struct join *join, const struct slab *slab);
+
+/* The source cannot be asked: what only the target has stays unnamed. */
+void join_unanswered(struct join *join);
 
 /*
  * The answer: adds to `topic`.  May be called once for each shard with the same `topic`.  What it adds outside the topic
  * (normalisers, reasons that are no finding) goes to `report`.
  */
 int join_report(struct join *join, struct parity_report *report, struct topic_report *topic);
+
+/* Counts and ranges of what was eaten so far; no findings, nothing proved. */
+int join_report_partly(struct join *join, struct parity_report *report, struct topic_report *topic);
 
 /*
  * Puts all that was eaten, and nothing that is queued, behind `out`; and takes it up again into a new join of the same

@@ -165,17 +165,28 @@ void join_answer(struct join *join, const struct slab *slab)
 			slot = ask_slot(join, &slab->digests[row], identity);
 			if (!slot->first)
 				continue;
+			if (!run->aborted && slab->offsets[row] >= join_stream(join, SOURCE, slab->partition)->until) {
+				join->asks_open -= !slot->ahead && !slot->committed.known;
+				slot->ahead = true;
+				continue;
+			}
 			said = run->aborted ? &slot->aborted : &slot->committed;
 			if (said->known && (said->partition == slot->first->partition ||
 					    slab->partition != slot->first->partition))
 				continue;
-			if (!said->known && !run->aborted)
+			if (!said->known && !run->aborted && !slot->ahead)
 				join->asks_open--;
 			place.keyed = slab->places[row][0] != 1;
 			place.key = place.keyed ? key_hash_of(slab_slice(slab, row), join->options.seed) : 0;
 			*said = place;
 		}
 	}
+}
+
+void join_unanswered(struct join *join)
+{
+	join->unanswered = true;
+	join->asks_open = 0;
 }
 
 /* ---- naming what is left ---- */
@@ -185,6 +196,8 @@ static void name_target(struct join *join, const struct entry *entry)
 	const struct ask *slot = ask_slot(join, &entry->digest, entry->identity);
 	struct finding finding = { FINDING_PHANTOM, { slot->committed, place_of(entry) } };
 
+	if (join->unanswered || (slot->ahead && !slot->committed.known))
+		return;
 	if (slot->committed.known) {
 		finding.class = FINDING_DUPLICATE;
 	} else if (slot->aborted.known) {
@@ -449,6 +462,20 @@ static int add_reasons(struct join *join, struct parity_report *report, const st
 			report, false, "ORDER_UNPROVED", name,
 			"the differences do not fit into memory at once, so the order between keys "
 			"could not be judged; a larger --memory may do");
+	return err;
+}
+
+int join_report_partly(struct join *join, struct parity_report *report, struct topic_report *topic)
+{
+	int err = 0;
+
+	if (join->options.shard == 0) {
+		err = add_totals(join, report, topic);
+		if (err == 0)
+			err = add_ranges(join, topic);
+	}
+	topic->matched += join->matched;
+	topic->proved = CLAIM_NONE;
 	return err;
 }
 

@@ -140,6 +140,7 @@ struct example_list {
 struct ask {
 	struct entry *first; /* leftovers of this content, by group_next; NULL: an empty slot */
 	struct record_place committed, aborted;
+	bool ahead; /* committed on the source behind the end of the comparison */
 };
 
 struct linked_txn {
@@ -171,7 +172,7 @@ struct join {
 	struct example_list examples[FINDING_CLASSES];
 	struct ask *asks; /* open addressing */
 	size_t ask_count, ask_capacity, asks_open;
-	bool instrument_fault;
+	bool instrument_fault, unanswered;
 };
 
 static inline struct stream *join_stream(const struct join *join, enum log_side side, int32_t partition)

@@ -237,7 +237,7 @@ static void excuse_lane(struct join *join, const struct row_view rows[2], int64_
 
 			last = gap_end(row, first);
 			for (size_t i = first; i <= last; i++) {
-				hole |= (row->at[i]->gap & ROW_HOLE) != 0;
+				hole |= (row->at[i]->gap & (ROW_HOLE | ROW_STOP)) != 0;
 				hidden += row->at[i]->gap & ROW_COUNT_MOST;
 			}
 			if (!hidden || !gap_window(row, first, last, noise, &window))
@@ -329,6 +329,15 @@ static void pair_keys(struct join *join, struct leftovers *sorted)
 	}
 }
 
+static bool has_gap(const struct leftovers *left, uint32_t kinds)
+{
+	for (int side = 0; side < 2; side++)
+		for (size_t i = 0; i < left->count[side]; i++)
+			if (left->at[side][i]->gap & kinds)
+				return true;
+	return false;
+}
+
 /* ---- all together ---- */
 
 static struct row_view row_of(const struct leftovers *left, enum log_side side, int32_t partition, size_t *at)
@@ -370,6 +379,11 @@ int leftovers_pair(struct join *join, struct leftovers *left)
 	}
 	if (!join->paired)
 		pair_keys(join, &sorted);
+	/* Without places, nobody can say what a hole hides: then nothing that is left over is anybody's fault. */
+	if (!join->paired && has_gap(left, ROW_HOLE | ROW_STOP))
+		for (int side = 0; side < 2; side++)
+			for (size_t i = 0; i < left->count[side]; i++)
+				left->at[side][i]->named = true;
 
 free_sorted:
 	free(sorted.at[SOURCE]);

@@ -13,8 +13,11 @@
 #include "base/hash.h"
 #include "parity/report.h"
 
-/* What a row without a place stands for: in `sizes` are then these bits and the count of records that it hides. */
-enum { ROW_UNREADABLE = 1u << 31, ROW_HOLE = 1u << 30, ROW_COUNT_MOST = (1u << 30) - 1 };
+/*
+ * What a row without a place stands for, a batch that cannot be read, history that is gone, or the place where reading
+ * was given up:  in `sizes` are then these bits and the count of records that it hides.
+ */
+enum { ROW_UNREADABLE = 1u << 31, ROW_HOLE = 1u << 30, ROW_STOP = 1u << 29, ROW_COUNT_MOST = (1u << 29) - 1 };
 
 /* The rows of one batch. */
 struct slab_run {
@@ -68,6 +71,8 @@ struct slab {
 	uint32_t marker_count, marker_capacity;
 	struct slab_totals totals;
 	struct buffer bytes;	/* slices that are not in the fetched bytes */
+	bool borrows;		/* some are, so the fetched bytes must stay */
+	size_t borrowed;	/* fetched bytes that this slab was made of */
 	void (*release)(void *keep);	/* lets go of the fetched bytes; NULL when nobody needs to know */
 	void *keep;
 };
@@ -86,7 +91,7 @@ struct slab_marker *slab_add_marker(struct slab *slab);
 /* Appends one row that hides `count` records: `kind` is ROW_UNREADABLE or ROW_HOLE.  0 or ERR_MEMORY. */
 int slab_add_gap(struct slab *slab, uint32_t kind, uint32_t count, int64_t offset, int64_t timestamp);
 
-/* Bytes of memory that the slab holds, without the fetched bytes. */
+/* Bytes of memory that the slab holds, with the fetched bytes that it needs. */
 size_t slab_memory(const struct slab *slab);
 
 static inline struct view slab_slice(const struct slab *slab, uint32_t row)

@@ -1,0 +1,486 @@
+/* compare.c - one comparison from the first look to the verdict: what the top level decides between two waits. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "parity/compare_state.h"
+
+#define TICK_MS 250
+#define DEADLINE_DEFAULT_MS 30000
+#define SHARDS_MOST 4096
+
+/* ---- where a topic stands ---- */
+
+/* As far as it can be read now: to the end that was set, or to where an open transaction blocks the view. */
+static bool part_reached(const struct part *part)
+{
+	if (part->stopped || part->ended)
+		return true;
+	if (!part_idle(part))
+		return false;
+	return part->position >= part->first_end || (part->stable >= 0 && part->position >= part->stable);
+}
+
+static bool topic_reached(const struct topic *topic)
+{
+	for (int side = 0; side < 2; side++)
+		for (int32_t p = 0; p < topic->partitions[side]; p++)
+			if (!part_reached(&topic->parts[side][p]))
+				return false;
+	return topic->counts_only || !join_busy(topic->join);
+}
+
+/* Nothing is left to wait for. */
+static bool topic_complete(const struct topic *topic)
+{
+	struct join_glance glance;
+
+	for (int side = 0; side < 2; side++)
+		for (int32_t p = 0; p < topic->partitions[side]; p++) {
+			const struct part *part = &topic->parts[side][p];
+
+			if (!part->stopped && !part->ended && part->position < part->first_end)
+				return false;
+			if (side == SOURCE && join_queued(topic->join, SOURCE, p))
+				return false;
+		}
+	join_look(topic->join, &glance);
+	if (topic->counts_only)
+		return topic->partitions[SOURCE] < 0 || topic->partitions[TARGET] < 0 ||
+		       glance.records[SOURCE] == glance.records[TARGET];
+	return !glance.pending[SOURCE];
+}
+
+/* ---- steps ---- */
+
+static int topic_missing_or_counts(struct compare *compare, struct topic *topic, struct topic_report *report)
+{
+	const char *name = topic->name[SOURCE];
+
+	for (int side = 0; side < 2; side++)
+		if (topic->partitions[side] < 0)
+			return parity_report_reason(compare->report, true, "TOPIC_MISSING", name,
+						    "topic '%s' does not exist on the %s", topic->name[side],
+						    side == SOURCE ? "source" : "target");
+	if (compare->options->claim != CLAIM_COUNTS)
+		return 0;
+	report->proved = report->records[SOURCE] == report->records[TARGET] ? CLAIM_COUNTS : CLAIM_NONE;
+	if (report->proved == CLAIM_NONE)
+		return parity_report_reason(compare->report, true, "COUNT_DIFFERS", name,
+					    "the source has %llu records, the target %llu",
+					    (unsigned long long)report->records[SOURCE],
+					    (unsigned long long)report->records[TARGET]);
+	return 0;
+}
+
+static int topic_report(struct topic *topic)
+{
+	struct compare *compare = topic->compare;
+	struct topic_report *report = &compare->report->topics[topic->report];
+	int err = join_report(topic->join, compare->report, report);
+
+	if (err == 0 && topic->counts_only) {
+		report->proved = CLAIM_NONE;
+		for (int side = 0; side < 2; side++)
+			report->partitions[side] = topic->partitions[side];
+		err = topic_missing_or_counts(compare, topic, report);
+	}
+	if (err < 0)
+		return err;
+	if (topic->shard + 1 < topic->shards) {
+		topic->shard++;
+		return topic_begin(topic);
+	}
+	topic->stage = TOPIC_DONE;
+	if ((int)topic->shards > compare->report->passes)
+		compare->report->passes = (int)topic->shards;
+	for (int side = 0; side < 2; side++)
+		for (int32_t p = 0; p < topic->partitions[side]; p++) {
+			fetch_part_remove(topic->parts[side][p].fetch);
+			topic->parts[side][p].fetch = NULL;
+		}
+	join_free(topic->join);
+	topic->join = NULL;
+	return 0;
+}
+
+/* Memory is full: read again, a share of the keys at a time.  What is followed cannot be read again for ever. */
+static int topic_more_shards(struct topic *topic)
+{
+	struct compare *compare = topic->compare;
+	struct topic_report *report = &compare->report->topics[topic->report];
+
+	if (compare->options->follow || topic->shards >= SHARDS_MOST) {
+		topic->limit = false;
+		for (int side = 0; side < 2; side++)
+			for (int32_t p = 0; p < topic->partitions[side]; p++)
+				part_stop(&topic->parts[side][p], "WINDOW_FULL",
+					  "more records wait for their twins than fit into memory; --memory gives more");
+		return 0;
+	}
+	topic->shards *= 2;
+	topic->shard = 0;
+	free(report->ranges);
+	free(report->examples);
+	*report = (struct topic_report){ .name = { report->name[SOURCE], report->name[TARGET] },
+					 .partitions = { report->partitions[SOURCE], report->partitions[TARGET] } };
+	return topic_begin(topic);
+}
+
+/* The ends are known and read: judges what there is. */
+static int topic_finish(struct topic *topic)
+{
+	struct compare *compare = topic->compare;
+	int err = 0;
+
+	for (int side = 0; side < 2; side++) {
+		for (int32_t p = 0; p < topic->partitions[side]; p++) {
+			struct part *part = &topic->parts[side][p];
+
+			if (!part->ended && part->position < part->first_end) {
+				parity_report_reason(compare->report, false, "OPEN_TRANSACTION", topic->name[SOURCE],
+						     "%s: %s-%d: a transaction is open at offset %lld, and nothing behind "
+						     "it can be read yet",
+						     side == SOURCE ? "source" : "target", topic->name[side], p,
+						     (long long)part->position);
+				part_cut(part);
+			}
+			/* A further pass reads the same. */
+			if (side == TARGET && !part->ended)
+				part->first_end = part->position;
+			part_end(part);
+		}
+	}
+	err = join_advance(topic->join, 0);
+	if (err == ERR_LIMIT)
+		return topic_more_shards(topic);
+	if (err == 0)
+		err = join_finish(topic->join);
+	if (err < 0)
+		return err;
+	if (!join_asks(topic->join))
+		return topic_report(topic);
+	err = topic_ask(topic);
+	if (err == 0 || err == ERR_MEMORY)
+		return err;
+	parity_report_reason(compare->report, false, "UNREACHABLE", topic->name[SOURCE], "%s", compare->fault->text);
+	join_unanswered(topic->join);
+	return topic_report(topic);
+}
+
+static bool asked_all(const struct topic *topic)
+{
+	if (!join_asks(topic->join))
+		return true;
+	for (int32_t p = 0; p < topic->partitions[SOURCE]; p++) {
+		const struct part *part = &topic->parts[SOURCE][p];
+
+		if (!part->stopped && (!part_idle(part) || part->position < part->end))
+			return false;
+	}
+	return true;
+}
+
+static int topic_step(struct topic *topic)
+{
+	struct compare *compare = topic->compare;
+	int64_t now = loop_now_ms(compare->loop);
+
+	if (topic->limit && topic->stage != TOPIC_DONE)
+		return topic_more_shards(topic);
+	switch (topic->stage) {
+	case TOPIC_READING:
+		if (compare->options->follow && !compare->stop_signals)
+			return 0;
+		if (!topic_reached(topic) || topic->dirty)
+			return 0;
+		if (topic_complete(topic))
+			return topic_finish(topic);
+		topic->settle_until_ms = now + compare->options->settle_ms;
+		topic_settle(topic);
+		return 0;
+	case TOPIC_SETTLING:
+		if (topic_complete(topic) || now >= topic->settle_until_ms)
+			return topic_finish(topic);
+		return 0;
+	case TOPIC_ASKING: return asked_all(topic) ? topic_report(topic) : 0;
+	case TOPIC_DONE: return 0;
+	}
+	return 0;
+}
+
+/* A partition whose leader has been silent for longer than its deadline is given up. */
+static void give_up_silent(struct topic *topic)
+{
+	struct compare *compare = topic->compare;
+	int64_t deadline = compare->options->deadline_ms ? compare->options->deadline_ms : DEADLINE_DEFAULT_MS;
+
+	if (topic->stage == TOPIC_DONE)
+		return;
+	for (int side = 0; side < 2; side++)
+		for (int32_t p = 0; p < topic->partitions[side]; p++) {
+			struct part *part = &topic->parts[side][p];
+
+			if (part->fetch && part->unreachable_since_ms &&
+			    loop_now_ms(compare->loop) - part->unreachable_since_ms > deadline)
+				part_stop(part, "UNREACHABLE",
+					  "%s: the leader of %s-%d has not answered for %lld s",
+					  cluster_name(compare->clusters[side]), topic->name[side], p,
+					  (long long)deadline / 1000);
+		}
+}
+
+/* ---- progress ---- */
+
+static void glance_topic(const struct topic *topic, struct parity_progress *out)
+{
+	const struct topic_report *report = &topic->compare->report->topics[topic->report];
+	struct join_glance glance;
+
+	if (topic->stage == TOPIC_DONE) {
+		for (int side = 0; side < 2; side++) {
+			out->records[side] += report->records[side];
+			out->bytes[side] += report->bytes[side];
+		}
+		out->matched += report->matched;
+		out->partitions_level += topic->partitions[SOURCE] > 0 ? (uint32_t)topic->partitions[SOURCE] : 0;
+		return;
+	}
+	join_look(topic->join, &glance);
+	out->matched += glance.matched;
+	for (int side = 0; side < 2; side++) {
+		out->records[side] += glance.records[side];
+		out->bytes[side] += glance.bytes[side];
+		out->pending[side] += glance.pending[side];
+		for (int32_t p = 0; p < topic->partitions[side]; p++)
+			out->records_expected[side] +=
+				(uint64_t)(topic->parts[side][p].first_end - topic->parts[side][p].start);
+	}
+	for (int32_t p = 0; p < topic->partitions[SOURCE]; p++) {
+		const struct part *source = &topic->parts[SOURCE][p];
+		bool at_end = source->high >= 0 && source->position >= source->high;
+
+		if (join_pending(topic->join, p))
+			out->partitions_diverged++;
+		else if (topic->stage == TOPIC_READING && !at_end && !source->ended)
+			out->partitions_open++;
+		else if (join_queued(topic->join, SOURCE, p))
+			out->partitions_hot++;
+		else
+			out->partitions_level++;
+	}
+}
+
+static void tell_progress(struct compare *compare, enum parity_stage stage)
+{
+	struct parity_progress progress = { .stage = stage, .pass = 1, .passes = 1 };
+
+	if (!compare->progress)
+		return;
+	progress.seconds = (double)(loop_now_ms(compare->loop) - compare->started_ms) / 1000;
+	for (size_t i = 0; i < compare->topic_count; i++) {
+		const struct topic *topic = &compare->topics[i];
+
+		glance_topic(topic, &progress);
+		if (topic->stage != TOPIC_DONE && (int)topic->shards > progress.passes) {
+			progress.passes = (int)topic->shards;
+			progress.pass = (int)topic->shard + 1;
+		}
+		if (topic->stage == TOPIC_ASKING && progress.stage == STAGE_READING)
+			progress.stage = STAGE_RESOLVING;
+		if (topic->stage == TOPIC_SETTLING && progress.stage == STAGE_READING)
+			progress.stage = STAGE_SETTLING;
+	}
+	compare->progress(compare->progress_context, &progress);
+}
+
+/* ---- ending ---- */
+
+static void on_signal(void *owner, int number)
+{
+	struct compare *compare = owner;
+
+	(void)number;
+	compare->stop_signals++;
+	compare->wake = true;
+}
+
+static int interrupted(struct compare *compare)
+{
+	int err = parity_report_reason(compare->report, false, "INTERRUPTED", NULL,
+				       "the comparison was stopped before it was decided");
+
+	for (size_t i = 0; i < compare->topic_count && err == 0; i++) {
+		struct topic *topic = &compare->topics[i];
+
+		if (topic->stage != TOPIC_DONE)
+			err = join_report_partly(topic->join, compare->report, &compare->report->topics[topic->report]);
+	}
+	return err;
+}
+
+static bool all_done(const struct compare *compare)
+{
+	for (size_t i = 0; i < compare->topic_count; i++)
+		if (compare->topics[i].stage != TOPIC_DONE)
+			return false;
+	return true;
+}
+
+static bool stop_following(struct compare *compare, bool *stopped)
+{
+	const struct parity_options *options = compare->options;
+
+	if (!options->follow || *stopped)
+		return false;
+	if (options->until_ms != PARITY_TIME_NONE && clock_wall_ms(loop_clock(compare->loop)) >= options->until_ms)
+		compare->stop_signals += !compare->stop_signals;
+	return compare->stop_signals > 0;
+}
+
+static int drive(struct compare *compare)
+{
+	bool stopped = false;
+	int64_t told_ms = 0;
+	int err = 0;
+
+	while (err == 0 && !all_done(compare)) {
+		int64_t now = loop_now_ms(compare->loop);
+
+		if (loop_until(compare->loop, &compare->wake, now + TICK_MS) == ERR_CANCELLED)
+			compare->stop_signals++;
+		compare->wake = false;
+		if (compare->err)
+			return compare->err;
+		if (compare->stop_signals >= (compare->options->follow ? 2 : 1))
+			return interrupted(compare);
+		if (stop_following(compare, &stopped)) {
+			stopped = true;
+			err = topics_ends(compare);
+			for (size_t i = 0; i < compare->topic_count && err == 0; i++)
+				topic_stop_following(&compare->topics[i]);
+			if (err < 0) {
+				parity_report_reason(compare->report, false, "UNREACHABLE", NULL, "%s",
+						     compare->fault->text);
+				return interrupted(compare);
+			}
+		}
+		for (size_t i = 0; i < compare->topic_count && err == 0; i++) {
+			give_up_silent(&compare->topics[i]);
+			err = topic_step(&compare->topics[i]);
+		}
+		if (loop_now_ms(compare->loop) - told_ms >= TICK_MS) {
+			told_ms = loop_now_ms(compare->loop);
+			tell_progress(compare, compare->options->follow && !compare->stop_signals ? STAGE_FOLLOWING :
+												    STAGE_READING);
+		}
+	}
+	return err;
+}
+
+/* ---- the whole ---- */
+
+static int list_topics(struct compare *compare)
+{
+	const struct parity_options *options = compare->options;
+
+	for (size_t i = 0; i < compare->topic_count; i++) {
+		struct topic *topic = &compare->topics[i];
+		struct topic_report *report = parity_report_topic(compare->report, topic->name[SOURCE],
+								  topic->name[TARGET]);
+		bool missing = topic->partitions[SOURCE] < 0 || topic->partitions[TARGET] < 0;
+
+		if (!report)
+			return ERR_MEMORY;
+		topic->report = i;
+		for (int side = 0; side < 2; side++)
+			report->partitions[side] = topic->partitions[side];
+		topic->counts_only = missing || options->claim == CLAIM_COUNTS;
+		if (missing || topic->partitions[SOURCE] == topic->partitions[TARGET])
+			continue;
+		if (options->claim == CLAIM_PARTITION_ORDER || options->claim == CLAIM_OFFSETS) {
+			topic->stage = TOPIC_DONE;
+			if (parity_report_reason(compare->report, true, "CLAIM_IMPOSSIBLE", topic->name[SOURCE],
+						 "the source has %d partitions and the target %d: %s cannot hold",
+						 topic->partitions[SOURCE], topic->partitions[TARGET],
+						 claim_word(options->claim)) < 0)
+				return ERR_MEMORY;
+		}
+	}
+	return 0;
+}
+
+static int add_declared(struct compare *compare)
+{
+	const struct parity_options *options = compare->options;
+	char name[300];
+	int err = 0;
+
+	for (size_t i = 0; i < options->ignore_header_count && err == 0; i++) {
+		snprintf(name, sizeof name, "ignore-header:%s", options->ignore_headers[i]);
+		err = parity_report_normaliser(compare->report, name, 0);
+	}
+	return err;
+}
+
+static void add_speed(struct compare *compare)
+{
+	struct parity_speed *speed = &compare->report->speed;
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	speed->seconds = (double)(loop_now_ms(compare->loop) - compare->started_ms) / 1000;
+	speed->cpu_seconds = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+			     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+	speed->bytes_read = compare->bytes_read;
+	speed->peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+}
+
+int parity_compare(struct loop *loop, struct cluster *source, struct cluster *target,
+		   const struct parity_options *options, parity_progress_fn *progress, void *context,
+		   struct parity_report *report, struct fault *fault)
+{
+	struct fault own = { 0 };
+	struct compare compare = {
+		.loop = loop,
+		.clusters = { source, target },
+		.options = options,
+		.report = report,
+		.fault = fault ? fault : &own,
+		.progress = progress,
+		.progress_context = context,
+		.seed = options->seed,
+	};
+	int err = 0;
+
+	parity_report_init(report, options->claim);
+	report->started_ms = clock_wall_ms(loop_clock(loop));
+	compare.started_ms = loop_now_ms(loop);
+	if (!compare.seed)
+		random_secret(&compare.seed, sizeof compare.seed);
+	if (options->signals)
+		err = signals_new(loop, on_signal, &compare, &compare.signals);
+	if (err == 0)
+		err = topics_look(&compare);
+	if (err == 0)
+		err = list_topics(&compare);
+	if (err == 0)
+		err = add_declared(&compare);
+	if (err == 0)
+		err = readers_start(&compare);
+	if (err == 0)
+		err = drive(&compare);
+	tell_progress(&compare, STAGE_DONE);
+	readers_stop(&compare);
+	topics_free(&compare);
+	signals_free(compare.signals);
+	if (err == 0)
+		err = parity_report_judge(report);
+	add_speed(&compare);
+	report->ended_ms = clock_wall_ms(loop_clock(loop));
+	if (err == ERR_MEMORY && !compare.fault->err)
+		fault_set(compare.fault, err, "out of memory");
+	return err;
+}

@@ -1,0 +1,124 @@
+/*
+ * compare_state.h - what a comparison of two clusters holds.  For the files of compare only.
+ *
+ *	topic:  READING --> SETTLING --> ASKING --> DONE	once for each pass over the keys that memory asks for
+ *	part:   one partition of one side: fetch --> jobs (decoded on other threads, one at a time) --> join
+ */
+#ifndef PARITY_COMPARE_STATE_H
+#define PARITY_COMPARE_STATE_H
+
+#include "client/fetcher.h"
+#include "client/offsets.h"
+#include "parity/compare.h"
+#include "parity/join.h"
+
+#define DECODERS_KEPT 8
+
+enum topic_stage { TOPIC_READING, TOPIC_SETTLING, TOPIC_ASKING, TOPIC_DONE };
+
+/* A piece of a fetch answer on its way through a worker thread. */
+struct job {
+	struct job *next;
+	struct part *part;
+	uint32_t generation;	/* of the part when it was made: a later one drops it */
+	struct fetch_frame *frame;
+	struct decode_input input;
+	int64_t next_offset;	/* behind the piece */
+	struct decoder *decoder;
+	struct decode_options options;
+	struct slab *slabs, **slabs_end;
+	size_t size;		/* bytes that it holds back from the part's credit */
+	bool begun, more;
+	int err;
+};
+
+struct part {
+	struct compare *compare;
+	struct topic *topic;
+	enum log_side side;
+	int32_t partition;
+	struct fetch_part *fetch;
+	int64_t start;		/* where reading begins */
+	int64_t first_end;	/* the end as it stood when the comparison began (or was stopped) */
+	int64_t end;		/* read no further; INT64_MAX while there is none */
+	int64_t position;	/* everything before has reached the join */
+	int32_t epoch;		/* of the position */
+	int64_t stable, high;	/* last stable offset and high watermark, as last heard; -1 before */
+	struct job *jobs, **jobs_end;
+	size_t raw;		/* bytes in jobs */
+	uint32_t generation;
+	int64_t unreachable_since_ms;
+	bool decoding;
+	bool ended;		/* the join was told */
+	bool stopped;		/* cannot be read on; the reason is in the report */
+	bool hole;		/* begins elsewhere than the other side */
+};
+
+struct topic {
+	struct compare *compare;
+	char *name[2];
+	struct uuid id[2];
+	int32_t partitions[2];	/* -1: missing on this side */
+	struct part *parts[2];
+	struct join *join;
+	enum topic_stage stage;
+	uint32_t shard, shards;
+	bool dirty, limit;	/* limit: the join ran out of memory */
+	bool counts_only;
+	int64_t settle_until_ms;
+	size_t report;		/* index of its entry */
+};
+
+struct compare {
+	struct loop *loop;
+	struct cluster *clusters[2];
+	const struct parity_options *options;
+	struct parity_report *report;
+	struct fault *fault;
+	struct fetcher *fetchers[2];
+	struct allowance *allowance;
+	struct topic *topics;
+	size_t topic_count;
+	struct timer *pump, *tick;
+	struct signals *signals;
+	struct decoder *decoders[DECODERS_KEPT];
+	int decoder_count, jobs_running;
+	bool decoder_wanted;
+	uint64_t seed;
+	size_t part_quota, join_memory;
+	bool wake;		/* ends the loop_until() of the top level */
+	int stop_signals;	/* how many have come */
+	int err;		/* a failure that ends everything */
+	int64_t started_ms;	/* monotonic */
+	uint64_t bytes_read;
+	parity_progress_fn *progress;
+	void *progress_context;
+	int pass_most;
+};
+
+static inline bool part_idle(const struct part *part)
+{
+	return !part->decoding && !part->jobs;
+}
+
+/* compare_topics.c: which topics, how many partitions, where they begin and end. */
+int topics_look(struct compare *compare);
+int topics_ends(struct compare *compare);	/* ends as they stand now, for a comparison that followed */
+int topic_source_ends(struct compare *compare, struct topic *topic, int64_t *ends);
+void topics_free(struct compare *compare);
+
+/* compare_read.c: parts, jobs, credit. */
+int readers_start(struct compare *compare);
+void readers_stop(struct compare *compare);
+int topic_begin(struct topic *topic);		/* a new join, from the start */
+void topic_advance(struct topic *topic);	/* what the join can do now, and new credit */
+int topic_ask(struct topic *topic);		/* reads the source once more */
+void topic_settle(struct topic *topic);
+void topic_stop_following(struct topic *topic);
+void part_cut(struct part *part);		/* what the other side has from here on is nobody's fault */
+void part_end(struct part *part);		/* no more will come */
+void part_stop(struct part *part, const char *code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void compare_dirty(struct topic *topic);
+
+#endif
