@@ -16,9 +16,9 @@
 #define WRITE_QUEUE_MAX   (256u << 20)
 #define SCRATCH_SIZE_MAX  (4u << 20)
 #define VERSIONS_SIZE_MAX (4u << 20)
-#define OUTBOX_KEPT_MAX   (1u << 20) /* one large request must not hold memory for ever */
-#define READ_BUDGET       (8 << 20)  /* bytes in one turn, so that other connections have theirs */
-#define FRAMES_IDLE_MAX   (96u << 20)
+#define OUTBOX_KEPT_MAX   (1u << 20)  /* one large request must not hold memory for ever */
+#define READ_BUDGET       (8 << 20)   /* bytes in one turn, so that other connections have theirs */
+#define FRAMES_IDLE_MAX   (32u << 20) /* see frame_pool_limit() */
 
 #define API_PRODUCE 0
 

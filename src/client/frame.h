@@ -30,6 +30,9 @@ int frame_pool_new(size_t idle_size_max, struct frame_pool **out);
 /* The pool lives on until the last frame is back. */
 void frame_pool_free(struct frame_pool *pool);
 
+/* Changes what frame_pool_new() was told; what is too much is given back at once. */
+void frame_pool_limit(struct frame_pool *pool, size_t idle_size_max);
+
 /* Bytes in use and kept, together: for a memory budget. */
 size_t frame_pool_size(struct frame_pool *pool);
 
