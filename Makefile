@@ -71,6 +71,7 @@ bench: setup
 	@$(MAKE) --no-print-directory all
 	@script/peers venv
 	@script/peers jars 3.9.1 4.3.1
+	@script/peers helpers
 	@script/bench
 
 # Hours, not minutes: random workloads and faults on real clusters, until SOAK_MINUTES are over.
