@@ -187,6 +187,8 @@ class KafkaCluster:
             "background.threads": 2,
             "log.cleaner.dedupe.buffer.size": 8388608,
             "log.cleaner.backoff.ms": 200,
+            # Records carry timestamps of years ago; what shall go, a test deletes.
+            "log.retention.ms": -1,
             "log.retention.check.interval.ms": 1000,
             "message.max.bytes": 16777216,
             "replica.fetch.max.bytes": 16777216,

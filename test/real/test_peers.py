@@ -69,7 +69,7 @@ def test_the_secure_node_lets_in_whom_it_should(secure, topic):
         chosen = {"bootstrap.servers": secure.addresses(listener), "log_level": 0,
                   **{key.replace("_", "."): value for key, value in settings.items()}}
         try:
-            return len(AdminClient(chosen).list_topics(timeout=4).brokers) == 1
+            return len(AdminClient(chosen).list_topics(timeout=2.5).brokers) == 1
         except KafkaException:
             return False
 
