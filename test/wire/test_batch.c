@@ -99,6 +99,32 @@ static void what_is_written_is_read(void **state)
 	}
 }
 
+/* For test/real/test_batches.py, which asks the Java client what it makes of them. */
+static void batches_can_be_left_for_others(void **state)
+{
+	const char *path = getenv("INTERLOCK_BATCHES");
+	struct bench *b = *state;
+	struct random r;
+	FILE *file;
+
+	if (!path)
+		skip();
+	file = fopen(path, "w");
+	assert_non_null(file);
+	buffer_reset(&b->bytes);
+	for (uint64_t seed = 1000; seed < 1060; seed++) {
+		struct batch_options options;
+
+		random_seed(&r, seed);
+		options = random_options(&r);
+		random_batch(&r, &b->writer, &options, &samples, &b->bytes);
+		options.producer_id = (int64_t)seed;
+		assert_int_equal(batch_write_marker(&b->bytes, &options, seed & 1, 7, 1700000000000), 0);
+	}
+	assert_int_equal(fwrite(b->bytes.at, 1, b->bytes.size, file), b->bytes.size);
+	assert_int_equal(fclose(file), 0);
+}
+
 /* Three batches in a row, each of another codec. */
 static void write_three(struct bench *b, uint64_t seed)
 {
@@ -321,6 +347,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read),
+		cmocka_unit_test(batches_can_be_left_for_others),
 		cmocka_unit_test(a_cut_batch_waits_for_the_rest),
 		cmocka_unit_test(every_prefix_and_flip_is_survived),
 		cmocka_unit_test(every_flip_behind_the_checksum_is_seen),

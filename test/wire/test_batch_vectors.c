@@ -1,6 +1,7 @@
 /*
  * test_batch_vectors.c - batches written by the Java client (vectors/batch/BatchVectors.java), in formats 0, 1 and 2 and
  * all codecs, must read as the Java client reads them; and every prefix and many flips of them must be survived.
+ * INTERLOCK_VECTORS names another folder of them (test/real/test_batches.py makes one).
  */
 #include <glob.h>
 #include <inttypes.h>
@@ -11,8 +12,8 @@
 #include "base/file.h"
 #include "base/text.h"
 
-#define LIMIT  (4u << 20)
-#define FOLDER "test/wire/vectors/batch/"
+#define LIMIT  (64u << 20)
+#define FOLDER "test/wire/vectors/batch"
 
 static struct inflater *inflater;
 static struct buffer room;
@@ -92,12 +93,15 @@ static void load(const char *path, struct buffer *out)
 /* Calls `play` with each vector and the text beside it. */
 static void with_each(void (*play)(struct buffer *bytes, struct buffer *text))
 {
+	const char *folder = getenv("INTERLOCK_VECTORS") ? getenv("INTERLOCK_VECTORS") : FOLDER;
+	char pattern[300];
 	glob_t found;
 
-	assert_int_equal(glob(FOLDER "*.bin", 0, NULL, &found), 0);
+	snprintf(pattern, sizeof pattern, "%s/*.bin", folder);
+	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
 	assert_true(found.gl_pathc > 25);
 	for (size_t i = 0; i < found.gl_pathc; i++) {
-		char path[200];
+		char path[300];
 		struct buffer bytes, text;
 
 		snprintf(path, sizeof path, "%.*s.txt", (int)strlen(found.gl_pathv[i]) - 4,

@@ -3,6 +3,8 @@
  *
  *	javac -cp "kafka-clients-3.9.1.jar:..." BatchVectors.java && java -cp ... BatchVectors FOLDER
  *
+ * With a NAME behind the folder it only tells what it makes of the NAME.bin that is there.
+ *
  * 3.9.1 is the last that writes message formats 0 and 1.  The libraries of its codecs must be on the class path.  For
  * each NAME.bin there is a NAME.txt: a line for each batch, and indented below it one for each record.  Bytes are in
  * hex; more than 64 are #size:crc32c.
@@ -137,6 +139,11 @@ public class BatchVectors {
     }
 
     public static void main(String[] arguments) throws Exception {
+        if (arguments.length == 2) {
+            folder = Path.of(arguments[0]);
+            save(arguments[1], ByteBuffer.wrap(Files.readAllBytes(folder.resolve(arguments[1] + ".bin"))));
+            return;
+        }
         folder = Path.of(arguments[0]);
         for (String codec : new String[] { "none", "gzip", "snappy", "lz4", "zstd" }) {
             one("v2-" + codec, 2, codec, TimestampType.CREATE_TIME, false);
