@@ -1,0 +1,77 @@
+/*
+ * gather.h - turning facts into evidence: what all collectors share.
+ *
+ * A collector begins a draft for a claim and a subject, adds values, positions, remarks and a line for people, and ends
+ * it; ending seals it and appends it to the log.  The first failure sticks in the draft and comes back from the end.
+ */
+#ifndef EXIT_GATHER_H
+#define EXIT_GATHER_H
+
+#include "base/clock.h"
+#include "exit/evidence_log.h"
+#include "exit/facts.h"
+#include "exit/plan.h"
+#include "exit/seen.h"
+
+/* A topic of the family, its pattern resolved. */
+struct gather_topic {
+	struct view source, target;
+};
+
+/* What collectors gather for: one family. */
+struct gathering {
+	struct arena *arena; /* behind all evidence */
+	const struct clock *clock;
+	uint8_t boot[16];
+	const struct plan *plan;
+	const struct plan_family *family;
+	const struct facts *facts;
+	struct evidence_log *log;
+	struct epochs epochs;
+	struct gather_topic *topics;
+	int topic_count;
+	struct view *principals; /* whose rights are looked at */
+	int principal_count;
+	bool principals_known; /* false: nobody can say whose rights matter */
+	struct seen *seen;     /* of the records sampled, one a topic; NULL: not sampled */
+};
+
+struct moment gathering_now(const struct gathering *g);
+
+/* Resolves the family's topics and principals from the facts.  0 or ERR_MEMORY. */
+int gathering_resolve(struct gathering *g);
+
+#define DRAFT_LIST_MAX 100 /* remarks and values */
+
+struct draft {
+	struct gathering *g;
+	struct evidence item;
+	struct evidence_value values[DRAFT_LIST_MAX];
+	struct evidence_remark excluded[DRAFT_LIST_MAX], normalisers[DRAFT_LIST_MAX];
+	int position_capacity;
+	struct buffer text;
+	bool full; /* of words */
+	int err;
+};
+
+/* `subject` VIEW_NULL: the family.  Status is ok and coverage and samples are one of one until said otherwise. */
+void draft_begin(struct draft *d, struct gathering *g, const char *claim, struct view subject,
+		 const char *method);
+void draft_value(struct draft *d, const char *name, const char *unit, int64_t number);
+void draft_position(struct draft *d, const struct position *position);
+
+/* What was left out, and why: the item is then partial.  Past DRAFT_LIST_MAX they are counted in the last one. */
+void draft_exclude(struct draft *d, const char *what, const char *why, ...)
+	__attribute__((format(printf, 3, 4)));
+void draft_normaliser(struct draft *d, const char *what, uint64_t count);
+
+/* Adds to the line for people; parts are set apart with a semicolon.  A long line is cut. */
+void draft_say(struct draft *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Seals, appends to the log, gives everything back.  0, ERR_MEMORY, ERR_LIMIT, ERR_MALFORMED (a bug of ours). */
+int draft_end(struct draft *d, struct fault *fault);
+
+/* The collectors.  Each adds its items to the log; 0, or an error after which the check cannot go on. */
+int gather_compatibility(struct gathering *g, struct fault *fault);
+
+#endif

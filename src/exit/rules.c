@@ -1,0 +1,232 @@
+/* rules.c - the table of rules. */
+#include <stdio.h>
+
+#include "exit/plan_keys.h"
+#include "exit/rules.h"
+
+#define NO_LIMIT -1
+
+/* A control is good for an hour: it is of the instrument, not of the data. */
+#define CONTROL_AGE_MS 3600000
+
+/* A rule, and the limits of a class that go into it. */
+struct blank {
+	struct rule rule;
+	int most; /* success is up to this limit, failure past it */
+	int age, behind, samples;
+	bool (*wanted)(const struct plan_family *family); /* NULL: always */
+};
+
+static bool has_counters(const struct plan_family *family)
+{
+	return family->counters.count > 0;
+}
+
+static bool has_outside(const struct plan_family *family)
+{
+	return family->outside.count > 0;
+}
+
+/* Two limits of parity ask for order; the others leave it out. */
+static bool claims_order(const struct plan_family *family)
+{
+	int64_t claim = family->class->limits[LIMIT_PARITY_CLAIM].value;
+
+	return claim >= PLAN_CLAIM_KEY_ORDER && claim <= PLAN_CLAIM_OFFSETS;
+}
+
+static bool claims_table(const struct plan_family *family)
+{
+	return family->class->limits[LIMIT_PARITY_CLAIM].value == PLAN_CLAIM_LATEST;
+}
+
+#define NONE_OF(name_, gate_, scope_, claim_, value_, unit_, code_, text_, who_)                             \
+	.name = name_, .gate = gate_, .scope = scope_, .claim = claim_, .value = value_, .unit = unit_,      \
+	.success = { 0, 0 }, .failure = { 1, INT64_MAX }, .coverage_permille_min = 1000, .measured = true,   \
+	.code = code_, .text = text_, .who = who_
+
+#define COMPATIBILITY(name, scope, claim, value, unit, code, text, who, unchecked_)                          \
+	{                                                                                                    \
+		{ NONE_OF(name, GATE_COMPATIBILITY, scope, claim, value, unit, code, text, who),             \
+		  .unchecked = unchecked_ },                                                                 \
+			NO_LIMIT, LIMIT_COMPATIBILITY_AGE, NO_LIMIT, NO_LIMIT, NULL                          \
+	}
+
+/* Findings of the comparer: one rule a class of finding, all on the same evidence, a topic each. */
+#define FINDING(name, value, unit, text, most, wanted, hard_)                                                \
+	{                                                                                                    \
+		{ NONE_OF(name, GATE_PARITY, RULE_EACH_TOPIC, "parity.topic", value, unit, "PARITY_" value,  \
+			  text, "owner"),                                                                    \
+		  .controls = { "control.same", "control.planted" }, .control_age_ms_max = CONTROL_AGE_MS,   \
+		  .sticky = true, .hard = hard_ },                                                           \
+			most, LIMIT_PARITY_AGE, LIMIT_PARITY_BEHIND, NO_LIMIT, wanted                        \
+	}
+
+#define PROGRESS(name, scope, claim, value, unit, code, text, most, hard_)                                   \
+	{                                                                                                    \
+		{ NONE_OF(name, GATE_PROGRESS, scope, claim, value, unit, code, text, "owner"),              \
+		  .hard = hard_ },                                                                           \
+			most, LIMIT_PROGRESS_AGE, NO_LIMIT, NO_LIMIT, NULL                                   \
+	}
+
+#define LATER(name_, gate_, text_, wanted)                                                                   \
+	{                                                                                                    \
+		{ .name = name_,                                                                             \
+		  .gate = gate_,                                                                             \
+		  .scope = RULE_FAMILY,                                                                      \
+		  .claim = name_,                                                                            \
+		  .value = "missing",                                                                        \
+		  .unit = "items",                                                                           \
+		  .success = { 0, 0 },                                                                       \
+		  .failure = { 1, INT64_MAX },                                                               \
+		  .code = "NOT_MEASURED",                                                                    \
+		  .text = text_,                                                                             \
+		  .who = "interlock" },                                                                      \
+			NO_LIMIT, NO_LIMIT, NO_LIMIT, NO_LIMIT, wanted                                       \
+	}
+
+/* clang-format off */
+static const struct blank blanks[] = {
+	COMPATIBILITY("compatibility.features", RULE_FAMILY, "compatibility.features", "missing", "features", "FEATURE_MISSING",
+		      "the target lacks % of what the family was seen to use", "target operator",
+		      "what a client does that was not connected, and wrote nothing, while it was looked at"),
+	COMPATIBILITY("compatibility.topic", RULE_EACH_TOPIC, "compatibility.topic", "missing", "topics", "TOPIC_MISSING",
+		      "the topic is not on the target", "target operator", NULL),
+	COMPATIBILITY("compatibility.partitions", RULE_EACH_TOPIC, "compatibility.topic", "partitions", "partitions", "PARTITIONS_DIFFER",
+		      "the partition counts differ by %", "target operator", NULL),
+	COMPATIBILITY("compatibility.configs", RULE_EACH_TOPIC, "compatibility.configs", "harmful", "configs", "CONFIG_DIFFERS",
+		      "% configs differ in a way that can lose or change records", "target operator", NULL),
+	COMPATIBILITY("compatibility.records", RULE_EACH_TOPIC, "compatibility.records", "refused", "kinds", "RECORDS_REFUSED",
+		      "% kinds of records that were seen would be refused by the target", "target operator",
+		      "records older than the newest that were sampled"),
+	COMPATIBILITY("compatibility.groups", RULE_EACH_GROUP, "compatibility.group", "missing", "protocols", "GROUP_PROTOCOL",
+		      "the target does not speak the group's protocol", "target operator", NULL),
+	COMPATIBILITY("compatibility.rights", RULE_EACH_PRINCIPAL, "compatibility.rights", "missing", "rights", "RIGHTS_MISSING",
+		      "% rights that it has on the source are missing on the target", "target operator",
+		      "rights that a super user has without an ACL"),
+	COMPATIBILITY("compatibility.quotas", RULE_EACH_PRINCIPAL, "compatibility.quotas", "tighter", "quotas", "QUOTA_TIGHTER",
+		      "% quotas are tighter on the target", "target operator", NULL),
+	COMPATIBILITY("compatibility.credentials", RULE_FAMILY, "compatibility.credentials", "missing", "users", "CREDENTIALS_MISSING",
+		      "% users can log in on the source and not on the target", "target operator",
+		      "whether a password is the same on both sides: no broker tells"),
+	COMPATIBILITY("compatibility.schemas", RULE_FAMILY, "compatibility.schemas", "unresolved", "schemas", "SCHEMA_DIFFERS",
+		      "% schema ids found in records do not mean the same on both sides", "owner", NULL),
+
+	FINDING("parity.lost", "LOST", "records", "% records of the source are not on the target", NO_LIMIT, NULL, true),
+	FINDING("parity.torn", "TORN_TXN", "transactions", "% committed transactions are only partly on the target", NO_LIMIT, NULL, true),
+	FINDING("parity.altered", "ALTERED", "records", "% records have another key or value on the target", NO_LIMIT, NULL, false),
+	FINDING("parity.meta", "META", "records", "% records differ in headers, timestamp or null-ness", NO_LIMIT, NULL, false),
+	FINDING("parity.phantom", "PHANTOM", "records", "% records of the target have no origin on the source", NO_LIMIT, NULL, false),
+	FINDING("parity.aborted", "ABORTED_LEAK", "records", "% records of the target were aborted on the source", NO_LIMIT, NULL, false),
+	FINDING("parity.duplicates", "DUPLICATE", "records", "% records are on the target more often than on the source", LIMIT_PARITY_DUPLICATES, NULL, false),
+	FINDING("parity.misrouted", "MISROUTED", "records", "% records are in another partition", NO_LIMIT, claims_order, false),
+	FINDING("parity.key-order", "REORDERED_KEY", "records", "% records are out of order within their key", NO_LIMIT, claims_order, false),
+	FINDING("parity.partition-order", "REORDERED_PARTITION", "records", "% records are out of order within their partition", NO_LIMIT, claims_order, false),
+	FINDING("parity.compacted", "COMPACTED", "keys", "% keys have another last value", NO_LIMIT, claims_table, false),
+	FINDING("parity.unreadable", "UNREADABLE", "batches", "% batches cannot be read", NO_LIMIT, NULL, false),
+	{ { NONE_OF("parity.claim", GATE_PARITY, RULE_FAMILY, "parity.family", "refuted", "reasons", "PARITY_CLAIM",
+		    "the claim does not hold, for % reasons", "owner"),
+	    .controls = { "control.same", "control.planted" }, .control_age_ms_max = CONTROL_AGE_MS, .sticky = true },
+	  NO_LIMIT, LIMIT_PARITY_AGE, NO_LIMIT, LIMIT_PARITY_RECORDS, NULL },
+	LATER("parity.counters", GATE_PARITY, "business counters", has_counters),
+
+	PROGRESS("progress.skipped", RULE_EACH_GROUP, "progress.group", "skipped", "records", "RECORDS_SKIPPED",
+		 "% records would never be read", LIMIT_PROGRESS_SKIPPED, true),
+	PROGRESS("progress.reread", RULE_EACH_GROUP, "progress.group", "reread", "records", "RECORDS_REREAD",
+		 "% records would be read again", LIMIT_PROGRESS_REREAD, false),
+	PROGRESS("progress.positions", RULE_EACH_GROUP, "progress.group", "blocked", "partitions", "POSITION_BLOCKED",
+		 "% positions have no place on the target", NO_LIMIT, true),
+	PROGRESS("progress.readers", RULE_FAMILY, "progress.readers", "undeclared", "groups", "READER_UNDECLARED",
+		 "% groups read the family's topics and are not in the plan", NO_LIMIT, false),
+	LATER("progress.outside", GATE_PROGRESS, "positions outside Kafka", has_outside),
+
+	LATER("rollback", GATE_ROLLBACK, "the way back", NULL),
+	LATER("capacity", GATE_CAPACITY, "cost and capacity", NULL),
+	LATER("operations", GATE_OPERATIONS, "operations", NULL),
+};
+/* clang-format on */
+
+static const struct {
+	enum plan_limit limit;
+	enum gate gate;
+	const char *text;
+} may_decline[] = {
+	{ LIMIT_ROLLBACK_DRILL, GATE_ROLLBACK, "drill: not asked for" },
+	{ LIMIT_ROLLBACK_RETURN, GATE_ROLLBACK, "return: not asked for" },
+	{ LIMIT_CAPACITY_COST_PER_DAY, GATE_CAPACITY, "cost-per-day: not asked for" },
+	{ LIMIT_OPERATIONS_ON_CALL, GATE_OPERATIONS, "on-call: not asked for" },
+	{ LIMIT_OPERATIONS_RUNBOOK, GATE_OPERATIONS, "runbook: not asked for" },
+};
+
+static struct rule fill(const struct blank *blank, const struct plan_number *limits)
+{
+	struct rule rule = blank->rule;
+
+	rule.fresh = (struct fresh_limits){ 0, -1 };
+	if (blank->age != NO_LIMIT)
+		rule.fresh.age_ms_max = limits[blank->age].value;
+	if (blank->behind != NO_LIMIT)
+		rule.fresh.behind_max = limits[blank->behind].value;
+	if (blank->samples != NO_LIMIT)
+		rule.samples_min = (uint64_t)limits[blank->samples].value;
+	if (blank->most != NO_LIMIT) {
+		rule.success = RULE_UP_TO(limits[blank->most].value);
+		rule.failure = RULE_PAST(limits[blank->most].value);
+	}
+	return rule;
+}
+
+/* Of everything that decides a judgement, so that an auditor knows which rules it was. */
+static struct sha256 hash_of(const struct rules *rules)
+{
+	struct sha256 hash = sha256_of(VIEW_LITERAL("rules 1"));
+
+	for (int i = 0; i < rules->count; i++) {
+		const struct rule *rule = &rules->at[i];
+		char text[1000];
+
+		snprintf(text, sizeof text,
+			 "%s %d %d %s %s %s %lld %lld %lld %lld %d %llu %lld %lld %s %s %lld %d%d%d%d",
+			 rule->name, rule->gate, rule->scope, rule->claim, rule->value, rule->unit,
+			 (long long)rule->success.low, (long long)rule->success.high,
+			 (long long)rule->failure.low, (long long)rule->failure.high,
+			 rule->coverage_permille_min, (unsigned long long)rule->samples_min,
+			 (long long)rule->fresh.age_ms_max, (long long)rule->fresh.behind_max,
+			 rule->controls[0] ? rule->controls[0] : "-",
+			 rule->controls[0] && rule->controls[1] ? rule->controls[1] : "-",
+			 (long long)rule->control_age_ms_max, rule->measured, rule->hard, rule->sticky,
+			 rule->advisory);
+		hash = sha256_chain(hash, sha256_of(view_text(text)));
+	}
+	return hash;
+}
+
+int rules_bind(const struct plan_family *family, struct arena *arena, struct rules *out, struct fault *fault)
+{
+	const struct plan_number *limits = family->class->limits;
+	struct rules rules = { 0 };
+
+	rules.at = arena_array(arena, sizeof blanks / sizeof blanks[0], sizeof *rules.at);
+	if (!rules.at)
+		return fault_set(fault, ERR_MEMORY, "no memory for the rules of family %.*s",
+				 VIEW_ARGS(family->name.text));
+	for (size_t i = 0; i < sizeof blanks / sizeof blanks[0]; i++) {
+		int err;
+
+		if (blanks[i].wanted && !blanks[i].wanted(family))
+			continue;
+		rules.at[rules.count] = fill(&blanks[i], limits);
+		err = rule_check(&rules.at[rules.count++], fault);
+		if (err < 0)
+			return err;
+	}
+	for (size_t i = 0; i < sizeof may_decline / sizeof may_decline[0]; i++) {
+		if (!limits[may_decline[i].limit].none)
+			continue;
+		rules.not_asked[rules.not_asked_count].gate = may_decline[i].gate;
+		rules.not_asked[rules.not_asked_count++].text = may_decline[i].text;
+	}
+	rules.hash = hash_of(&rules);
+	*out = rules;
+	return 0;
+}
