@@ -132,6 +132,7 @@ struct plan_freezes {
 struct plan_head {
 	struct mark at;
 	bool given;
+	bool none;        /* the word `none` stands there */
 	struct view name; /* its key, where keys are names: classes, groups under levers */
 };
 

@@ -45,7 +45,7 @@ const struct plan_key plan_keys[] = {
 	{ "exit", "target", PLAN_CLUSTER, KEY_NEEDED, IN(plan, target), NULL, NULL, NULL, "the cluster that is moved to" },
 	{ "exit", "state", PLAN_STATE, 0, IN(plan, state), NULL, "interlock.db", NULL, "where the journal lives" },
 	{ "exit", "checkpoints", PLAN_MAP, KEY_SAME, IN(plan, checkpoints), "checkpoints", NULL, NULL, "where signed roots of the journal are published" },
-	{ "exit", "registries", PLAN_MAP, KEY_SAME, IN(plan, registries), "registries", NULL, NULL, "the schema registries of both sides" },
+	{ "exit", "registries", PLAN_MAP, KEY_SAME | KEY_NONE, IN(plan, registries), "registries", NULL, NULL, "the schema registries of both sides; none when records carry no schema ids" },
 	{ "exit", "signing", PLAN_MAP, KEY_SAME, IN(plan, signing), "signing", NULL, NULL, "whether acts must be signed, and by whose key" },
 	{ "exit", "reading", PLAN_MAP, KEY_SAME, IN(plan, reading), "reading", NULL, NULL, "how much Interlock may read from the clusters" },
 	{ "exit", "env", PLAN_PAIRS, 0, IN(plan, env), NULL, NULL, NULL, "what commands find in their environment" },
@@ -249,7 +249,7 @@ const char *plan_type_text(enum plan_type type)
 		[PLAN_NAMES] = "a list of names, like [ billing, search ]",
 		[PLAN_TOPICS] = "a list of topics, like [ orders, refunds=refunds.v2 ]",
 		[PLAN_FREEZES] = ("a list like [ \"fri 16:00 .. mon 07:00 Europe/Berlin\", \"2026-12-24 .. "
-				 "2027-01-02 Europe/Berlin\" ]"),
+				  "2027-01-02 Europe/Berlin\" ]"),
 		[PLAN_PAIRS] = "a mapping from names to texts",
 		[PLAN_MAP] = "a mapping",
 		[PLAN_LIST] = "a list of mappings",

@@ -359,6 +359,10 @@ static void read_map(struct reading *r, const struct plan_key *key, yaml_node_t 
 {
 	struct plan_head *head = (struct plan_head *)((char *)base + key->offset);
 
+	if (plan_yaml_is_none(node) && key->flags & KEY_NONE) {
+		*head = (struct plan_head){ .at = plan_yaml_mark(node), .given = true, .none = true };
+		return;
+	}
 	if (node->type != YAML_MAPPING_NODE) {
 		wrong_shape(r, key, node);
 		return;

@@ -1,0 +1,193 @@
+/* gather_progress.c - where each group goes on at the target, as evidence. */
+#include <stdio.h>
+
+#include "base/units.h"
+#include "exit/gather_run.h"
+#include "parity/group_map.h"
+
+#define METHOD "tail"
+
+static bool declared(const struct gathering *g, const char *group)
+{
+	for (int i = 0; i < g->family->groups.count; i++)
+		if (view_is(g->family->groups.at[i].text, group))
+			return true;
+	return false;
+}
+
+static bool reads_family(const struct gathering *g, int group)
+{
+	for (int i = 0; i < g->topic_count; i++)
+		if (facts_group_reads(&g->facts->sides[SIDE_SOURCE], group,
+				      (const char *)g->topics[i].source.at))
+			return true;
+	return false;
+}
+
+/* Groups that read the family's topics without the plan's knowledge would be left standing on the source. */
+static int gather_readers(struct gathering *g, struct fault *fault)
+{
+	const struct facts_side *source = &g->facts->sides[SIDE_SOURCE];
+	int undeclared = 0;
+	struct draft d;
+
+	draft_begin(&d, g, "progress.readers", VIEW_NULL, "describe");
+	if (source->groups_answer.err || source->group_details_answer.err)
+		draft_exclude(&d, "groups", "the source did not tell its groups: %s",
+			      source->groups_answer.err ? source->groups_answer.text
+							: source->group_details_answer.text);
+	for (int i = 0; i < source->groups.count; i++) {
+		if (declared(g, source->groups.at[i].id) || !reads_family(g, i))
+			continue;
+		undeclared++;
+		draft_say(&d, "group %s", source->groups.at[i].id);
+	}
+	draft_value(&d, "undeclared", "groups", undeclared);
+	d.item.samples = (uint64_t)source->groups.count;
+	if (!undeclared)
+		draft_say(&d, "every group that reads the family is in the plan");
+	return draft_end(&d, fault);
+}
+
+static void put_position(struct draft *d, const struct group_place *place, enum side side, int64_t offset)
+{
+	struct position position = { .side = (uint8_t)side,
+				     .topic = arena_copy(d->g->arena, view_text(place->topic[side])),
+				     .group = arena_copy(d->g->arena, view_text(place->group)),
+				     .partition = place->partition,
+				     .leader_epoch = -1,
+				     .start = offset,
+				     .end = offset,
+				     .stable = -1,
+				     .high_watermark = -1 };
+
+	if (offset >= 0)
+		draft_position(d, &position);
+}
+
+static int put_group(struct gathering *g, const struct group_map *map, struct view group, struct moment began,
+		     struct fault *fault)
+{
+	uint64_t skipped = 0, reread = 0, tail = 0;
+	int places = 0, blocked = 0, proved = 0;
+	char a[UNIT_TEXT_SIZE], b[UNIT_TEXT_SIZE];
+	struct draft d;
+
+	draft_begin(&d, g, "progress.group", group, METHOD);
+	d.item.began = began;
+	for (size_t i = 0; i < map->place_count; i++) {
+		const struct group_place *place = &map->places[i];
+
+		if (!view_is(group, place->group))
+			continue;
+		places++;
+		skipped += place->skipped;
+		reread += place->reread;
+		tail += place->tail;
+		proved += place->proof != PROOF_NONE;
+		put_position(&d, place, SIDE_SOURCE, place->source);
+		put_position(&d, place, SIDE_TARGET, place->target);
+		if (place->shut) {
+			blocked++;
+			draft_say(&d, "%s partition %d: %s", place->topic[SIDE_SOURCE], place->partition,
+				  place->why);
+		} else if (place->proof == PROOF_NONE) {
+			draft_exclude(&d, place->code ? place->code : "POSITION_UNPROVED",
+				      "%s partition %d: %s", place->topic[SIDE_SOURCE], place->partition,
+				      place->why ? place->why : "no proof");
+		}
+	}
+	if (!places)
+		draft_exclude(&d, "POSITION_MISSING", "it has no position in any of the family's topics");
+	draft_value(&d, "skipped", "records", (int64_t)skipped);
+	draft_value(&d, "reread", "records", (int64_t)reread);
+	draft_value(&d, "blocked", "partitions", blocked);
+	d.item.total = (uint64_t)places;
+	d.item.covered = (uint64_t)(proved + blocked < places ? proved + blocked : places);
+	d.item.samples = (uint64_t)places;
+	draft_say(&d, "%d of %d positions proved, %s records still to read, %s read again", proved, places,
+		  count_text(tail, a), count_text(reread, b));
+	return draft_end(&d, fault);
+}
+
+static int put_failure(struct gathering *g, const struct fault *why, struct fault *fault)
+{
+	struct draft d;
+	int err = 0;
+
+	for (int i = 0; i < g->family->groups.count && !err; i++) {
+		draft_begin(&d, g, "progress.group", g->family->groups.at[i].text, METHOD);
+		d.item.status = EVIDENCE_INSTRUMENT_ERROR;
+		draft_say(&d, "%s", why->text);
+		err = draft_end(&d, fault);
+	}
+	return err;
+}
+
+static int options_make(const struct gather_run *run, struct group_map_options *out)
+{
+	const struct plan_family *family = run->g->family;
+	const char **groups = arena_array(run->g->arena, (size_t)family->groups.count + 1, sizeof *groups);
+	const char **headers =
+		arena_array(run->g->arena, (size_t)family->match.ignore_headers.count + 1, sizeof *headers);
+	struct topic_choice *topics =
+		arena_array(run->g->arena, (size_t)run->g->topic_count + 1, sizeof *topics);
+	struct view identity = family->match.identity.text;
+	const uint8_t *colon = identity.size ? memchr(identity.at, ':', identity.size) : NULL;
+
+	if (!groups || !headers || !topics)
+		return ERR_MEMORY;
+	for (int i = 0; i < family->groups.count; i++)
+		groups[i] = (const char *)family->groups.at[i].text.at;
+	for (int i = 0; i < family->match.ignore_headers.count; i++)
+		headers[i] = (const char *)family->match.ignore_headers.at[i].text.at;
+	for (int i = 0; i < run->g->topic_count; i++)
+		topics[i] = (struct topic_choice){ (const char *)run->g->topics[i].source.at,
+						   (const char *)run->g->topics[i].target.at };
+	*out = (struct group_map_options){
+		.groups = groups,
+		.group_count = (size_t)family->groups.count,
+		.topics = topics,
+		.topic_count = (size_t)run->g->topic_count,
+		.ignore_headers = headers,
+		.ignore_header_count = (size_t)family->match.ignore_headers.count,
+		.ignore_timestamp = family->match.ignore_timestamp.value != 0,
+		.settle_ms = family->class->limits[LIMIT_PARITY_SETTLE].value,
+		.memory = run->memory,
+		.rate = run->rate,
+		.deadline_ms = run->timeout_ms,
+		.progress = run->progress,
+		.context = run->context,
+	};
+	if (colon) {
+		out->identity = identity.at[0] == 'k' ? IDENTITY_KEY_HEADER : IDENTITY_HEADER;
+		out->identity_header = arena_printf(run->g->arena, "%s", (const char *)colon + 1);
+	}
+	return 0;
+}
+
+int gather_progress(const struct gather_run *run, struct fault *fault)
+{
+	struct moment began = gathering_now(run->g);
+	struct group_map_options options;
+	struct group_map map = { 0 };
+	struct fault why = { 0 };
+	int err = gather_readers(run->g, fault);
+
+	if (err < 0 || !run->g->family->groups.count)
+		return err;
+	err = options_make(run, &options);
+	if (err < 0)
+		return fault_set(fault, err, "no memory for the groups");
+	err = group_map_compute(run->loop, run->source, run->target, &options, &map, &why);
+	if (err == ERR_CANCELLED || err == ERR_MEMORY) {
+		fault_set(fault, err, "%s", why.text);
+	} else if (err < 0) {
+		err = put_failure(run->g, &why, fault);
+	} else {
+		for (int i = 0; i < run->g->family->groups.count && !err; i++)
+			err = put_group(run->g, &map, run->g->family->groups.at[i].text, began, fault);
+	}
+	group_map_done(&map);
+	return err;
+}

@@ -1,0 +1,23 @@
+/* gather_run.h - the collectors that read records: parity and progress. */
+#ifndef EXIT_GATHER_RUN_H
+#define EXIT_GATHER_RUN_H
+
+#include "exit/gather.h"
+#include "loop/loop.h"
+
+struct gather_run {
+	struct gathering *g;
+	struct loop *loop;
+	struct cluster *source, *target;
+	uint64_t memory, rate; /* bytes, bytes a second; 0: defaults */
+	int64_t timeout_ms;
+	void (*progress)(void *context, const char *what, double part); /* may be NULL */
+	void *context;
+};
+
+/* Adds evidence to the log.  0, also when a measurement failed, for then the evidence says so; ERR_CANCELLED, ERR_MEMORY. */
+int gather_parity(const struct gather_run *run, struct fault *fault);
+int gather_progress(const struct gather_run *run, struct fault *fault);
+int gather_schemas(const struct gather_run *run, struct fault *fault);
+
+#endif
