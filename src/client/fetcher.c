@@ -48,6 +48,10 @@ bool fetch_leave(struct fetcher *fetcher)
 static void tell_later(struct fetch_part *part, enum fetch_event_kind kind)
 {
 	part->telling = kind;
+	if (kind == FETCH_UNREACHABLE || kind == FETCH_REACHABLE) {
+		part->tell_offset = part->position;
+		part->tell_epoch = part->position_epoch;
+	}
 	if (list_empty(&part->tell))
 		list_append(&part->fetcher->tells, &part->tell);
 	fetch_due(part->fetcher, 0);
@@ -138,6 +142,9 @@ void fetch_part_well(struct fetch_part *part)
 	part->err = 0;
 	if (part->told_unreachable) {
 		part->told_unreachable = false;
+		if (part->fault)
+			fault_set(part->fault, ERR_NETWORK, "%s: %s-%d: broker %d answers again",
+				  part->fetcher->cluster->name, part->topic->watch.name, part->index, part->leader);
 		tell_later(part, FETCH_REACHABLE);
 	}
 }

@@ -350,7 +350,7 @@ static void outlives_a_broker(void **state)
 
 static void tells_of_silence(void **state)
 {
-	struct play *play = play_begin(2, "request.timeout.ms=600\n");
+	struct play *play = play_begin(2, "request.timeout.ms=600\nsocket.connection.setup.timeout.ms=500\n");
 
 	fill(play, 2, 5, 3, 100);
 	play_fetcher(play, (struct fetcher_options){ .unreachable_ms = 300 }, 1 << 20, 0);
