@@ -41,8 +41,9 @@ struct group_map_options {
 
 /* What makes a position certain. */
 enum place_proof {
-	PROOF_NONE,  /* it is not: `why` says so, and it is never applied */
-	PROOF_NEXT,  /* the next record of both sides has the same digest */
+	PROOF_NONE, /* it is not: `why` says so, and it is never applied */
+	PROOF_NEXT, /* the next record of both sides has the same digest */
+	PROOF_COVERS, /* every record of the tail that is there stands at it or behind, though not the next one first */
 	PROOF_END,   /* both sides have nothing left to read, and the last record before is the same */
 	PROOF_EMPTY, /* neither side holds a record */
 };

@@ -6,6 +6,7 @@ const char *place_proof_word(enum place_proof proof)
 	switch (proof) {
 	case PROOF_NONE: break;
 	case PROOF_NEXT: return "next";
+	case PROOF_COVERS: return "covers";
 	case PROOF_END: return "end";
 	case PROOF_EMPTY: return "empty";
 	}
