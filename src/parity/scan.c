@@ -12,15 +12,12 @@
 
 #define SLAB_BYTES ((size_t)4 << 20)
 #define TICK_MS    250
-#define EMPTY_MOST                                                                                           \
-	3 /* answers without records although the log goes on: nothing readable is left below the end */
 
 struct part {
 	struct scan *scan;
 	struct fetch_part *fetch;
 	int32_t partition;
 	int64_t from, until, position;
-	int empty;
 	bool finished;
 };
 
@@ -79,7 +76,8 @@ static void part_finish(struct part *part)
 static void job_free(struct job *job)
 {
 	list_remove(&job->link);
-	fetch_frame_drop(job->frame);
+	if (job->frame)
+		fetch_frame_drop(job->frame);
 	free(job->aborted);
 	free(job);
 }
@@ -155,7 +153,7 @@ static struct job *job_new(struct part *part, const struct fetched *fetched)
 		job->aborted[index] = (struct aborted){ fetched->aborted[index].producer_id,
 							fetched->aborted[index].first_offset };
 	job->part = part;
-	job->frame = fetched->frame;
+	job->frame = fetched->records.size ? fetched->frame : NULL;
 	job->next_offset = fetched->next_offset;
 	job->input = (struct decode_input){
 		.side = part->scan->options->side,
@@ -167,7 +165,8 @@ static struct job *job_new(struct part *part, const struct fetched *fetched)
 		.aborted_count = fetched->aborted_count,
 		.slab_bytes = SLAB_BYTES,
 	};
-	fetch_frame_hold(job->frame);
+	if (job->frame)
+		fetch_frame_hold(job->frame);
 	return job;
 }
 
@@ -176,22 +175,15 @@ static void on_records(void *context, const struct fetched *fetched)
 	struct scan *scan = context;
 	struct part *part = fetched->owner;
 	struct job *job;
-	bool ended = fetched->ended;
 
-	if (scan->err < 0 || part->finished)
+	if (scan->err < 0 || part->finished || (!fetched->records.size && !fetched->ended))
 		return;
-	if (fetched->records.size)
-		part->empty = 0;
-	else if (fetched->last_stable_offset >= part->until && ++part->empty >= EMPTY_MOST)
-		ended = true; /* compaction may leave nothing at the end of a range */
-	if (!fetched->records.size && !ended)
-		return;
-	job = job_new(part, fetched);
+	job = job_new(part, fetched); /* without records too: it may end behind jobs that have some */
 	if (!job) {
 		scan_fail(scan, ERR_MEMORY);
 		return;
 	}
-	job->ended = ended;
+	job->ended = fetched->ended;
 	list_append(&scan->jobs, &job->link);
 	kick(scan);
 }
