@@ -79,7 +79,7 @@ bench: setup
 soak: setup
 	@$(MAKE) --no-print-directory build-test
 	@script/peers
-	@$(PYTEST) -p no:timeout test/soak
+	@$(PYTEST) -p no:timeout test/real/soak_random.py
 
 .PHONY: fuzz
 fuzz: setup
