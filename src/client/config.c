@@ -123,6 +123,14 @@ static int refuse_unknown(const char *name, const struct prop *prop, struct faul
 	return ERR_CONFIG;
 }
 
+/* Keys whose empty value says something, or is what a template leaves behind without harm. */
+static bool may_be_empty(int key)
+{
+	return key == KEY_ENDPOINT_IDENTIFICATION || key == KEY_CLIENT_ID || key == KEY_CIPHERS ||
+	       key == KEY_PROTOCOLS || key == KEY_OAUTH_SCOPE || key == KEY_OAUTH_EXTENSIONS ||
+	       key == KEY_TRUSTSTORE_PASSWORD || key == KEY_KEYSTORE_PASSWORD;
+}
+
 static int take_value(struct holder *holder, struct config_draft *draft, const struct config_word *word,
 		      const struct prop *prop, struct fault *fault)
 {
@@ -143,6 +151,9 @@ static int take_value(struct holder *holder, struct config_draft *draft, const s
 	}
 	if (err < 0)
 		return fault_at(fault, "%s:%d: %s", draft->name, prop->line, word->name);
+	if (!*draft->values[word->key] && !may_be_empty(word->key))
+		return draft_fault(draft, word->key, fault,
+				   "there is no value; give one, or remove the line");
 	show(&holder->shown, word, prop, expanded);
 	return 0;
 }

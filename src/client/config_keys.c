@@ -32,6 +32,8 @@ const struct config_word config_words[] = {
 	{ "sasl.client.callback.handler.class", KEY_CLIENT_HANDLER },
 	{ "interlock.sasl.oauthbearer.token.file", KEY_OAUTH_FILE },
 	{ "interlock.sasl.oauthbearer.token.command", KEY_OAUTH_COMMAND, true },
+	{ "sasl.oauthbearer.token.file", KEY_OAUTH_FILE },	/* no client has these two, but that is how one would call them */
+	{ "sasl.oauthbearer.token.command", KEY_OAUTH_COMMAND, true },
 
 	{ "ssl.ca.location", KEY_CA_FILE },
 	{ "ssl.ca.pem", KEY_CA_PEM },

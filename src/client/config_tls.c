@@ -121,7 +121,8 @@ int config_make_tls(struct config_draft *draft, struct fault *fault)
 				   "write TLSv1.2 or TLSv1.3; older ones are not safe");
 	draft->config->tls.cipher_suites = draft->values[KEY_CIPHERS];
 	/* ssl.protocol alone is where Java's negotiation starts, not a limit; the list of enabled ones is. */
-	draft->config->tls.protocols = draft->values[KEY_PROTOCOLS];
+	if (draft->values[KEY_PROTOCOLS] && *draft->values[KEY_PROTOCOLS])
+		draft->config->tls.protocols = draft->values[KEY_PROTOCOLS];
 	err = make_trust(draft, fault);
 	if (err == 0)
 		err = make_identity(draft, fault);

@@ -26,7 +26,8 @@ static int judge_length(const struct inbox *inbox, const uint8_t *at, struct fau
 {
 	uint32_t length = get_be32(at);
 
-	if (memcmp(at, "HTTP", 4) == 0)
+	/* To what is no request at all, some web servers answer with the page alone. */
+	if (memcmp(at, "HTTP", 4) == 0 || memcmp(at, "<!DO", 4) == 0 || memcmp(at, "<htm", 4) == 0)
 		return fault_set(fault, ERR_MALFORMED,
 				 "an HTTP server answers there, not a Kafka broker; is the port right?");
 	if (inbox->frame_count == 0 && (at[0] == 0x15 || at[0] == 0x16) && at[1] == 0x03)

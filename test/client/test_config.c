@@ -208,6 +208,7 @@ static void refuses_in_clear_words(void **state)
 		  "write https, or nothing" },
 		{ SERVERS "request.timeout.ms=30s", "'30s' is not a whole number" },
 		{ SERVERS "request.timeout.ms=1", "1 is not between 10 and" },
+		{ SERVERS "sasl.mechanism", "c.properties:2: sasl.mechanism: there is no value" },
 		{ SERVERS "client.dns.lookup=x", "use_all_dns_ips" },
 		{ SERVERS "client.id=${env:INTERLOCK_TEST_UNSET}", "INTERLOCK_TEST_UNSET is not set" },
 		{ SERVERS "client.id=${vault:x:y}", "${vault:...} is not known here" },
