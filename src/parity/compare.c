@@ -248,6 +248,8 @@ static void glance_topic(const struct topic *topic, struct parity_progress *out)
 		out->partitions_level += topic->partitions[SOURCE] > 0 ? (uint32_t)topic->partitions[SOURCE] : 0;
 		return;
 	}
+	if (!topic->join)
+		return;
 	join_look(topic->join, &glance);
 	out->matched += glance.matched;
 	for (int side = 0; side < 2; side++) {

@@ -110,18 +110,29 @@ static int choose(struct compare *compare, const struct topic_choice *choice, co
 	return err;
 }
 
-/* Which of the two things a query is for. */
-struct wanted {
-	struct part *part;
-	bool end;
-};
+/* Asks about all partitions of one side; each has room for its answer in `answers`. */
+static int list_at(struct compare *compare, enum log_side side, int64_t at, struct offset_query *queries, int64_t *answers)
+{
+	int count = 0, err;
 
-/* Every partition's beginning and end, all leaders at once. */
+	/* One question a partition and call: brokers refuse a request that names one twice. */
+	for (size_t i = 0; i < compare->topic_count; i++)
+		for (int32_t p = 0; p < compare->topics[i].partitions[side]; p++)
+			queries[count++] = (struct offset_query){ .topic = compare->topics[i].name[side],
+								  .partition = p, .at = at };
+	err = offsets_list(compare->clusters[side], queries, count, false, LOOK_TIMEOUT_MS, compare->fault);
+	for (int i = 0; i < count && err == 0; i++)
+		answers[i] = queries[i].offset;
+	return err;
+}
+
+/* Every partition's end, and, with `begins`, its beginning; all leaders at once. */
 static int list_side(struct compare *compare, enum log_side side, bool begins)
 {
 	const struct parity_options *options = compare->options;
+	bool until = options->until_ms != PARITY_TIME_NONE && !(options->follow && begins);
 	struct offset_query *queries;
-	struct wanted *wanted;
+	int64_t *starts, *ends, *limits;
 	size_t count = 0, used = 0;
 	int err;
 
@@ -129,58 +140,34 @@ static int list_side(struct compare *compare, enum log_side side, bool begins)
 		count += compare->topics[i].partitions[side] > 0 ? (size_t)compare->topics[i].partitions[side] : 0;
 	if (!count)
 		return 0;
-	queries = calloc(count * 3, sizeof *queries);
-	wanted = calloc(count * 3, sizeof *wanted);
-	err = queries && wanted ? 0 : ERR_MEMORY;
+	queries = calloc(count, sizeof *queries);
+	starts = calloc(count * 3, sizeof *starts);
+	ends = starts + count;
+	limits = ends + count;
+	err = queries && starts ? list_at(compare, side, OFFSETS_LATEST, queries, ends) : ERR_MEMORY;
+	if (err == 0 && begins)
+		err = list_at(compare, side, options->since_ms != PARITY_TIME_NONE ? options->since_ms : OFFSETS_EARLIEST,
+			      queries, starts);
+	if (err == 0 && until)
+		err = list_at(compare, side, options->until_ms, queries, limits);
 	for (size_t i = 0; i < compare->topic_count && err == 0; i++) {
-		struct topic *topic = &compare->topics[i];
+		for (int32_t p = 0; p < compare->topics[i].partitions[side]; p++, used++) {
+			struct part *part = &compare->topics[i].parts[side][p];
 
-		for (int32_t p = 0; p < topic->partitions[side]; p++) {
-			struct part *part = &topic->parts[side][p];
-
-			if (begins) {
-				wanted[used] = (struct wanted){ part, false };
-				queries[used++] = (struct offset_query){
-					.topic = topic->name[side], .partition = p,
-					.at = options->since_ms != PARITY_TIME_NONE ? options->since_ms : OFFSETS_EARLIEST };
-			}
-			wanted[used] = (struct wanted){ part, true };
-			queries[used++] =
-				(struct offset_query){ .topic = topic->name[side], .partition = p, .at = OFFSETS_LATEST };
-		}
-	}
-	if (err == 0)
-		err = offsets_list(compare->clusters[side], queries, (int)used, false, LOOK_TIMEOUT_MS, compare->fault);
-	for (size_t i = 0; i < used && err == 0; i++)
-		if (wanted[i].end)
-			wanted[i].part->first_end = queries[i].offset;
-	for (size_t i = 0; i < used && err == 0; i++) {
-		struct part *part = wanted[i].part;
-
-		if (wanted[i].end)
-			continue;
-		part->start = queries[i].offset >= 0 ? queries[i].offset : part->first_end;
-		part->position = part->start;
-	}
-	/* --until: the first record at or after it, if there is one. */
-	if (err == 0 && options->until_ms != PARITY_TIME_NONE && !(options->follow && begins)) {
-		size_t asked = 0;
-
-		for (size_t i = 0; i < used; i++) {
-			if (!wanted[i].end)
+			part->first_end = ends[used];
+			/* The first record at or after it, if there is one. */
+			if (until && limits[used] >= 0 && limits[used] < part->first_end)
+				part->first_end = limits[used];
+			if (!begins)
 				continue;
-			wanted[asked] = wanted[i];
-			queries[asked++] = (struct offset_query){ .topic = queries[i].topic,
-								  .partition = queries[i].partition,
-								  .at = options->until_ms };
+			part->start = starts[used] >= 0 ? starts[used] : part->first_end;
+			part->position = part->start;
+			if (part->first_end < part->start)
+				part->first_end = part->start;
 		}
-		err = offsets_list(compare->clusters[side], queries, (int)asked, false, LOOK_TIMEOUT_MS, compare->fault);
-		for (size_t i = 0; i < asked && err == 0; i++)
-			if (queries[i].offset >= 0 && queries[i].offset < wanted[i].part->first_end)
-				wanted[i].part->first_end = queries[i].offset;
 	}
 	free(queries);
-	free(wanted);
+	free(starts);
 	return err;
 }
 
