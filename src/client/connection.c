@@ -120,10 +120,15 @@ static bool leave(struct connection *c)
 
 void connection_fail(struct connection *c, const struct fault *fault)
 {
+	bool opening = c->state == CONNECTION_CONNECTING || c->state == CONNECTION_VERSIONS;
+
 	if (c->state == CONNECTION_CLOSED)
 		return;
 	c->state = CONNECTION_CLOSED;
 	c->fault = *fault;
+	/* What stands there and is no broker is, for whoever wants the cluster, one more way of not being reached. */
+	if (opening && fault->err == ERR_MALFORMED)
+		c->fault.err = ERR_NETWORK;
 	if (c->stream)
 		snprintf(c->peer, sizeof c->peer, "%s", stream_peer(c->stream));
 	/* What could not even be connected to names the place itself. */

@@ -34,7 +34,8 @@ struct connection_events {
 	void (*ready)(void *owner);
 
 	/*
-	 * It is over: ERR_NETWORK, ERR_TIMEOUT, ERR_TLS, ERR_LOGIN, ERR_MALFORMED, ERR_UNSUPPORTED.
+	 * It is over: ERR_NETWORK, ERR_TIMEOUT, ERR_TLS, ERR_LOGIN, ERR_MALFORMED (not before
+	 * `ready`: what is no broker at all is ERR_NETWORK), ERR_UNSUPPORTED.
 	 * Everything under way has had its answer before.  Comes at most once, never from within a call of
 	 * the owner's; connection_free() is still due.  An idle close is ERR_CANCELLED.
 	 */

@@ -411,10 +411,10 @@ static void strange_peers_are_named(void **state)
 		int err;
 		const char *words;
 	} peers[] = {
-		{ answer_http, ERR_MALFORMED, "an HTTP server" },
+		{ answer_http, ERR_NETWORK, "an HTTP server" },
 		{ answer_tls_alert, ERR_TLS, "speaks TLS" },
-		{ answer_noise, ERR_MALFORMED, "53 53 48 2d" },
-		{ answer_wrong_number, ERR_MALFORMED, "number 7 where 0" },
+		{ answer_noise, ERR_NETWORK, "53 53 48 2d" },
+		{ answer_wrong_number, ERR_NETWORK, "number 7 where 0" },
 		{ answer_twice, ERR_MALFORMED, "nobody asked for" },
 		{ answer_hanging_up, ERR_NETWORK, "does this port want TLS" },
 	};
