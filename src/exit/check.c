@@ -173,7 +173,8 @@ static int gather(struct checking *c, struct gathering *g, struct fault *fault)
 		err = gather_progress(&run, fault);
 	if (!err && gate_asked(c, GATE_COMPATIBILITY)) {
 		on_progress(c, "sampling records", -1);
-		err = seen_sample(g, c->loop, c->clusters[SIDE_SOURCE], c->timeout_ms, fault);
+		for (int side = 0; side < SIDE_COUNT && !err; side++)
+			err = seen_sample(g, side, c->loop, c->clusters[side], c->timeout_ms, fault);
 		err = err ? err : gather_compatibility(g, fault);
 		err = err ? err : gather_schemas(&run, fault);
 	}

@@ -42,6 +42,7 @@ static const char *software_of(const struct facts_side *side)
 	} marks[] = {
 		{ 88, "Kafka 4.1 or later" }, /* StreamsGroupHeartbeat */
 		{ 76, "Kafka 4.0 or later" }, /* ShareGroupHeartbeat */
+		{ 80, "Kafka 3.9 or later" }, /* AddRaftVoter */
 		{ 68, "Kafka 3.7 or later" }, /* ConsumerGroupHeartbeat */
 		{ 65, "Kafka 3.0 or later" }, /* DescribeTransactions */
 		{ 60, "Kafka 2.8 or later" }, /* DescribeCluster */
@@ -289,6 +290,8 @@ static const char *open_summary(struct report *report, const struct gate_result 
 	if (gate->gate == GATE_PARITY && item)
 		return arena_printf(&report->arena, "%s records equal, %.*s",
 				    count_text(item->samples, count), VIEW_ARGS(item->text));
+	if (gate->gate == GATE_PROGRESS && !g->family->groups.count)
+		return "nothing reads it";
 	if (gate->gate == GATE_PROGRESS)
 		return arena_printf(&report->arena, "%d group%s at the same record on both sides",
 				    g->family->groups.count, g->family->groups.count == 1 ? "" : "s");

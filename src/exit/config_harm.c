@@ -25,8 +25,6 @@ static const struct {
 	{ "max.message.bytes", HARM_SMALLER, NULL, "large batches would be refused" },
 	{ "message.timestamp.type", HARM_DIFFERENT, NULL, "records get other times" },
 	{ "message.timestamp.difference.max.ms", HARM_SMALLER, NULL, "old or future times would be refused" },
-	{ "message.timestamp.before.max.ms", HARM_SMALLER, NULL, "old times would be refused" },
-	{ "message.timestamp.after.max.ms", HARM_SMALLER, NULL, "future times would be refused" },
 	{ "min.insync.replicas", HARM_SMALLER, NULL, "a write is acknowledged by fewer brokers" },
 	{ "unclean.leader.election.enable", HARM_TURNED_ON, NULL,
 	  "acknowledged records may be lost at a failover" },

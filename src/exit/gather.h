@@ -32,8 +32,8 @@ struct gathering {
 	int topic_count;
 	struct view *principals; /* whose rights are looked at */
 	int principal_count;
-	bool principals_known; /* false: nobody can say whose rights matter */
-	struct seen *seen;     /* of the records sampled, one a topic; NULL: not sampled */
+	bool principals_known;         /* false: nobody can say whose rights matter */
+	struct seen *seen[SIDE_COUNT]; /* of the records sampled, one a topic; NULL: not sampled */
 };
 
 struct moment gathering_now(const struct gathering *g);

@@ -79,8 +79,8 @@ static bool has_streams(const struct gathering *g)
 
 static bool any_seen(const struct gathering *g, size_t counter)
 {
-	for (int i = 0; g->seen && i < g->topic_count; i++)
-		if (*(const uint64_t *)((const char *)&g->seen[i] + counter))
+	for (int i = 0; g->seen[SIDE_SOURCE] && i < g->topic_count; i++)
+		if (*(const uint64_t *)((const char *)&g->seen[SIDE_SOURCE][i] + counter))
 			return true;
 	return false;
 }
@@ -294,9 +294,11 @@ static const char *const codec_names[] = { "none", "gzip", "snappy", "lz4", "zst
 static int gather_records(struct gathering *g, int index, struct fault *fault)
 {
 	const struct gather_topic *topic = &g->topics[index];
-	const struct seen *seen = g->seen ? &g->seen[index] : NULL;
+	const struct seen *seen = g->seen[SIDE_SOURCE] ? &g->seen[SIDE_SOURCE][index] : NULL;
 	const struct config_list *there = facts_topic_configs(side_of(g, SIDE_TARGET), topic->target);
 	const struct config_entry *size = there ? facts_config(there, "max.message.bytes") : NULL;
+	const struct config_entry *ahead =
+		there ? facts_config(there, "message.timestamp.after.max.ms") : NULL;
 	int refused = 0;
 	struct draft d;
 
@@ -311,6 +313,12 @@ static int gather_records(struct gathering *g, int index, struct fault *fault)
 			refused++;
 			draft_say(&d, "a batch of %llu bytes was seen, and the target takes %s",
 				  (unsigned long long)seen->batch_size_max, size->value);
+		}
+		if (ahead && ahead->value && seen->ahead_ms_max > strtoll(ahead->value, NULL, 10)) {
+			refused++;
+			draft_say(&d,
+				  "a record was seen whose time is %lld ms ahead, and the target takes %s",
+				  (long long)seen->ahead_ms_max, ahead->value);
 		}
 		if (seen->unreadable)
 			draft_exclude(&d, "records", "%llu batches of the source cannot be read",

@@ -2,8 +2,9 @@
  * gather_schemas.c - do the schema ids that the records carry mean the same in both registries?
  *
  * Records written by the serializers of a schema registry begin with a zero byte and four bytes of an id.  The bytes are
- * the same on both clusters, so a consumer that is moved asks the target's registry for the source's id; what it gets
- * must be the same schema.  Schemas are compared as JSON values where they are JSON, else as text.
+ * the same on both clusters when a copier filled the target; a dual-writing application may have registered on each side
+ * for itself.  Either way a consumer that is moved must find the same schema.  Schemas are compared as JSON values where
+ * they are JSON, else as text.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -119,88 +120,178 @@ static void ask(const struct gather_run *run, struct http *http, struct view reg
 
 /* ---- both registries ---- */
 
-/* 1: the same, 0: not, -1: could not be found out, and said. */
-static int compare(struct draft *d, int32_t id, const struct question *a, const struct question *b)
-{
-	const struct question *both[] = { a, b };
+#define IDS_MAX 512 /* of one side, in all topics of a family */
 
-	for (int side = 0; side < 2; side++) {
-		if (both[side]->err || (both[side]->status != 200 && both[side]->status != 404)) {
-			draft_exclude(d, "schemas", "the %s registry did not answer for id %d: %s",
-				      side_word((enum side)side), id,
-				      both[side]->err ? err_text(both[side]->err) : "an HTTP error");
-			return -1;
+/* The ids that one side's records carry, and what its registry says of each. */
+struct ids {
+	int32_t id[IDS_MAX];
+	struct question answer[IDS_MAX];
+	int count;
+	bool cut;
+};
+
+static void collect(const struct gathering *g, enum side side, struct ids *out)
+{
+	for (int i = 0; i < g->topic_count; i++) {
+		const struct seen *seen = &g->seen[side][i];
+
+		out->cut |= seen->schemas_cut && looks_framed(seen);
+		for (int s = 0; looks_framed(seen) && s < seen->schema_count; s++) {
+			bool had = false;
+
+			for (int k = 0; k < out->count; k++)
+				had |= out->id[k] == seen->schemas[s];
+			if (had)
+				continue;
+			if (out->count == IDS_MAX)
+				out->cut = true;
+			else
+				out->id[out->count++] = seen->schemas[s];
 		}
 	}
-	if (a->status == 404) {
-		draft_exclude(d, "schemas", "the source registry does not know id %d", id);
-		return -1;
+}
+
+/* True when it said something: here it is, or there is no such id. */
+static bool answered(struct draft *d, enum side side, int32_t id, const struct question *q)
+{
+	if (!q->err && (q->status == 200 || q->status == 404))
+		return true;
+	if (q->err)
+		draft_exclude(d, "SCHEMA_UNKNOWN", "the %s registry did not answer for id %d: %s",
+			      side_word(side), id, err_text(q->err));
+	else
+		draft_exclude(d, "SCHEMA_UNKNOWN", "the %s registry answered HTTP %d for id %d",
+			      side_word(side), q->status, id);
+	return false;
+}
+
+static bool same(const struct question *a, const struct question *b)
+{
+	return !a->err && !b->err && a->schema && b->schema && strcmp(a->type, b->type) == 0 &&
+	       json_equal(a->schema, b->schema);
+}
+
+static int ask_all(const struct gather_run *run, struct http *http, enum side side, struct ids *ids)
+{
+	const struct plan *plan = run->g->plan;
+	struct view registry =
+		side == SIDE_SOURCE ? plan->registries.source.text : plan->registries.target.text;
+
+	for (int i = 0; i < ids->count; i++) {
+		if (run->progress)
+			run->progress(run->context, "asking the schema registries", (double)i / ids->count);
+		ask(run, http, registry, ids->id[i], &ids->answer[i]);
+		if (ids->answer[i].err == ERR_CANCELLED)
+			return ERR_CANCELLED;
 	}
-	if (b->status == 404) {
-		draft_say(d, "id %d is not in the target registry", id);
-		return 0;
+	return 0;
+}
+
+/*
+ * A schema of the source is at home on the target when a record there carries an id that means the same (a writer that
+ * registers for itself), or when the very id of the source means the same there (a copier that leaves bytes alone).
+ */
+static int resolve(const struct gather_run *run, struct http *http, struct draft *d, const struct ids *source,
+		   const struct ids *target, int *unresolved)
+{
+	for (int i = 0; i < source->count; i++) {
+		struct question there;
+		bool found = false;
+
+		if (!answered(d, SIDE_SOURCE, source->id[i], &source->answer[i]))
+			continue;
+		if (!source->answer[i].schema) {
+			++*unresolved;
+			draft_say(d, "records carry id %d, which the source registry does not know",
+				  source->id[i]);
+			continue;
+		}
+		for (int k = 0; k < target->count && !found; k++)
+			found = same(&source->answer[i], &target->answer[k]);
+		if (found)
+			continue;
+		ask(run, http, run->g->plan->registries.target.text, source->id[i], &there);
+		if (there.err == ERR_CANCELLED)
+			return ERR_CANCELLED;
+		if (answered(d, SIDE_TARGET, source->id[i], &there) && !same(&source->answer[i], &there)) {
+			++*unresolved;
+			draft_say(d, "id %d of the source is %s in the target registry", source->id[i],
+				  there.schema ? "another schema" : "not known");
+		}
+		json_decref(there.schema);
 	}
-	if (strcmp(a->type, b->type) == 0 && json_equal(a->schema, b->schema))
-		return 1;
-	draft_say(d, "id %d is another schema in the target registry", id);
+	for (int k = 0; k < target->count; k++) {
+		if (!answered(d, SIDE_TARGET, target->id[k], &target->answer[k]) || target->answer[k].schema)
+			continue;
+		++*unresolved;
+		draft_say(d, "records of the target carry id %d, which its registry does not know",
+			  target->id[k]);
+	}
 	return 0;
 }
 
 static int check_ids(const struct gather_run *run, struct draft *d, int *asked, int *unresolved)
 {
-	const struct gathering *g = run->g;
+	struct ids *both = calloc(2, sizeof *both);
 	struct http *http = NULL;
-	int err = http_new(run->loop, &http);
+	int err = both ? http_new(run->loop, &http) : ERR_MEMORY;
 
-	for (int i = 0; !err && i < g->topic_count; i++) {
-		for (int s = 0; looks_framed(&g->seen[i]) && s < g->seen[i].schema_count; s++) {
-			struct question a, b;
-			int same;
-
-			if (run->progress)
-				run->progress(run->context, "asking the schema registries", -1);
-			ask(run, http, g->plan->registries.source.text, g->seen[i].schemas[s], &a);
-			ask(run, http, g->plan->registries.target.text, g->seen[i].schemas[s], &b);
-			if (a.err == ERR_CANCELLED || b.err == ERR_CANCELLED)
-				err = ERR_CANCELLED;
-			same = compare(d, g->seen[i].schemas[s], &a, &b);
-			++*asked;
-			*unresolved += same == 0;
-			json_decref(a.schema);
-			json_decref(b.schema);
-			if (err)
-				break;
-		}
+	for (int side = 0; !err && side < SIDE_COUNT; side++) {
+		collect(run->g, (enum side)side, &both[side]);
+		if (both[side].cut)
+			draft_exclude(d, "SCHEMA_UNKNOWN",
+				      "the records of the %s carry more ids than are looked at",
+				      side_word((enum side)side));
+		err = ask_all(run, http, (enum side)side, &both[side]);
+		*asked += both[side].count;
 	}
+	if (!err)
+		err = resolve(run, http, d, &both[SIDE_SOURCE], &both[SIDE_TARGET], unresolved);
+	for (int side = 0; both && side < SIDE_COUNT; side++)
+		for (int i = 0; i < both[side].count; i++)
+			json_decref(both[side].answer[i].schema);
+	free(both);
 	http_free(http);
 	return err;
+}
+
+/* How many topics carry ids, on either side; what could not be sampled is said. */
+static int count_framed(struct draft *d, const struct gathering *g)
+{
+	int framed = 0;
+
+	for (int i = 0; i < g->topic_count; i++) {
+		bool here = false;
+
+		for (int side = 0; side < SIDE_COUNT; side++) {
+			if (!g->seen[side] || !g->seen[side][i].sampled)
+				draft_exclude(d, "SCHEMA_UNKNOWN",
+					      "no records of %.*s could be sampled on the %s",
+					      VIEW_ARGS(g->topics[i].source), side_word((enum side)side));
+			else
+				here |= looks_framed(&g->seen[side][i]);
+		}
+		framed += here;
+		if (here && !g->plan->registries.head.given)
+			draft_exclude(d, "REGISTRY_NOT_NAMED",
+				      "the records of %.*s look as if they carried schema ids: name "
+				      "'registries' in the plan, or say "
+				      "'registries: none'",
+				      VIEW_ARGS(g->topics[i].source));
+	}
+	return framed;
 }
 
 int gather_schemas(const struct gather_run *run, struct fault *fault)
 {
 	const struct gathering *g = run->g;
-	int asked = 0, unresolved = 0, framed = 0, err = 0;
+	int asked = 0, unresolved = 0, framed, err = 0;
+	bool ask_them = g->plan->registries.head.given && !g->plan->registries.head.none;
 	struct draft d;
 
 	draft_begin(&d, run->g, "compatibility.schemas", VIEW_NULL, "registry");
-	for (int i = 0; i < g->topic_count; i++) {
-		if (!g->seen || !g->seen[i].sampled) {
-			draft_exclude(&d, "schemas", "no records of %.*s could be sampled",
-				      VIEW_ARGS(g->topics[i].source));
-			continue;
-		}
-		framed += looks_framed(&g->seen[i]);
-		if (g->seen[i].schemas_cut && looks_framed(&g->seen[i]))
-			draft_exclude(&d, "schemas", "%.*s uses more ids than are looked at",
-				      VIEW_ARGS(g->topics[i].source));
-		if (looks_framed(&g->seen[i]) && !g->plan->registries.head.given)
-			draft_exclude(&d, "schemas",
-				      "the records of %.*s look as if they carried schema ids: name "
-				      "'registries' in the plan, "
-				      "or say 'registries: none'",
-				      VIEW_ARGS(g->topics[i].source));
-	}
-	if (framed && g->plan->registries.head.given && !g->plan->registries.head.none)
+	framed = count_framed(&d, g);
+	if (framed && ask_them && g->seen[SIDE_SOURCE] && g->seen[SIDE_TARGET])
 		err = check_ids(run, &d, &asked, &unresolved);
 	draft_value(&d, "unresolved", "schemas", unresolved);
 	d.item.samples = (uint64_t)asked;

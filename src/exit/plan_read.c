@@ -619,7 +619,11 @@ int plan_load(const char *file, struct plan_faults *faults, struct plan **out)
 	buffer_init(&text, PLAN_SIZE_MAX + 1);
 	err = folder ? file_read(file, &text, &fault) : ERR_MEMORY;
 	if (err < 0 && err != ERR_MEMORY) {
-		plan_fault_add(faults, (struct mark){ 0 }, "%s%s", fault.text,
+		size_t size = strlen(file);
+		bool named = strncmp(fault.text, file, size) == 0 &&
+			     fault.text[size] == ':'; /* it is said already */
+
+		plan_fault_add(faults, (struct mark){ 0 }, "%s%s", named ? fault.text + size + 2 : fault.text,
 			       err == ERR_NOT_FOUND ? "; `interlock init` writes one" : "");
 		err = ERR_CONFIG;
 	} else if (err == 0) {

@@ -291,19 +291,24 @@ const char *rule_result_code(const struct rule_result *result)
 	return result->why == RULE_STALE ? staleness_code(result->staleness) : whys[result->why].code;
 }
 
-/* The rule's own sentence, with the value where the `%` stands. */
+/* The rule's own sentence: `%` is the value, and of `{one|many}` it is the one that fits it. */
 static void failure_text(const struct rule *rule, int64_t value, struct buffer *out)
 {
-	const char *percent = strchr(rule->text, '%');
 	char count[UNIT_TEXT_SIZE];
 
-	if (!percent) {
-		buffer_text(out, rule->text);
-		return;
+	for (const char *at = rule->text; *at; at++) {
+		const char *bar = *at == '{' ? strchr(at, '|') : NULL, *end = bar ? strchr(bar, '}') : NULL;
+
+		if (*at == '%') {
+			buffer_text(out, count_text(value < 0 ? 0 : (uint64_t)value, count));
+		} else if (end) {
+			buffer_put(out, value == 1 ? at + 1 : bar + 1,
+				   (size_t)(value == 1 ? bar - at - 1 : end - bar - 1));
+			at = end;
+		} else {
+			buffer_put(out, at, 1);
+		}
 	}
-	buffer_put(out, rule->text, (size_t)(percent - rule->text));
-	buffer_text(out, count_text(value < 0 ? 0 : (uint64_t)value, count));
-	buffer_text(out, percent + 1);
 }
 
 static void numbers_text(const struct rule_result *result, struct buffer *out)

@@ -39,13 +39,13 @@ struct rule {
 	struct fresh_limits fresh;
 	const char *controls[RULE_CONTROLS_MAX + 1]; /* claims of controls that must hold; ends with NULL */
 	int64_t control_age_ms_max;
-	bool measured;         /* false: this version has no way to measure it, so it is unknown */
-	bool hard;             /* cannot be waived */
-	bool sticky;           /* one failure inside the window stays, whatever came after */
-	bool advisory;         /* shown, never counted */
-	const char *code;      /* when it is shut: "PARITY_LOST" */
-	const char *text;      /* when it is shut: "%" stands for the value */
-	const char *who;       /* who can mend it */
+	bool measured;    /* false: this version has no way to measure it, so it is unknown */
+	bool hard;        /* cannot be waived */
+	bool sticky;      /* one failure inside the window stays, whatever came after */
+	bool advisory;    /* shown, never counted */
+	const char *code; /* when it is shut: "PARITY_LOST" */
+	const char *text; /* when it is shut: "%" stands for the value, "{record|records}" for one or many */
+	const char *who;  /* who can mend it */
 	const char *unchecked; /* what it does not check; NULL */
 };
 

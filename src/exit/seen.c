@@ -66,7 +66,7 @@ static int note_records(struct seen *seen, const struct batch *batch, struct inf
 	return count;
 }
 
-int seen_batches(struct seen *seen, struct view batches)
+int seen_batches(struct seen *seen, struct view batches, int64_t now_ms)
 {
 	struct inflater *inflater = inflater_new(SAMPLE_MEMORY);
 	struct buffer scratch;
@@ -85,6 +85,8 @@ int seen_batches(struct seen *seen, struct view batches)
 		seen->transactional += batch.head.transactional;
 		seen->idempotent += batch.head.producer_id >= 0;
 		seen->log_append += batch.head.log_append_time;
+		if (!batch.head.log_append_time && batch.head.max_timestamp - now_ms > seen->ahead_ms_max)
+			seen->ahead_ms_max = batch.head.max_timestamp - now_ms;
 		if (!batch.head.control && note_records(seen, &batch, inflater, &scratch) < 0)
 			seen->unreadable++;
 	}
@@ -97,6 +99,7 @@ int seen_batches(struct seen *seen, struct view batches)
 
 struct sampling {
 	struct gathering *g;
+	enum side side;
 	struct part {
 		struct sampling *sampling;
 		struct fetch_part *fetch;
@@ -117,13 +120,18 @@ static void part_ends(struct part *part)
 	part->sampling->done = --part->sampling->open == 0;
 }
 
+static struct seen *seen_of(const struct part *part)
+{
+	return &part->sampling->g->seen[part->sampling->side][part->topic];
+}
+
 static void on_records(void *context, const struct fetched *fetched)
 {
 	struct part *part = fetched->owner;
 
 	if (part->ended)
 		return;
-	seen_batches(&part->sampling->g->seen[part->topic], fetched->records);
+	seen_batches(seen_of(part), fetched->records, clock_wall_ms(part->sampling->g->clock));
 	part->left -= (int64_t)fetched->records.size;
 	if (fetched->ended || part->left <= 0)
 		part_ends(part);
@@ -137,22 +145,27 @@ static void on_event(void *context, const struct fetch_event *event)
 	/* A log that moved under a sample is no matter: the sample is only smaller. */
 	if (event->kind == FETCH_REACHABLE || part->ended)
 		return;
-	g->seen[part->topic].why = arena_text(g->arena, event->fault->text);
+	seen_of(part)->why = arena_text(g->arena, event->fault->text);
 	if (event->kind == FETCH_UNREACHABLE || event->kind == FETCH_DENIED || event->kind == FETCH_REFUSED)
-		g->seen[part->topic].sampled = false;
+		seen_of(part)->sampled = false;
 	part_ends(part);
 }
 
+static const struct topic_info *topic_on(const struct gathering *g, enum side side, int topic)
+{
+	return facts_topic(&g->facts->sides[side],
+			   side == SIDE_SOURCE ? g->topics[topic].source : g->topics[topic].target);
+}
+
 /* Two questions a partition: where it begins and where it ends. */
-static int ask_ends(struct gathering *g, struct cluster *source, struct offset_query **out, int **topics,
-		    int64_t timeout_ms)
+static int ask_ends(struct gathering *g, enum side side, struct cluster *cluster, struct offset_query **out,
+		    int **topics, int64_t timeout_ms)
 {
 	struct offset_query *queries;
 	int count = 0;
 
 	for (int i = 0; i < g->topic_count; i++) {
-		const struct topic_info *topic =
-			facts_topic(&g->facts->sides[SIDE_SOURCE], g->topics[i].source);
+		const struct topic_info *topic = topic_on(g, side, i);
 
 		count += topic ? (topic->partition_count < SAMPLE_PARTITIONS ? topic->partition_count
 									     : SAMPLE_PARTITIONS)
@@ -164,8 +177,7 @@ static int ask_ends(struct gathering *g, struct cluster *source, struct offset_q
 		return ERR_MEMORY;
 	count = 0;
 	for (int i = 0; i < g->topic_count; i++) {
-		const struct topic_info *topic =
-			facts_topic(&g->facts->sides[SIDE_SOURCE], g->topics[i].source);
+		const struct topic_info *topic = topic_on(g, side, i);
 
 		for (int p = 0; topic && p < topic->partition_count && p < SAMPLE_PARTITIONS; p++) {
 			(*topics)[count] = i;
@@ -178,7 +190,7 @@ static int ask_ends(struct gathering *g, struct cluster *source, struct offset_q
 			count++;
 		}
 	}
-	offsets_list(source, queries, 2 * count, false, timeout_ms, NULL); /* each query says how it went */
+	offsets_list(cluster, queries, 2 * count, false, timeout_ms, NULL); /* each query says how it went */
 	*out = queries;
 	return count;
 }
@@ -198,8 +210,8 @@ static int start_parts(struct sampling *s, struct fetcher *fetcher, struct offse
 		int err;
 
 		if (first->err || end->err) {
-			g->seen[topics[i]].sampled = false;
-			g->seen[topics[i]].why = "the end of a partition could not be asked for";
+			g->seen[s->side][topics[i]].sampled = false;
+			g->seen[s->side][topics[i]].why = "the end of a partition could not be asked for";
 			continue;
 		}
 		from = from < first->offset ? first->offset : from;
@@ -218,10 +230,10 @@ static int start_parts(struct sampling *s, struct fetcher *fetcher, struct offse
 	return 0;
 }
 
-int seen_sample(struct gathering *g, struct loop *loop, struct cluster *source, int64_t timeout_ms,
+int seen_sample(struct gathering *g, int side, struct loop *loop, struct cluster *cluster, int64_t timeout_ms,
 		struct fault *fault)
 {
-	struct sampling s = { .g = g };
+	struct sampling s = { .g = g, .side = (enum side)side };
 	struct fetcher_options options = { .request_size = SAMPLE_BYTES,
 					   .wait_ms = 100,
 					   .unreachable_ms = timeout_ms,
@@ -233,16 +245,17 @@ int seen_sample(struct gathering *g, struct loop *loop, struct cluster *source, 
 	struct fetcher *fetcher = NULL;
 	int *topics = NULL, count, err;
 
-	g->seen = arena_array(g->arena, (size_t)g->topic_count + 1, sizeof *g->seen);
-	count = g->seen ? ask_ends(g, source, &queries, &topics, timeout_ms) : ERR_MEMORY;
+	g->seen[side] = arena_array(g->arena, (size_t)g->topic_count + 1, sizeof **g->seen);
+	count = g->seen[side] ? ask_ends(g, (enum side)side, cluster, &queries, &topics, timeout_ms)
+			      : ERR_MEMORY;
 	if (count < 0)
 		return fault_set(fault, count, "no memory to sample records");
 	for (int i = 0; i < g->topic_count; i++)
-		g->seen[i].sampled = facts_topic(&g->facts->sides[SIDE_SOURCE], g->topics[i].source) != NULL;
+		g->seen[side][i].sampled = topic_on(g, (enum side)side, i) != NULL;
 	err = allowance_new(loop, SAMPLE_MEMORY, 0, &allowance);
 	options.allowance = allowance;
 	if (err == 0)
-		err = fetcher_new(source, &options, &fetcher);
+		err = fetcher_new(cluster, &options, &fetcher);
 	if (err == 0)
 		err = start_parts(&s, fetcher, queries, topics, count);
 	if (err == 0)
@@ -251,8 +264,8 @@ int seen_sample(struct gathering *g, struct loop *loop, struct cluster *source, 
 		for (int i = 0; i < s.count; i++) {
 			if (s.parts[i].ended)
 				continue;
-			g->seen[s.parts[i].topic].sampled = false;
-			g->seen[s.parts[i].topic].why = "it did not come in time";
+			seen_of(&s.parts[i])[0].sampled = false;
+			seen_of(&s.parts[i])[0].why = "it did not come in time";
 		}
 		err = 0;
 	}

@@ -25,8 +25,9 @@ struct seen {
 	uint64_t batch_size_max;            /* bytes as stored */
 	uint64_t headers;                   /* records with any */
 	uint64_t transactional, idempotent; /* batches */
-	uint64_t log_append;                /* batches */
-	uint64_t unreadable;                /* batches */
+	int64_t ahead_ms_max; /* how far a record's time was ahead of the clock; 0 when none was */
+	uint64_t log_append;  /* batches */
+	uint64_t unreadable;  /* batches */
 	/* Ids in the way of the schema registries: a zero byte and four of the id before the value or key. */
 	uint64_t framed; /* records that look like it */
 	uint64_t values; /* records with a value or key to look at */
@@ -35,14 +36,14 @@ struct seen {
 	bool schemas_cut; /* there were more */
 };
 
-/* Adds whole batches as a fetch brought them.  Damage is counted, not an error; ERR_MEMORY. */
-int seen_batches(struct seen *seen, struct view batches);
+/* Adds whole batches as a fetch brought them at wall time `now_ms`.  Damage is counted, not an error; ERR_MEMORY. */
+int seen_batches(struct seen *seen, struct view batches, int64_t now_ms);
 
 /*
- * Reads up to `bytes` of the newest records of each of the gathering's topics from the source and fills `g->seen`.
- * What could not be read says so there; an error only without memory.
+ * Reads some of the newest records of each of the gathering's topics on one side and fills g->seen[side].  What could
+ * not be read says so there; an error only without memory, or when it was cancelled.
  */
-int seen_sample(struct gathering *g, struct loop *loop, struct cluster *source, int64_t timeout_ms,
+int seen_sample(struct gathering *g, int side, struct loop *loop, struct cluster *cluster, int64_t timeout_ms,
 		struct fault *fault);
 
 #endif
