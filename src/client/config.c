@@ -96,7 +96,9 @@ int draft_fault(const struct config_draft *draft, enum config_key key, struct fa
 static void show(struct buffer *shown, const struct config_word *word, const struct prop *prop, bool expanded)
 {
 	buffer_printf(shown, "%.*s=", VIEW_ARGS(prop->key));
-	if (word->secret || expanded)
+	/* A registry's address may have a password in it. */
+	if (word->secret || expanded ||
+	    (word->key == KEY_REGISTRY_URL && memchr(prop->value.at, '@', prop->value.size)))
 		buffer_text(shown, "***");
 	else if (memchr(prop->value.at, '\n', prop->value.size) || prop->value.size > 500)
 		buffer_printf(shown, "(%zu bytes)", prop->value.size);
@@ -338,7 +340,9 @@ static int make(struct holder *holder, const struct props *props, struct fault *
 	err = make_lookup(&draft, fault);
 	if (err == 0)
 		err = make_numbers(&draft, fault);
-	return err == 0 ? make_security(&draft, fault) : err;
+	if (err == 0)
+		err = make_security(&draft, fault);
+	return err == 0 ? config_make_registry(&draft, fault) : err;
 }
 
 int config_parse(struct view text, const char *name, const struct cluster_config **out, struct fault *fault)

@@ -29,6 +29,19 @@ enum token_source {
 	TOKEN_OIDC,    /* client credentials, RFC 6749 section 4.4 */
 };
 
+/*
+ * The schema registry that goes with the cluster, as the serializers of Java and librdkafka are told of it.  What its
+ * keys ask of us and we cannot do is no reason to refuse the cluster: `refused` then says it.
+ */
+struct registry_config {
+	const char *const *urls;	     /* without user and password; ends with NULL; NULL: none is named */
+	bool none;			     /* schema.registry.url=none: there is none, and that is meant */
+	const char *username, *password;     /* basic authentication; NULL: none */
+	const char *token;		     /* bearer; NULL: none */
+	const struct tls_options *tls;	     /* NULL: the system's store */
+	const char *refused;
+};
+
 struct cluster_config {
 	const char *name; /* the file, or the address list as given */
 	struct address *bootstrap;
@@ -57,6 +70,7 @@ struct cluster_config {
 	int64_t metadata_age_ms_max;                            /* 300,000 */
 	int receive_buffer_size, send_buffer_size;              /* 0: left to the kernel */
 	size_t frame_size_max;                                  /* of a response: 100,000,000 */
+	struct registry_config registry;
 
 	const char *const *ignored; /* keys that were there and say nothing to us (group.id, acks, ...); ends
 				       with NULL */

@@ -22,5 +22,6 @@ int draft_fault(const struct config_draft *draft, enum config_key key, struct fa
 /* Each fills its part of draft->config. */
 int config_make_tls(struct config_draft *draft, struct fault *fault);
 int config_make_login(struct config_draft *draft, struct fault *fault);
+int config_make_registry(struct config_draft *draft, struct fault *fault); /* after the other two */
 
 #endif

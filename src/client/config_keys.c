@@ -75,6 +75,27 @@ const struct config_word config_words[] = {
 	{ "socket.send.buffer.bytes", KEY_SEND_BUFFER },
 	{ "receive.message.max.bytes", KEY_FRAME_MAX },
 
+	/* The schema registry of the cluster; Java writes some of these without the prefix. */
+	{ "schema.registry.url", KEY_REGISTRY_URL },
+	{ "basic.auth.credentials.source", KEY_REGISTRY_USER_SOURCE },
+	{ "schema.registry.basic.auth.credentials.source", KEY_REGISTRY_USER_SOURCE },
+	{ "basic.auth.user.info", KEY_REGISTRY_USER, true },
+	{ "schema.registry.basic.auth.user.info", KEY_REGISTRY_USER, true },
+	{ "bearer.auth.credentials.source", KEY_REGISTRY_TOKEN_SOURCE },
+	{ "schema.registry.bearer.auth.credentials.source", KEY_REGISTRY_TOKEN_SOURCE },
+	{ "bearer.auth.token", KEY_REGISTRY_TOKEN, true },
+	{ "schema.registry.bearer.auth.token", KEY_REGISTRY_TOKEN, true },
+	{ "schema.registry.ssl.ca.location", KEY_REGISTRY_CA_FILE },
+	{ "schema.registry.ssl.truststore.location", KEY_REGISTRY_CA_FILE },
+	{ "schema.registry.ssl.truststore.certificates", KEY_REGISTRY_CA_PEM },
+	{ "schema.registry.ssl.certificate.location", KEY_REGISTRY_CERTIFICATE_FILE },
+	{ "schema.registry.ssl.keystore.location", KEY_REGISTRY_CERTIFICATE_FILE },
+	{ "schema.registry.ssl.keystore.certificate.chain", KEY_REGISTRY_CERTIFICATE_PEM },
+	{ "schema.registry.ssl.key.location", KEY_REGISTRY_KEY_FILE },
+	{ "schema.registry.ssl.keystore.key", KEY_REGISTRY_KEY_PEM, true },
+	{ "schema.registry.ssl.key.password", KEY_REGISTRY_KEY_PASSWORD, true },
+	{ "schema.registry.ssl.endpoint.identification.algorithm", KEY_REGISTRY_ENDPOINT_IDENTIFICATION },
+
 	/* How somebody's consumer or producer behaves is of no concern to one who only wants to reach the cluster. */
 #define IGNORED(name) { name, -1 }
 	IGNORED("group.id"), IGNORED("group.instance.id"), IGNORED("group.protocol"), IGNORED("group.remote.assignor"),

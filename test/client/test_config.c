@@ -316,6 +316,75 @@ static void every_prefix_of_a_jaas_line_is_survived(void **state)
 	}
 }
 
+static void reads_where_the_registry_is(void **state)
+{
+	const struct cluster_config *config = parse(SERVERS "schema.registry.url=https://a:8081/x/, http://b\n"
+							    "basic.auth.credentials.source=USER_INFO\n"
+							    "basic.auth.user.info=me:" SECRET ":more\n"
+							    "schema.registry.ssl.truststore.location=ca.pem\n");
+	struct buffer shown;
+
+	assert_string_equal(config->registry.urls[0], "https://a:8081/x");
+	assert_string_equal(config->registry.urls[1], "http://b");
+	assert_null(config->registry.urls[2]);
+	assert_string_equal(config->registry.username, "me");
+	assert_string_equal(config->registry.password, SECRET ":more");
+	assert_string_equal(config->registry.tls->ca_file, "ca.pem");
+	assert_true(config->registry.tls->verify && config->registry.tls->verify_host);
+	assert_null(config->registry.refused);
+	config_release(config);
+
+	config = parse(SERVERS "schema.registry.url=http://u%40x:" SECRET "@a\n");
+	assert_string_equal(config->registry.urls[0], "http://a");
+	assert_string_equal(config->registry.username, "u@x");
+	assert_string_equal(config->registry.password, SECRET);
+	assert_null(config->registry.tls);
+	buffer_init(&shown, 10000);
+	config_describe(config, &shown);
+	assert_null(strstr(buffer_string(&shown), SECRET));
+	buffer_done(&shown);
+	config_release(config);
+
+	config = parse(SERVERS "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.username=u\nsasl.password=p\n"
+			       "ssl.ca.location=c.pem\nschema.registry.url=https://a\n"
+			       "basic.auth.credentials.source=SASL_INHERIT\n");
+	assert_string_equal(config->registry.username, "u");
+	assert_string_equal(config->registry.tls->ca_file, "c.pem");
+	config_release(config);
+
+	config = parse(SERVERS "schema.registry.url=none\n");
+	assert_true(config->registry.none);
+	assert_null(config->registry.urls);
+	config_release(config);
+
+	/* What cannot be had from the registry does not stand in the way of the cluster. */
+	config = parse(SERVERS "schema.registry.url=http://a\nbearer.auth.credentials.source=OAUTHBEARER\n"
+			       "bearer.auth.issuer.endpoint.url=http://b\n");
+	assert_non_null(strstr(config->registry.refused, "bearer.auth.token"));
+	config_release(config);
+}
+
+static void refuses_wrong_registries(void **state)
+{
+	static const char *const wrong[][2] = {
+		{ "schema.registry.url=a:8081\n", "c.properties:2: schema.registry.url: write http://" },
+		{ "schema.registry.url=http://a\nbasic.auth.user.info=" SECRET "\n", "write user:password" },
+		{ "schema.registry.url=http://a\nbasic.auth.credentials.source=HERE\n", "SASL_INHERIT" },
+	};
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		const struct cluster_config *config;
+		struct fault fault = { 0 };
+		char text[500];
+
+		snprintf(text, sizeof text, SERVERS "%s", wrong[i][0]);
+		assert_int_equal(config_parse(view_text(text), "c.properties", &config, &fault), ERR_CONFIG);
+		assert_null(strstr(fault.text, SECRET));
+		if (!strstr(fault.text, wrong[i][1]))
+			fail_msg("'%s' does not say '%s'", fault.text, wrong[i][1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +396,8 @@ int main(void)
 		cmocka_unit_test(refuses_in_clear_words),
 		cmocka_unit_test(fetches_values_from_elsewhere),
 		cmocka_unit_test(every_prefix_of_a_jaas_line_is_survived),
+		cmocka_unit_test(reads_where_the_registry_is),
+		cmocka_unit_test(refuses_wrong_registries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
