@@ -1,6 +1,4 @@
 /* clusters.c - two clusters from two words of the command line. */
-#include <unistd.h>
-
 #include "cli/clusters.h"
 #include "client/config.h"
 
@@ -21,18 +19,15 @@ static int open_one(struct loop *loop, const char *name, const char *argument, s
 	return err;
 }
 
-int clusters_open(struct clusters *clusters, const char *source, const char *target, struct fault *fault)
+int clusters_open(struct clusters *clusters, struct loop *loop, const char *source, const char *target,
+		  struct fault *fault)
 {
-	uint64_t seed = (uint64_t)clock_system.monotonic_ns(&clock_system) ^ (uint64_t)getpid() << 40;
 	int err;
 
 	*clusters = (struct clusters){ 0 };
-	err = loop_new(&clock_system, seed, &clusters->loop);
-	if (err < 0)
-		return fault_set(fault, err, "no event loop: %s", err_text(err));
-	err = open_one(clusters->loop, "source", source, &clusters->source, fault);
+	err = open_one(loop, "source", source, &clusters->source, fault);
 	if (err == 0)
-		err = open_one(clusters->loop, "target", target, &clusters->target, fault);
+		err = open_one(loop, "target", target, &clusters->target, fault);
 	if (err < 0)
 		clusters_close(clusters);
 	return err;
@@ -44,6 +39,5 @@ void clusters_close(struct clusters *clusters)
 		cluster_free(clusters->target);
 	if (clusters->source)
 		cluster_free(clusters->source);
-	loop_free(clusters->loop);
 	*clusters = (struct clusters){ 0 };
 }

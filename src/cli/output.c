@@ -26,6 +26,7 @@ void output_init(struct output *output, FILE *out, FILE *err)
 	output->out_terminal = isatty(fileno(out));
 	output->err_terminal = isatty(fileno(err));
 	output->width = output->out_terminal ? terminal_width(out) : PAPER_WIDTH_DEFAULT;
+	output->err_width = output->err_terminal ? terminal_width(err) : PAPER_WIDTH_DEFAULT;
 	output_settle(output, false, false, COLOR_AUTO);
 }
 
@@ -78,6 +79,7 @@ void output_json(struct output *output, json_t *object)
 void output_progress(struct output *output, const char *format, ...)
 {
 	char text[MESSAGE_SIZE];
+	struct buffer safe;
 	va_list arguments;
 	int columns;
 
@@ -86,18 +88,22 @@ void output_progress(struct output *output, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	columns = text_columns(view_text(text));
-	if (columns == 0 && output->progress_columns == 0)
+	if (!text[0] && output->progress_columns == 0)
 		return;
-	if (columns >= output->width) { /* a line that wraps cannot be written over */
-		text[output->width > 1 ? output->width - 1 : 0] = '\0';
-		columns = output->width - 1;
+	buffer_init(&safe, 4 * MESSAGE_SIZE);
+	text_safe(&safe, view_text(text));
+	columns = text_columns(buffer_bytes(&safe));
+	if (columns >=
+	    output->err_width) { /* a line that wraps cannot be written over; a cut name does no harm */
+		safe.size = output->err_width > 1 ? (size_t)output->err_width - 1 : 0;
+		columns = output->err_width - 1;
 	}
-	fprintf(output->err, "\r%s\033[K", text);
+	fprintf(output->err, "\r%.*s\033[K", VIEW_ARGS(buffer_bytes(&safe)));
 	if (columns == 0)
 		fprintf(output->err, "\r");
 	fflush(output->err);
 	output->progress_columns = columns;
+	buffer_done(&safe);
 }
 
 /* "interlock: parity: text", the text made safe: it may quote names and words from outside. */

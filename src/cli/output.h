@@ -21,6 +21,7 @@ struct output {
 	bool json, quiet;
 	bool out_color, err_color;
 	int width;            /* of the terminal; PAPER_WIDTH_DEFAULT in a pipe */
+	int err_width;        /* of the terminal where progress is shown */
 	const char *verb;     /* stands in every message: "interlock: parity: ..." */
 	int progress_columns; /* what the progress line takes now; 0 when there is none */
 	int broken;           /* errno of the first write to standard output that failed */

@@ -192,7 +192,7 @@ static void notes(struct paper *paper, const struct parity_report *report)
 		paper_line(paper, ": %s records without the declared identity were matched by content",
 			   count_text(report->topics[index].unidentified, first));
 	}
-	paper_ink(paper, INK_DIM, "  %s read in %s, CPU %.1f s, peak memory %s",
+	paper_ink(paper, INK_DIM, "  %s read in %s, CPU %.2f s, peak memory %s",
 		  size_text(speed->bytes_read, first),
 		  duration_text((int64_t)(speed->seconds * 1000), second), speed->cpu_seconds,
 		  size_text(speed->peak_rss_bytes, third));

@@ -16,13 +16,10 @@ static void signalled(void *owner, int number)
 		output_progress(session->output, "%s", "");
 		_exit(STATUS_UNKNOWN);
 	}
-	if (session->interrupted)
-		session->interrupted(session->context);
-	else
-		loop_stop(session->loop);
+	loop_stop(session->loop);
 }
 
-int session_open(struct session *session, struct output *output, struct fault *fault)
+int session_open(struct session *session, struct output *output, bool polite, struct fault *fault)
 {
 	uint64_t seed = (uint64_t)clock_system.monotonic_ns(&clock_system) ^ (uint64_t)getpid() << 40;
 	int err;
@@ -31,6 +28,8 @@ int session_open(struct session *session, struct output *output, struct fault *f
 	err = loop_new(&clock_system, seed, &session->loop);
 	if (err < 0)
 		return fault_set(fault, err, "no event loop: %s", err_text(err));
+	if (!polite)
+		return 0;
 	err = signals_new(session->loop, signalled, session, &session->signals);
 	if (err < 0) {
 		loop_free(session->loop);
@@ -41,6 +40,7 @@ int session_open(struct session *session, struct output *output, struct fault *f
 
 void session_close(struct session *session)
 {
-	signals_free(session->signals);
+	if (session->signals)
+		signals_free(session->signals);
 	loop_free(session->loop);
 }

@@ -9,12 +9,14 @@ struct session {
 	struct loop *loop;
 	struct signals *signals;
 	struct output *output;
-	int interrupts;                     /* how often we were asked to end */
-	void (*interrupted)(void *context); /* at the first; NULL: the loop is stopped */
-	void *context;
+	int interrupts; /* how often we were asked to end */
 };
 
-int session_open(struct session *session, struct output *output, struct fault *fault);
+/*
+ * `polite`: a signal stops the loop, so that whoever waits on it returns ERR_CANCELLED, and a second one ends the process;
+ * otherwise signals are left to the work itself.
+ */
+int session_open(struct session *session, struct output *output, bool polite, struct fault *fault);
 void session_close(struct session *session);
 
 #endif

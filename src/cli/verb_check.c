@@ -117,7 +117,7 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 
 	if (read_gates(output, &settings->gates, &asked.gates) < 0)
 		return STATUS_USAGE;
-	if (session_open(&session, output, &fault) < 0)
+	if (session_open(&session, output, true, &fault) < 0)
 		return output_fault(output, &fault);
 	plan_faults_init(&faults, settings->plan);
 	err = check_run(session.loop, &asked, &faults, &report, &fault);

@@ -3,6 +3,7 @@
 #include "cli/help.h"
 #include "cli/manual.h"
 #include "cli/verbs.h"
+#include "exit/plan_keys.h"
 
 #define PAGE_SIZE_MAX (1u << 20)
 
@@ -74,16 +75,30 @@ const struct verb verb_completion = {
 	.run = run_completion,
 };
 
+static void plan_reference(struct buffer *out)
+{
+	buffer_text(out, "# The plan file, key by key\n\n"
+			 "What `exit.yaml` may say. This page is written from the table that the reader of "
+			 "the plan walks\n"
+			 "(`interlock manual plan.md`), so neither knows a key that the other does not. How "
+			 "to work with a plan stands in\n"
+			 "the [guide](guide.md#the-plan-and-the-gates).\n");
+	plan_keys_document(out);
+}
+
 static enum status run_manual(struct output *output, const struct verb *verb, const void *settings,
 			      const struct texts *rest)
 {
 	const struct verb *asked = rest->count ? verb_find(rest->at[0]) : NULL;
+	bool plan = rest->count && strcmp(rest->at[0], "plan.md") == 0;
 	struct buffer page;
 
-	if (rest->count && (!asked || asked->kind == VERB_LATER))
+	if (rest->count && !plan && (!asked || asked->kind == VERB_LATER))
 		return output_error(output, STATUS_USAGE, "there is no page for '%s'", rest->at[0]);
 	buffer_init(&page, PAGE_SIZE_MAX);
-	if (asked)
+	if (plan)
+		plan_reference(&page);
+	else if (asked)
 		manual_verb(&page, asked);
 	else
 		manual_program(&page);
@@ -95,10 +110,10 @@ static enum status run_manual(struct output *output, const struct verb *verb, co
 const struct verb verb_manual = {
 	.name = "manual",
 	.kind = VERB_HIDDEN,
-	.summary = "print a manual page in mdoc, for the build",
-	.arguments = "[VERB]",
+	.summary = "print a manual page in mdoc, or docs/plan.md, for the build",
+	.arguments = "[VERB|plan.md]",
 	.arguments_most = 1,
 	.settings_size = sizeof(struct common_settings),
-	.text = "Prints interlock(1), or the page of one verb.",
+	.text = "Prints interlock(1), the page of one verb, or the reference of the plan file.",
 	.run = run_manual,
 };

@@ -79,9 +79,12 @@ static enum status show(struct output *output, const struct init_settings *setti
 	if (to_stdout) {
 		buffer_view(&paper.text, buffer_bytes(plan));
 	} else {
-		paper_line(&paper, "%s: %d %s with %d topics, %d groups and %d producers", settings->plan,
+		paper_line(&paper, "%s: %d %s with %d %s, %d %s and %d %s", settings->plan,
 			   summary->family_count, summary->family_count == 1 ? "family" : "families",
-			   summary->topic_count, summary->group_count, summary->principal_count);
+			   summary->topic_count, summary->topic_count == 1 ? "topic" : "topics",
+			   summary->group_count, summary->group_count == 1 ? "group" : "groups",
+			   summary->principal_count,
+			   summary->principal_count == 1 ? "producer" : "producers");
 		if (summary->open_count)
 			paper_line(&paper, "%d places are marked TODO: only you can fill them in",
 				   summary->open_count);
@@ -118,7 +121,7 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 				    "--json and --plan - both want standard output; leave one out");
 	if (!may_write(output, settings))
 		return STATUS_USAGE;
-	if (session_open(&session, output, &fault) < 0)
+	if (session_open(&session, output, true, &fault) < 0)
 		return output_fault(output, &fault);
 	buffer_init(&plan, PLAN_SIZE_MAX);
 	output_progress(output, "looking at both clusters");

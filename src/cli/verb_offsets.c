@@ -5,6 +5,7 @@
 #include "cli/clusters.h"
 #include "cli/render_offsets.h"
 #include "cli/selection.h"
+#include "cli/session.h"
 #include "cli/verbs.h"
 
 #define SELECTION_SIZE_MAX (16u << 20)
@@ -120,8 +121,8 @@ static bool operator_agrees(struct output *output, const struct group_map *map)
 	return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-static enum status apply(struct output *output, const struct offsets_settings *settings,
-			 struct clusters *clusters, struct group_map *map)
+static enum status apply(struct output *output, const struct offsets_settings *settings, struct loop *loop,
+			 struct cluster *target, struct group_map *map)
 {
 	struct fault fault = { 0 };
 
@@ -131,7 +132,7 @@ static enum status apply(struct output *output, const struct offsets_settings *s
 		output_note(output, "nothing was written");
 		return STATUS_SHUT;
 	}
-	if (group_map_apply(clusters->loop, clusters->target, map, settings->timeout_ms, &fault) < 0)
+	if (group_map_apply(loop, target, map, settings->timeout_ms, &fault) < 0)
 		return output_fault(output, &fault);
 	return render_offsets(output, map);
 }
@@ -141,19 +142,30 @@ static enum status compute(struct output *output, const struct offsets_settings 
 {
 	struct fault fault = { 0 };
 	struct clusters clusters;
+	struct session session;
 	struct group_map map;
 	enum status status;
+	int err;
 
-	if (clusters_open(&clusters, settings->source, settings->target, &fault) < 0)
+	if (session_open(&session, output, true, &fault) < 0)
 		return output_fault(output, &fault);
-	if (group_map_compute(clusters.loop, clusters.source, clusters.target, asked, &map, &fault) < 0)
+	if (clusters_open(&clusters, session.loop, settings->source, settings->target, &fault) < 0) {
 		status = output_fault(output, &fault);
-	else if (settings->apply)
-		status = apply(output, settings, &clusters, &map);
-	else
-		status = render_offsets(output, &map);
-	group_map_done(&map);
-	clusters_close(&clusters);
+	} else {
+		err = group_map_compute(session.loop, clusters.source, clusters.target, asked, &map, &fault);
+		if (err == ERR_CANCELLED)
+			status = output_error(output, STATUS_UNKNOWN,
+					      "interrupted; nothing was decided and nothing was written");
+		else if (err < 0)
+			status = output_fault(output, &fault);
+		else if (settings->apply)
+			status = apply(output, settings, session.loop, clusters.target, &map);
+		else
+			status = render_offsets(output, &map);
+		group_map_done(&map);
+		clusters_close(&clusters);
+	}
+	session_close(&session);
 	return status;
 }
 

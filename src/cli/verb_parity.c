@@ -4,6 +4,7 @@
 #include "cli/clusters.h"
 #include "cli/render_parity.h"
 #include "cli/selection.h"
+#include "cli/session.h"
 #include "cli/verb_parity.h"
 #include "cli/verbs.h"
 
@@ -139,16 +140,23 @@ static enum status compare(struct output *output, const struct parity_settings *
 	struct parity_report report;
 	struct fault fault = { 0 };
 	struct clusters clusters;
+	struct session session;
 	enum status status;
-	int err = clusters_open(&clusters, settings->source, settings->target, &fault);
+	int err;
 
-	if (err < 0)
+	if (session_open(&session, output, false, &fault) < 0)
 		return output_fault(output, &fault);
-	err = parity_compare(clusters.loop, clusters.source, clusters.target, asked, watch, &watcher, &report,
-			     &fault);
-	status = err < 0 ? output_fault(output, &fault) : render_parity(output, &report);
-	parity_report_done(&report);
-	clusters_close(&clusters);
+	err = clusters_open(&clusters, session.loop, settings->source, settings->target, &fault);
+	if (err < 0) {
+		status = output_fault(output, &fault);
+	} else {
+		err = parity_compare(session.loop, clusters.source, clusters.target, asked, watch, &watcher,
+				     &report, &fault);
+		status = err < 0 ? output_fault(output, &fault) : render_parity(output, &report);
+		parity_report_done(&report);
+		clusters_close(&clusters);
+	}
+	session_close(&session);
 	return status;
 }
 

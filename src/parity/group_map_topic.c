@@ -460,8 +460,9 @@ static void judge_row(struct work *work, struct group_place *place, const struct
 			       (long long)place->source, (long long)source->end);
 	if (found->skipped)
 		place_complain(map, place, true, "POSITION_SKIPS",
-			       "%llu records that the group has still to read are not on the target",
-			       (unsigned long long)found->skipped);
+			       "%llu record%s that the group has still to read %s not on the target",
+			       (unsigned long long)found->skipped, found->skipped == 1 ? "" : "s",
+			       found->skipped == 1 ? "is" : "are");
 	if (place->proof == PROOF_NONE)
 		place_complain(map, place, false, "POSITION_UNPROVED",
 			       found->tail ? "of the %llu records that the group has still to read none is "

@@ -1,5 +1,6 @@
 """Wrong words: each prints one helpful line on standard error, nothing on standard output, and ends with 64."""
 import json
+import pathlib
 import shutil
 import subprocess
 
@@ -111,6 +112,11 @@ def test_manual_pages_hold(run, page, tmp_path):
     # the pages refer to each other, and are not installed yet
     complaints = [line for line in lint.stdout.splitlines() if "referenced manual not found" not in line]
     assert complaints == []
+
+
+def test_the_plan_reference_is_that_of_the_reader(run):
+    page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "plan.md").read_text()
+    assert run("manual", "plan.md").stdout == page, "write it anew: interlock manual plan.md > docs/plan.md"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
