@@ -6,10 +6,11 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "parity/compare_state.h"
+#include "parity/controls.h"
 
-#define TICK_MS 250
+#define TICK_MS             250
 #define DEADLINE_DEFAULT_MS 30000
-#define SHARDS_MOST 4096
+#define SHARDS_MOST         4096
 
 /* ---- where a topic stands ---- */
 
@@ -106,6 +107,24 @@ static int topic_report(struct topic *topic)
 	return 0;
 }
 
+/* As many passes as what was eaten until memory was full lets one expect. */
+static uint32_t shards_wanted(const struct topic *topic)
+{
+	uint32_t shards = topic->shards * 2;
+	int64_t eaten = 0, whole = 0;
+
+	for (int side = 0; side < 2; side++)
+		for (int32_t p = 0; p < topic->partitions[side]; p++) {
+			const struct part *part = &topic->parts[side][p];
+
+			eaten += join_offset(topic->join, (enum log_side)side, p) - part->start;
+			whole += part->first_end - part->start;
+		}
+	while (shards < SHARDS_MOST && (double)eaten * shards / topic->shards < (double)whole * 1.2)
+		shards *= 2;
+	return shards;
+}
+
 /* Memory is full: read again, a share of the keys at a time.  What is followed cannot be read again for ever. */
 static int topic_more_shards(struct topic *topic)
 {
@@ -117,15 +136,17 @@ static int topic_more_shards(struct topic *topic)
 		for (int side = 0; side < 2; side++)
 			for (int32_t p = 0; p < topic->partitions[side]; p++)
 				part_stop(&topic->parts[side][p], "WINDOW_FULL",
-					  "more records wait for their twins than fit into memory; --memory gives more");
+					  "more records wait for their twins than fit into memory; --memory "
+					  "gives more");
 		return 0;
 	}
-	topic->shards *= 2;
+	topic->shards = shards_wanted(topic);
 	topic->shard = 0;
 	free(report->ranges);
 	free(report->examples);
 	*report = (struct topic_report){ .name = { report->name[SOURCE], report->name[TARGET] },
-					 .partitions = { report->partitions[SOURCE], report->partitions[TARGET] } };
+					 .partitions = { report->partitions[SOURCE],
+							 report->partitions[TARGET] } };
 	return topic_begin(topic);
 }
 
@@ -140,11 +161,12 @@ static int topic_finish(struct topic *topic)
 			struct part *part = &topic->parts[side][p];
 
 			if (!part->ended && part->position < part->first_end) {
-				parity_report_reason(compare->report, false, "OPEN_TRANSACTION", topic->name[SOURCE],
-						     "%s: %s-%d: a transaction is open at offset %lld, and nothing behind "
-						     "it can be read yet",
-						     side == SOURCE ? "source" : "target", topic->name[side], p,
-						     (long long)part->position);
+				parity_report_reason(
+					compare->report, false, "OPEN_TRANSACTION", topic->name[SOURCE],
+					"%s: %s-%d: a transaction is open at offset %lld, and nothing behind "
+					"it can be read yet",
+					side == SOURCE ? "source" : "target", topic->name[side], p,
+					(long long)part->position);
 				part_cut(part);
 			}
 			/* A further pass reads the same. */
@@ -165,7 +187,8 @@ static int topic_finish(struct topic *topic)
 	err = topic_ask(topic);
 	if (err == 0 || err == ERR_MEMORY)
 		return err;
-	parity_report_reason(compare->report, false, "UNREACHABLE", topic->name[SOURCE], "%s", compare->fault->text);
+	parity_report_reason(compare->report, false, "UNREACHABLE", topic->name[SOURCE], "%s",
+			     compare->fault->text);
 	join_unanswered(topic->join);
 	return topic_report(topic);
 }
@@ -215,7 +238,8 @@ static int topic_step(struct topic *topic)
 static void give_up_silent(struct topic *topic)
 {
 	struct compare *compare = topic->compare;
-	int64_t deadline = compare->options->deadline_ms ? compare->options->deadline_ms : DEADLINE_DEFAULT_MS;
+	int64_t deadline =
+		compare->options->deadline_ms ? compare->options->deadline_ms : DEADLINE_DEFAULT_MS;
 
 	if (topic->stage == TOPIC_DONE)
 		return;
@@ -245,7 +269,8 @@ static void glance_topic(const struct topic *topic, struct parity_progress *out)
 			out->bytes[side] += report->bytes[side];
 		}
 		out->matched += report->matched;
-		out->partitions_level += topic->partitions[SOURCE] > 0 ? (uint32_t)topic->partitions[SOURCE] : 0;
+		out->partitions_level +=
+			topic->partitions[SOURCE] > 0 ? (uint32_t)topic->partitions[SOURCE] : 0;
 		return;
 	}
 	if (!topic->join)
@@ -318,7 +343,8 @@ static int interrupted(struct compare *compare)
 		struct topic *topic = &compare->topics[i];
 
 		if (topic->stage != TOPIC_DONE)
-			err = join_report_partly(topic->join, compare->report, &compare->report->topics[topic->report]);
+			err = join_report_partly(topic->join, compare->report,
+						 &compare->report->topics[topic->report]);
 	}
 	return err;
 }
@@ -337,7 +363,8 @@ static bool stop_following(struct compare *compare, bool *stopped)
 
 	if (!options->follow || *stopped)
 		return false;
-	if (options->until_ms != PARITY_TIME_NONE && clock_wall_ms(loop_clock(compare->loop)) >= options->until_ms)
+	if (options->until_ms != PARITY_TIME_NONE &&
+	    clock_wall_ms(loop_clock(compare->loop)) >= options->until_ms)
 		compare->stop_signals += !compare->stop_signals;
 	return compare->stop_signals > 0;
 }
@@ -375,8 +402,9 @@ static int drive(struct compare *compare)
 		}
 		if (loop_now_ms(compare->loop) - told_ms >= TICK_MS) {
 			told_ms = loop_now_ms(compare->loop);
-			tell_progress(compare, compare->options->follow && !compare->stop_signals ? STAGE_FOLLOWING :
-												    STAGE_READING);
+			tell_progress(compare, compare->options->follow && !compare->stop_signals
+						       ? STAGE_FOLLOWING
+						       : STAGE_READING);
 		}
 	}
 	return err;
@@ -390,8 +418,8 @@ static int list_topics(struct compare *compare)
 
 	for (size_t i = 0; i < compare->topic_count; i++) {
 		struct topic *topic = &compare->topics[i];
-		struct topic_report *report = parity_report_topic(compare->report, topic->name[SOURCE],
-								  topic->name[TARGET]);
+		struct topic_report *report =
+			parity_report_topic(compare->report, topic->name[SOURCE], topic->name[TARGET]);
 		bool missing = topic->partitions[SOURCE] < 0 || topic->partitions[TARGET] < 0;
 
 		if (!report)
@@ -404,10 +432,11 @@ static int list_topics(struct compare *compare)
 			continue;
 		if (options->claim == CLAIM_PARTITION_ORDER || options->claim == CLAIM_OFFSETS) {
 			topic->stage = TOPIC_DONE;
-			if (parity_report_reason(compare->report, true, "CLAIM_IMPOSSIBLE", topic->name[SOURCE],
-						 "the source has %d partitions and the target %d: %s cannot hold",
-						 topic->partitions[SOURCE], topic->partitions[TARGET],
-						 claim_word(options->claim)) < 0)
+			if (parity_report_reason(
+				    compare->report, true, "CLAIM_IMPOSSIBLE", topic->name[SOURCE],
+				    "the source has %d partitions and the target %d: %s cannot hold",
+				    topic->partitions[SOURCE], topic->partitions[TARGET],
+				    claim_word(options->claim)) < 0)
 				return ERR_MEMORY;
 		}
 	}
@@ -464,6 +493,8 @@ int parity_compare(struct loop *loop, struct cluster *source, struct cluster *ta
 		random_secret(&compare.seed, sizeof compare.seed);
 	if (options->signals)
 		err = signals_new(loop, on_signal, &compare, &compare.signals);
+	if (err == 0)
+		err = controls_run(compare.fault);
 	if (err == 0)
 		err = topics_look(&compare);
 	if (err == 0)

@@ -10,13 +10,13 @@
 
 #include "parity/compare_state.h"
 
-#define QUOTA_LEAST ((size_t)64 << 10)
-#define QUOTA_MOST ((size_t)12 << 20)
+#define QUOTA_LEAST  ((size_t)64 << 10)
+#define QUOTA_MOST   ((size_t)12 << 20)
 #define INFLATE_MOST ((size_t)128 << 20)
-#define SLAB_BYTES ((size_t)2 << 20)
-#define JOB_BYTES ((size_t)4 << 20)  /* slabs that one run on a worker makes at most */
-#define ADVANCE_ROWS 400000	     /* of one lane before the loop has its turn again */
-#define JOBS_MOST 4
+#define SLAB_BYTES   ((size_t)2 << 20)
+#define JOB_BYTES    ((size_t)4 << 20) /* slabs that one run on a worker makes at most */
+#define ADVANCE_ROWS 400000            /* of one lane before the loop has its turn again */
+#define JOBS_MOST    4
 
 _Static_assert(sizeof(struct aborted) == sizeof(struct fetch_aborted), "one is handed on as the other");
 
@@ -123,7 +123,8 @@ static void job_done(void *context)
 		slab->next = NULL;
 		if (slab->broken)
 			part_stop(part, "UNREADABLE_LOG",
-				  "%s: %s-%d: the bytes at offset %lld begin no record batch; nothing behind them can "
+				  "%s: %s-%d: the bytes at offset %lld begin no record batch; nothing behind "
+				  "them can "
 				  "be read",
 				  cluster_name(compare->clusters[part->side]), topic->name[part->side],
 				  part->partition, (long long)slab->until);
@@ -225,7 +226,8 @@ static void part_credit(struct part *part)
 
 	if (!part->fetch)
 		return;
-	held = part->raw + (topic->stage == TOPIC_ASKING ? 0 : join_queued(topic->join, part->side, part->partition));
+	held = part->raw +
+	       (topic->stage == TOPIC_ASKING ? 0 : join_queued(topic->join, part->side, part->partition));
 	if (held < quota)
 		fetch_part_credit(part->fetch, (int64_t)(quota - held), true);
 	else
@@ -265,14 +267,17 @@ static void on_records(void *context, const struct fetched *fetched)
 		.frame = fetched->frame,
 		.next_offset = fetched->next_offset,
 		.size = fetched->records.size,
-		.input = { .side = part->side, .partition = part->partition, .bytes = fetched->records,
+		.input = { .side = part->side,
+			   .partition = part->partition,
+			   .bytes = fetched->records,
 			   .from = fetched->offset,
 			   /* What the target wrote since its end was looked up may yet be waited for. */
-			   .until = part->side == SOURCE || compare->options->until_ms != PARITY_TIME_NONE ?
-					    part->end :
-					    INT64_MAX,
+			   .until = part->side == SOURCE || compare->options->until_ms != PARITY_TIME_NONE
+					    ? part->end
+					    : INT64_MAX,
 			   .aborted = (const struct aborted *)fetched->aborted,
-			   .aborted_count = fetched->aborted_count, .slab_bytes = SLAB_BYTES },
+			   .aborted_count = fetched->aborted_count,
+			   .slab_bytes = SLAB_BYTES },
 	};
 	job->slabs_end = &job->slabs;
 	fetch_frame_hold(job->frame);
@@ -285,7 +290,8 @@ static void on_records(void *context, const struct fetched *fetched)
 
 static void part_log_start_moved(struct part *part, int64_t offset, int32_t epoch)
 {
-	struct slab *slab = slab_new(part->side, part->partition, part->position, part->compare->options->identity);
+	struct slab *slab =
+		slab_new(part->side, part->partition, part->position, part->compare->options->identity);
 
 	part_forget(part);
 	if (part->topic->stage == TOPIC_ASKING)
@@ -388,8 +394,8 @@ static int part_read(struct part *part, int64_t from, int64_t end)
 	part->position = from;
 	if (from >= end)
 		return 0;
-	err = fetch_part_add(part->compare->fetchers[part->side], topic->name[part->side], &topic->id[part->side],
-			     part->partition, from, -1, end, part, &part->fetch);
+	err = fetch_part_add(part->compare->fetchers[part->side], topic->name[part->side],
+			     &topic->id[part->side], part->partition, from, -1, end, part, &part->fetch);
 	if (err == 0)
 		part_credit(part);
 	return err;
@@ -429,9 +435,9 @@ int topic_begin(struct topic *topic)
 			part->ended = part->stopped = false;
 			err = join_begin(topic->join, (enum log_side)side, p, part->start, part->hole);
 			if (err == 0)
-				err = part_read(part, part->start, options->follow && !compare->stop_signals ?
-									   INT64_MAX :
-									   part->first_end);
+				err = part_read(part, part->start,
+						options->follow && !compare->stop_signals ? INT64_MAX
+											  : part->first_end);
 		}
 	}
 	compare_dirty(topic);
@@ -516,8 +522,8 @@ void topic_advance(struct topic *topic)
 			part_pump(part);
 			part_credit(part);
 			/* The source is fixed; it ends as soon as its end has reached the join. */
-			if (side == SOURCE && !part->ended && topic->stage != TOPIC_ASKING && part_idle(part) &&
-			    part->position >= part->end)
+			if (side == SOURCE && !part->ended && topic->stage != TOPIC_ASKING &&
+			    part_idle(part) && part->position >= part->end)
 				part_end(part);
 		}
 	}
@@ -546,13 +552,16 @@ void compare_dirty(struct topic *topic)
 int readers_start(struct compare *compare)
 {
 	size_t parts = 0, budget = compare->options->memory / 4;
-	struct fetcher_options options = { .committed = true, .records = on_records, .event = on_event,
-					   .context = compare };
+	struct fetcher_options options = {
+		.committed = true, .records = on_records, .event = on_event, .context = compare
+	};
 	int err;
 
 	for (size_t i = 0; i < compare->topic_count; i++)
 		for (int side = 0; side < 2; side++)
-			parts += compare->topics[i].partitions[side] > 0 ? (size_t)compare->topics[i].partitions[side] : 0;
+			parts += compare->topics[i].partitions[side] > 0
+					 ? (size_t)compare->topics[i].partitions[side]
+					 : 0;
 	compare->part_quota = parts ? budget / parts : budget;
 	if (compare->part_quota < QUOTA_LEAST)
 		compare->part_quota = QUOTA_LEAST;

@@ -7,7 +7,7 @@
 #include "parity/compare_state.h"
 
 #define LOOK_TIMEOUT_MS 30000
-#define LOOK_MEMORY ((size_t)256 << 20)
+#define LOOK_MEMORY     ((size_t)256 << 20)
 
 void topics_free(struct compare *compare)
 {
@@ -63,7 +63,8 @@ static int add_topic(struct compare *compare, const char *source, const char *ta
 	struct topic *topics;
 
 	for (size_t i = 0; i < compare->topic_count; i++)
-		if (!strcmp(compare->topics[i].name[SOURCE], source) && !strcmp(compare->topics[i].name[TARGET], target))
+		if (!strcmp(compare->topics[i].name[SOURCE], source) &&
+		    !strcmp(compare->topics[i].name[TARGET], target))
 			return 0;
 	topics = realloc(compare->topics, (compare->topic_count + 1) * sizeof *topics);
 	if (!topics)
@@ -92,13 +93,15 @@ static int add_topic(struct compare *compare, const char *source, const char *ta
 	return 0;
 }
 
-static int choose(struct compare *compare, const struct topic_choice *choice, const struct metadata_snapshot snapshots[2])
+static int choose(struct compare *compare, const struct topic_choice *choice,
+		  const struct metadata_snapshot snapshots[2])
 {
 	struct view pattern = view_text(choice->source);
 	int before = (int)compare->topic_count, err = 0;
 
 	if (choice->target || !glob_is(pattern))
-		return add_topic(compare, choice->source, choice->target ? choice->target : choice->source, snapshots);
+		return add_topic(compare, choice->source, choice->target ? choice->target : choice->source,
+				 snapshots);
 	for (int i = 0; i < snapshots[SOURCE].topic_count && err == 0; i++) {
 		const struct topic_info *info = &snapshots[SOURCE].topics[i];
 
@@ -106,12 +109,14 @@ static int choose(struct compare *compare, const struct topic_choice *choice, co
 			err = add_topic(compare, info->name, info->name, snapshots);
 	}
 	if (err == 0 && (int)compare->topic_count == before)
-		return fault_set(compare->fault, ERR_USAGE, "no topic of the source matches '%s'", choice->source);
+		return fault_set(compare->fault, ERR_USAGE, "no topic of the source matches '%s'",
+				 choice->source);
 	return err;
 }
 
 /* Asks about all partitions of one side; each has room for its answer in `answers`. */
-static int list_at(struct compare *compare, enum log_side side, int64_t at, struct offset_query *queries, int64_t *answers)
+static int list_at(struct compare *compare, enum log_side side, int64_t at, struct offset_query *queries,
+		   int64_t *answers)
 {
 	int count = 0, err;
 
@@ -119,7 +124,8 @@ static int list_at(struct compare *compare, enum log_side side, int64_t at, stru
 	for (size_t i = 0; i < compare->topic_count; i++)
 		for (int32_t p = 0; p < compare->topics[i].partitions[side]; p++)
 			queries[count++] = (struct offset_query){ .topic = compare->topics[i].name[side],
-								  .partition = p, .at = at };
+								  .partition = p,
+								  .at = at };
 	err = offsets_list(compare->clusters[side], queries, count, false, LOOK_TIMEOUT_MS, compare->fault);
 	for (int i = 0; i < count && err == 0; i++)
 		answers[i] = queries[i].offset;
@@ -137,7 +143,8 @@ static int list_side(struct compare *compare, enum log_side side, bool begins)
 	int err;
 
 	for (size_t i = 0; i < compare->topic_count; i++)
-		count += compare->topics[i].partitions[side] > 0 ? (size_t)compare->topics[i].partitions[side] : 0;
+		count += compare->topics[i].partitions[side] > 0 ? (size_t)compare->topics[i].partitions[side]
+								 : 0;
 	if (!count)
 		return 0;
 	queries = calloc(count, sizeof *queries);
@@ -146,7 +153,8 @@ static int list_side(struct compare *compare, enum log_side side, bool begins)
 	limits = ends + count;
 	err = queries && starts ? list_at(compare, side, OFFSETS_LATEST, queries, ends) : ERR_MEMORY;
 	if (err == 0 && begins)
-		err = list_at(compare, side, options->since_ms != PARITY_TIME_NONE ? options->since_ms : OFFSETS_EARLIEST,
+		err = list_at(compare, side,
+			      options->since_ms != PARITY_TIME_NONE ? options->since_ms : OFFSETS_EARLIEST,
 			      queries, starts);
 	if (err == 0 && until)
 		err = list_at(compare, side, options->until_ms, queries, limits);
@@ -184,8 +192,9 @@ static void find_holes(struct compare *compare)
 			for (int32_t p = 0; p < topic->partitions[side]; p++) {
 				struct part *part = &topic->parts[side][p];
 
-				part->hole = paired ? topic->parts[SOURCE][p].start != topic->parts[TARGET][p].start :
-						      part->start > 0;
+				part->hole = paired ? topic->parts[SOURCE][p].start !=
+							      topic->parts[TARGET][p].start
+						    : part->start > 0;
 			}
 		}
 	}
@@ -207,11 +216,12 @@ int topics_look(struct compare *compare)
 		const struct topic_choice *choice = &options->topics[i];
 
 		patterns[SOURCE][counts[SOURCE]++] = view_text(choice->source);
-		patterns[TARGET][counts[TARGET]++] = view_text(choice->target ? choice->target : choice->source);
+		patterns[TARGET][counts[TARGET]++] =
+			view_text(choice->target ? choice->target : choice->source);
 	}
 	for (int side = 0; side < 2 && err == 0; side++)
-		err = metadata_snapshot(compare->clusters[side], patterns[side], counts[side], LOOK_TIMEOUT_MS, &arena,
-					&snapshots[side], compare->fault);
+		err = metadata_snapshot(compare->clusters[side], patterns[side], counts[side],
+					LOOK_TIMEOUT_MS, &arena, &snapshots[side], compare->fault);
 	for (size_t i = 0; i < options->topic_count && err == 0; i++)
 		err = choose(compare, &options->topics[i], snapshots);
 	for (size_t i = 0; i < compare->topic_count && err == 0; i++) {
@@ -244,10 +254,12 @@ int topic_source_ends(struct compare *compare, struct topic *topic, int64_t *end
 	int err = queries ? 0 : ERR_MEMORY;
 
 	for (int32_t p = 0; p < topic->partitions[SOURCE] && err == 0; p++)
-		queries[p] = (struct offset_query){ .topic = topic->name[SOURCE], .partition = p, .at = OFFSETS_LATEST };
+		queries[p] = (struct offset_query){ .topic = topic->name[SOURCE],
+						    .partition = p,
+						    .at = OFFSETS_LATEST };
 	if (err == 0)
-		err = offsets_list(compare->clusters[SOURCE], queries, topic->partitions[SOURCE], true, LOOK_TIMEOUT_MS,
-				   compare->fault);
+		err = offsets_list(compare->clusters[SOURCE], queries, topic->partitions[SOURCE], true,
+				   LOOK_TIMEOUT_MS, compare->fault);
 	for (int32_t p = 0; p < topic->partitions[SOURCE] && err == 0; p++)
 		ends[p] = queries[p].offset;
 	free(queries);

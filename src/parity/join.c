@@ -24,6 +24,10 @@ struct join *join_new(const struct join_options *options)
 	if (!join)
 		return NULL;
 	join->options = *options;
+	if (options->claim == CLAIM_LATEST && !(join->latest = latest_new(options->seed))) {
+		free(join);
+		return NULL;
+	}
 	join->paired = options->partitions[SOURCE] == options->partitions[TARGET];
 	join->times_matter = !options->ignore_timestamp;
 	join->offsets_equal = join->paired;
@@ -89,6 +93,7 @@ void join_free(struct join *join)
 	free(join->lanes);
 	for (int class = 0; class < FINDING_CLASSES; class ++)
 		free(join->examples[class].at);
+	latest_free(join->latest);
 	free(join->moved);
 	free(join->linked);
 	free(join->asks);
@@ -351,13 +356,25 @@ static int lane_unit(struct join *join, struct lane *lane)
 	return 0;
 }
 
+/* Into the stream's list, and under the watch of its key; not yet into its group. */
+int entry_link(struct join *join, struct stream *stream, struct entry *entry)
+{
+	struct unit *unit = NULL;
+
+	if (!entry->details.key_null && !(unit = watch(join, entry->details.key, stream->partition)))
+		return ERR_MEMORY;
+	if (unit)
+		unit_link(unit, entry);
+	lane_link(stream, entry);
+	return 0;
+}
+
 /* The record at the head of the stream begins to wait. */
 static int begin_waiting(struct join *join, struct stream *stream)
 {
 	const struct slab *slab = stream->head;
 	uint32_t row = stream->row;
 	struct entry *entry = calloc(1, sizeof *entry);
-	struct unit *unit = NULL;
 	int err;
 
 	if (!entry)
@@ -378,27 +395,24 @@ static int begin_waiting(struct join *join, struct stream *stream)
 		entry->details = details_of(slab_slice(slab, row), join->options.seed);
 	else
 		entry->gap = slab->sizes[row];
-	if (!entry->details.key_null && !(unit = watch(join, entry->details.key, stream->partition)))
-		goto free_entry;
-	if (lane_unit(join, join_lane(join, stream->partition)) < 0)
-		goto free_entry;
-	if (!entry->gap && group_add(join, entry_group(join, entry), entry) < 0)
-		goto free_entry;
+	err = lane_unit(join, join_lane(join, stream->partition));
+	if (err == 0)
+		err = entry_link(join, stream, entry);
+	if (err < 0) {
+		free(entry);
+		return err;
+	}
 	join->memory += sizeof *entry;
-	if (unit)
-		unit_link(unit, entry);
-	lane_link(stream, entry);
-	err = pass(join, stream, 1);
+	if (!entry->gap)
+		err = group_add(join, entry_group(join, entry), entry);
+	if (err == 0)
+		err = pass(join, stream, 1);
 	if (stream->side == SOURCE && stream->current) {
 		entry->txn = stream->current;
 		entry->txn->refs++;
 	}
 	stream->twin = TWIN_WAITING;
 	return err;
-
-free_entry:
-	free(entry);
-	return ERR_MEMORY;
 }
 
 /* Neighbours of `entry` learn where its twin stands. */
@@ -824,6 +838,35 @@ static int mixed_advance(struct join *join, uint64_t most)
 	return err;
 }
 
+/* ---- the table view ---- */
+
+static int latest_advance(struct join *join)
+{
+	int err = 0;
+
+	for (int side = 0; side < 2; side++) {
+		for (int32_t p = 0; p < join->options.partitions[side]; p++) {
+			struct stream *stream = join_stream(join, (enum log_side)side, p);
+
+			while (stream->head && err == 0) {
+				const struct slab *slab = stream->head;
+
+				err = latest_eat(join->latest, slab);
+				for (uint32_t row = 0; row < slab->count && err == 0; row++) {
+					stream->row = row;
+					if (!slab->places[row])
+						err = begin_waiting(join, stream);
+				}
+				stream->rank += slab->count;
+				retire(stream);
+			}
+		}
+	}
+	if (err == 0 && latest_memory(join->latest) > join->options.memory)
+		return ERR_LIMIT;
+	return err;
+}
+
 /* ---- the door ---- */
 
 static int forget_times(struct join *join)
@@ -880,6 +923,8 @@ int join_advance(struct join *join, uint64_t rows_most)
 	int err = 0;
 
 	join->busy = false;
+	if (join->latest)
+		return latest_advance(join);
 	/* Times are compared for a whole topic or not at all, and before the first record of such a slab is eaten. */
 	for (int side = 0; side < 2 && join->times_matter && err == 0; side++)
 		for (int32_t p = 0; p < join->options.partitions[side] && err == 0; p++)
@@ -946,4 +991,6 @@ void join_look(const struct join *join, struct join_glance *out)
 			out->pending[side] += stream->waiting;
 		}
 	}
+	if (join->latest)
+		out->pending[SOURCE] += latest_differing(join->latest);
 }

@@ -114,6 +114,10 @@ int join_finish(struct join *join)
 	struct leftovers left = { 0 };
 	int err = ERR_MEMORY;
 
+	join->finished = true;
+	if (join->latest)
+		return 0;
+
 	for (int side = 0; side < 2; side++) {
 		size_t count = 0;
 
@@ -132,7 +136,6 @@ int join_finish(struct join *join)
 	err = leftovers_pair(join, &left);
 	if (err == 0)
 		err = ask(join, &left);
-	join->finished = err == 0;
 
 free_left:
 	free(left.at[SOURCE]);
@@ -144,11 +147,17 @@ free_left:
 
 uint64_t join_asks(const struct join *join)
 {
+	if (join->latest)
+		return join->unanswered ? 0 : latest_differing(join->latest);
 	return join->asks_open;
 }
 
 void join_answer(struct join *join, const struct slab *slab)
 {
+	if (join->latest) {
+		latest_excuse(join->latest, slab, join_stream(join, SOURCE, slab->partition)->until);
+		return;
+	}
 	for (uint32_t r = 0; r < slab->run_count; r++) {
 		const struct slab_run *run = &slab->runs[r];
 
@@ -165,7 +174,8 @@ void join_answer(struct join *join, const struct slab *slab)
 			slot = ask_slot(join, &slab->digests[row], identity);
 			if (!slot->first)
 				continue;
-			if (!run->aborted && slab->offsets[row] >= join_stream(join, SOURCE, slab->partition)->until) {
+			if (!run->aborted &&
+			    slab->offsets[row] >= join_stream(join, SOURCE, slab->partition)->until) {
 				join->asks_open -= !slot->ahead && !slot->committed.known;
 				slot->ahead = true;
 				continue;
@@ -274,6 +284,26 @@ static void name_leftovers(struct join *join)
 	}
 }
 
+static void tell_compacted(void *context, const struct finding *finding)
+{
+	struct join *join = context;
+
+	/* Without an answer, the source may have gone on where the target is ahead. */
+	if (join->unanswered)
+		return;
+	join->findings[FINDING_COMPACTED]++;
+	add_example(join, finding);
+}
+
+static void name_latest(struct join *join)
+{
+	for (int side = 0; side < 2; side++)
+		for (int32_t p = 0; p < join->options.partitions[side]; p++)
+			for (const struct entry *e = join->streams[side][p].oldest; e; e = e->lane_next)
+				name_gap(join, e);
+	join->matched = latest_judge(join->latest, tell_compacted, join);
+}
+
 /* With unequal partition counts: a key's home is where most of it stands; what moved elsewhere is misrouted. */
 static void name_homes(struct join *join)
 {
@@ -321,6 +351,9 @@ static enum claim proved(const struct join *join, uint64_t source, uint64_t targ
 {
 	const uint64_t *found = join->findings;
 	bool disordered = join->crossed > 0 || !join->paired || join->options.shards > 1;
+
+	if (join->latest)
+		return found[FINDING_COMPACTED] || !target_readable ? CLAIM_NONE : CLAIM_LATEST;
 
 	if (found[FINDING_LOST] || found[FINDING_DUPLICATE] || found[FINDING_PHANTOM] ||
 	    found[FINDING_ABORTED_LEAK] || found[FINDING_ALTERED] || found[FINDING_META] ||
@@ -485,8 +518,12 @@ int join_report(struct join *join, struct parity_report *report, struct topic_re
 	enum claim holds;
 	int err = 0;
 
-	name_leftovers(join);
-	name_homes(join);
+	if (join->latest) {
+		name_latest(join);
+	} else {
+		name_leftovers(join);
+		name_homes(join);
+	}
 	if (first) {
 		err = add_totals(join, report, topic);
 		if (err == 0)

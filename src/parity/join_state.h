@@ -8,6 +8,7 @@
 #define PARITY_JOIN_STATE_H
 
 #include "parity/join.h"
+#include "parity/latest.h"
 
 /* What `twin`, `before` and `after` say when it is no rank. */
 enum { TWIN_START = -1, TWIN_WAITING = -2, TWIN_ELSEWHERE = -3 };
@@ -18,6 +19,7 @@ struct txn {
 	int32_t partition;
 	int16_t producer_epoch;
 	bool closed;
+	uint32_t number; /* while it is saved */
 	bool reported;	 /* as torn */
 	bool linked;	 /* KIP-890: producer id and epoch name one transaction over all partitions */
 	uint32_t refs;	 /* entries, and one while it is open or current */
@@ -152,6 +154,7 @@ struct linked_txn {
 
 struct join {
 	struct join_options options;
+	struct latest *latest; /* claim `latest`: slabs go there and nowhere else */
 	bool paired;	   /* equal partition counts: a lane for each partition */
 	bool times_matter; /* timestamps are compared */
 	bool offsets_equal;
@@ -219,6 +222,7 @@ void unit_remove(struct join *join, struct unit *unit);
 void units_done(struct join *join);
 int home_count(struct join *join, uint64_t key, const struct record_place place[2]);
 const struct home *home_find(const struct join *join, uint64_t key);
+void home_raise(struct join *join, uint64_t key, int32_t partition, uint64_t count);
 int32_t home_partition(const struct home *home);
 void homes_done(struct join *join);
 
@@ -228,6 +232,7 @@ int unit_pair(struct join *join, struct unit *unit, const struct run *pair, cons
 int unit_close(struct join *join, struct unit *unit);
 
 /* join.c */
+int entry_link(struct join *join, struct stream *stream, struct entry *entry); /* waits from now on */
 int entry_drop(struct join *join, struct entry *entry); /* matched: out of every list, and freed */
 void txn_unref(struct join *join, struct txn *txn);
 struct linked_txn *linked_find(const struct join *join, const struct txn *txn);

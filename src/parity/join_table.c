@@ -275,6 +275,14 @@ int home_count(struct join *join, uint64_t key, const struct record_place place[
 	return 0;
 }
 
+/* Sets how often a key that home_count() knows stands in a partition. */
+void home_raise(struct join *join, uint64_t key, int32_t partition, uint64_t count)
+{
+	for (struct home *home = home_slot(&join->homes, key); home; home = home->next)
+		if (home->count && home->place[TARGET].partition == partition)
+			home->count = count;
+}
+
 int32_t home_partition(const struct home *home)
 {
 	const struct home *most = home;

@@ -154,6 +154,7 @@ void sample_break(struct sample_log *log, int32_t p, int64_t offset)
 /* One partition of one log on its way into the join. */
 struct feed {
 	struct decode_input input;
+	struct view whole;
 	struct decoder *decoder;
 	bool ended;
 };
@@ -192,18 +193,51 @@ static int feed_init(struct feed *feed, const struct sample_log *log, int32_t p,
 					  .aborted = partition->aborted,
 					  .aborted_count = partition->aborted_count,
 					  .slab_bytes = slab_bytes } };
+	feed->whole = feed->input.bytes;
 	feed->decoder = decoder_new(SAMPLE_BATCH_MAX);
 	return feed->decoder ? decode_begin(feed->decoder, &feed->input) : ERR_MEMORY;
 }
 
+/* Saves the join, throws it away and goes on with what was saved, as a program does that was killed. */
+static int restart(struct join **join, const struct join_options *options, struct feed *feeds, size_t count)
+{
+	struct buffer saved;
+	struct join *again = join_new(options);
+	struct cursor in;
+	int err = again ? 0 : ERR_MEMORY;
+
+	buffer_init(&saved, SAMPLE_BYTES_MAX);
+	if (err == 0)
+		err = join_save(*join, &saved);
+	in = cursor_over(buffer_bytes(&saved));
+	if (err == 0)
+		err = join_load(again, &in);
+	if (err == 0 && cursor_left(&in))
+		err = ERR_MALFORMED;
+	for (size_t i = 0; i < count && err == 0; i++) {
+		struct decode_input *input = &feeds[i].input;
+
+		input->bytes = feeds[i].whole;
+		input->from = join_offset(*join, input->side, input->partition);
+		feeds[i].ended = false;
+		err = decode_begin(feeds[i].decoder, input);
+	}
+	buffer_done(&saved);
+	join_free(err == 0 ? *join : again);
+	*join = err == 0 ? again : *join;
+	return err;
+}
+
 /* Feeds both logs (or, to answer, the source alone) until all have ended. */
 static int feed_all(const struct sample_run *run, const struct decode_options *decode,
-		    const struct sample_log logs[2], struct join *join, bool answer)
+		    const struct join_options *options, const struct sample_log logs[2], struct join **join,
+		    bool answer)
 {
 	size_t counts[2] = { (size_t)logs[SOURCE].partition_count,
 			     answer ? 0 : (size_t)logs[TARGET].partition_count };
 	size_t count = counts[0] + counts[1], left = count;
 	struct feed *feeds = calloc(count + 1, sizeof *feeds);
+	int restarts = answer ? 0 : run->restarts;
 	struct random chance;
 	int err = feeds ? 0 : ERR_MEMORY;
 
@@ -218,7 +252,7 @@ static int feed_all(const struct sample_run *run, const struct decode_options *d
 			bool hole = p < logs[SOURCE].partition_count && p < logs[TARGET].partition_count &&
 				    logs[SOURCE].partitions[p].from != logs[TARGET].partitions[p].from;
 
-			err = join_begin(join, log->side, p, feeds[i].input.from, hole);
+			err = join_begin(*join, log->side, p, feeds[i].input.from, hole);
 		}
 	}
 	for (size_t next = 0; left && err == 0; next++) {
@@ -226,12 +260,17 @@ static int feed_all(const struct sample_run *run, const struct decode_options *d
 
 		if (feed->ended)
 			continue;
-		err = feed_next(feed, decode, join, answer);
+		err = feed_next(feed, decode, *join, answer);
 		left -= feed->ended;
 		if (err == 0 && !answer)
-			err = join_advance(join, run->chance ? random_below(&chance, 200) : 0);
-		while (err == 0 && !answer && join_busy(join))
-			err = join_advance(join, 0);
+			err = join_advance(*join, run->chance ? random_below(&chance, 200) : 0);
+		if (err == 0 && restarts && random_below(&chance, 4) == 0) {
+			restarts--;
+			err = restart(join, options, feeds, count);
+			left = count;
+		}
+		while (err == 0 && !answer && join_busy(*join))
+			err = join_advance(*join, 0);
 	}
 	for (size_t i = 0; feeds && i < count; i++)
 		decoder_free(feeds[i].decoder);
@@ -260,13 +299,13 @@ static int run_pass(const struct sample_run *run, const struct sample_log logs[2
 					.memory = run->memory ? run->memory : SIZE_MAX,
 					.examples = run->examples ? run->examples : 100 };
 	struct join *join = join_new(&options);
-	int err = join ? feed_all(run, &decode, logs, join, false) : ERR_MEMORY;
+	int err = join ? feed_all(run, &decode, &options, logs, &join, false) : ERR_MEMORY;
 
 	if (err == 0)
 		err = join_finish(join);
 	decode.with_aborted = true;
 	if (err == 0 && join_asks(join))
-		err = feed_all(run, &decode, logs, join, true);
+		err = feed_all(run, &decode, &options, logs, &join, true);
 	if (err == 0)
 		err = join_report(join, report, topic);
 	join_free(join);

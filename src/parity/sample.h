@@ -67,6 +67,7 @@ struct sample_run {
 	uint64_t seed;
 	uint64_t chance;	/* not 0: cuts of slabs and the order of reading are drawn from it */
 	int examples;		/* 0: 100 */
+	int restarts;		/* how often, at most, the join is saved, thrown away and loaded again on the way */
 };
 
 /*

@@ -155,5 +155,6 @@ size_t slab_memory(const struct slab *slab)
 		     (slab->identities ? sizeof *slab->identities : 0);
 
 	return sizeof *slab + slab->capacity * row + slab->run_capacity * sizeof *slab->runs +
-	       slab->marker_capacity * sizeof *slab->markers + slab->bytes.capacity + (slab->borrows ? slab->borrowed : 0);
+	       slab->marker_capacity * sizeof *slab->markers + slab->bytes.capacity +
+	       (slab->borrows ? slab->borrowed : 0);
 }
