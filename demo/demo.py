@@ -15,12 +15,14 @@ ROOT = HERE.parent
 sys.path[:0] = [str(HERE), str(ROOT / "test" / "peer")]
 
 from kafka_cluster import KafkaCluster  # noqa: E402
-from records import create_topic  # noqa: E402
+from records import commit_group, create_topic, end_offsets  # noqa: E402
 from shop import TOPIC, Shop  # noqa: E402
 
 INTERLOCK = ROOT / "build" / "interlock"
 ORDERS = 30_000
 COLOUR = sys.stdout.isatty()
+# Kafka 4 refuses times an hour ahead, 3.9 takes any: `check` would say so, and be right.
+SETTINGS = {"message.timestamp.after.max.ms": 3_600_000}
 PLAN = f"""\
 exit: shop-to-new-kafka
 source: source.properties
@@ -30,6 +32,7 @@ families:
     class: rehearsal
     pattern: dual-write
     topics: [ {TOPIC} ]
+    groups: [ billing ]
     owners: {{ decision: shop-lead@example.org }}
     match: {{ identity: header:id }}
 """
@@ -89,7 +92,7 @@ def play(folder):
     with start_clusters(folder) as (source, target):
         for name, cluster in (("source", source), ("target", target)):
             (folder / f"{name}.properties").write_text(f"bootstrap.servers={cluster.bootstrap}\n")
-            create_topic(cluster, TOPIC, 4)
+            create_topic(cluster, TOPIC, 4, **SETTINGS)
             say(f"{name}: Kafka {cluster.version} at {cluster.bootstrap}")
         (folder / "exit.yaml").write_text(PLAN)
 
@@ -99,6 +102,11 @@ def play(folder):
 
         scene("Do both carry the same facts?")
         compare(folder, right=0)
+        scene("The billing group has read two thirds on the source.  Where does it go on, on the target?")
+        commit_group(source, "billing", TOPIC, {p: end * 2 // 3 for p, end in end_offsets(source, TOPIC).items()})
+        interlock(folder, "offsets", "--source", "source.properties", "--target", "target.properties", "--group",
+                  "billing", "--apply", "--yes", right=0)
+
         scene("Six gates stand before the move; three are measured today, the others say so")
         interlock(folder, "check", right=2)
 
@@ -115,6 +123,7 @@ def play(folder):
 
         scene("Would anybody notice?  The counts differ by 2 in 31,505")
         compare(folder, right=1)
+        scene("And the gate is shut")
         interlock(folder, "check", right=1)
 
         planted = {"LOST": 2, "ALTERED": 1, "REORDERED_KEY": 1}

@@ -4,6 +4,7 @@ two producers, each with its own batches, codec and retries.  What can go wrong 
 import itertools
 import json
 import random
+import time
 
 from confluent_kafka import Producer
 
@@ -20,7 +21,7 @@ class Shop:
         self.numbers = itertools.count(1)
         # Zipf: few customers order often, most of them seldom.
         self.weights = list(itertools.accumulate(1 / rank for rank in range(1, CUSTOMERS + 1)))
-        self.clock = 1_790_000_000_000
+        self.clock = int(time.time() * 1000) - 3_600_000
 
     def event(self, customer=None, status=None):
         number = next(self.numbers)
