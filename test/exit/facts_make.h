@@ -48,7 +48,8 @@ static inline void made_config(struct facts_made *made, enum side side, const ch
 
 	if (!configs->entries)
 		configs->entries = made->entries[side][index];
-	configs->entries[configs->count++] = (struct config_entry){ name, value, CONFIG_SOURCE_TOPIC, false, false };
+	configs->entries[configs->count++] =
+		(struct config_entry){ name, value, CONFIG_SOURCE_TOPIC, false, false };
 }
 
 /* A group of the source that has positions in up to four topics. */
@@ -62,19 +63,21 @@ static inline void made_group(struct facts_made *made, const char *id, const cha
 	made->details[at] = (struct group_detail){ .id = id, .state = "Stable", .type = "classic" };
 	made->positions[at] = (struct group_positions){ .id = id, .at = made->places[at] };
 	for (int i = 0; i < 2 && topics[i]; i++)
-		made->places[at][made->positions[at].count++] = (struct group_position){ .topic = topics[i], .offset = 5 };
+		made->places[at][made->positions[at].count++] =
+			(struct group_position){ .topic = topics[i], .offset = 5 };
 	source->groups.at = made->groups;
 	source->group_details = made->details;
 	source->group_positions = made->positions;
 }
 
-static inline void made_acl(struct facts_made *made, enum side side, const char *principal, int permission, int operation,
-			    int pattern, const char *topic)
+static inline void made_acl(struct facts_made *made, enum side side, const char *principal, int permission,
+			    int operation, int pattern, const char *topic)
 {
 	struct acl_list *acls = &made->facts.sides[side].acls;
 
 	acls->at = made->acls[side];
-	acls->at[acls->count++] = (struct acl){ ACL_RESOURCE_TOPIC, pattern, operation, permission, topic, principal, "*" };
+	acls->at[acls->count++] =
+		(struct acl){ ACL_RESOURCE_TOPIC, pattern, operation, permission, topic, principal, "*" };
 }
 
 #endif

@@ -70,7 +70,8 @@ static void every_decision(void **state)
 			list.count++;
 		answer = rights_of(&view, "User:ann", rows[i].operation, rows[i].type, rows[i].resource);
 		if (answer != rows[i].answer)
-			fail_msg("%s: %s, not %s", rows[i].name, rights_text(answer), rights_text(rows[i].answer));
+			fail_msg("%s: %s, not %s", rows[i].name, rights_text(answer),
+				 rights_text(rows[i].answer));
 	}
 }
 

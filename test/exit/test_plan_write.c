@@ -10,10 +10,13 @@
 #include "exit/plan.h"
 #include "exit/plan_write.h"
 
-static struct plan_writing writing = { .exit_name = "old-to-new", .source = "old.properties", .target = "new:9092" };
+static struct plan_writing writing = { .exit_name = "old-to-new",
+				       .source = "old.properties",
+				       .target = "new:9092" };
 
 /* Writes, parses, holds against the facts; the text stays in `out`. */
-static struct plan *round_trip(const struct facts_made *made, struct buffer *out, struct init_summary *summary)
+static struct plan *round_trip(const struct facts_made *made, struct buffer *out,
+			       struct init_summary *summary)
 {
 	struct plan_faults faults;
 	struct plan *plan = NULL;
@@ -25,7 +28,8 @@ static struct plan *round_trip(const struct facts_made *made, struct buffer *out
 	plan_faults_init(&faults, "exit.yaml");
 	if (plan_write(&writing, &made->facts, out, summary, &fault) < 0)
 		fail_msg("%s", fault.text);
-	if (plan_parse(buffer_bytes(out), "", &faults, &plan) < 0 || plan_check_against(plan, &made->facts, &faults)) {
+	if (plan_parse(buffer_bytes(out), "", &faults, &plan) < 0 ||
+	    plan_check_against(plan, &made->facts, &faults)) {
 		plan_faults_print(&faults, &said);
 		fail_msg("%s\n%s", buffer_string(out), buffer_string(&said));
 	}
@@ -49,8 +53,10 @@ static void shop(struct facts_made *made)
 	made_group(made, "billing", "orders", "invoices");
 	made_group(made, "search: \"all\"", "orders", NULL);
 	made_group(made, "grafana", "metrics.cpu", NULL);
-	made_acl(made, SIDE_SOURCE, "User:shop", ACL_PERMISSION_ALLOW, ACL_OPERATION_WRITE, ACL_PATTERN_PREFIXED, "orders");
-	made_acl(made, SIDE_SOURCE, "User:admin", ACL_PERMISSION_ALLOW, ACL_OPERATION_ALL, ACL_PATTERN_LITERAL, "*");
+	made_acl(made, SIDE_SOURCE, "User:shop", ACL_PERMISSION_ALLOW, ACL_OPERATION_WRITE,
+		 ACL_PATTERN_PREFIXED, "orders");
+	made_acl(made, SIDE_SOURCE, "User:admin", ACL_PERMISSION_ALLOW, ACL_OPERATION_ALL,
+		 ACL_PATTERN_LITERAL, "*");
 }
 
 static void a_shop_becomes_families(void **state)
@@ -72,7 +78,7 @@ static void a_shop_becomes_families(void **state)
 	assert_int_equal(summary.group_count, 3);
 	assert_int_equal(summary.principal_count, 1);
 	assert_true(summary.open_count > 0);
-	assert_int_equal(orders->topics.count, 3);	/* billing reads invoices too */
+	assert_int_equal(orders->topics.count, 3); /* billing reads invoices too */
 	assert_int_equal(orders->groups.count, 2);
 	assert_true(view_is(orders->groups.at[1].text, "search: \"all\""));
 	assert_true(view_is(orders->producers.at[0].text, "User:shop"));
@@ -80,7 +86,8 @@ static void a_shop_becomes_families(void **state)
 	assert_true(prices->groups.given && prices->groups.count == 0);
 	assert_int_equal(prices->class->limits[LIMIT_PARITY_CLAIM].value, PLAN_CLAIM_LATEST);
 	assert_int_equal(orders->pattern.value, PLAN_PATTERN_DUAL_WRITE);
-	assert_non_null(strstr(buffer_string(&out), "invoices has 4 partitions on the source and 6 on the target"));
+	assert_non_null(
+		strstr(buffer_string(&out), "invoices has 4 partitions on the source and 6 on the target"));
 	assert_non_null(strstr(buffer_string(&out), "#   old.stuff"));
 	assert_non_null(strstr(buffer_string(&out), "User:admin may write to topics of several families"));
 	assert_null(strstr(buffer_string(&out), "__consumer"));
@@ -140,11 +147,12 @@ static void only_what_was_asked_for(void **state)
 
 static void names_that_match_nothing(void **state)
 {
-	static const char text[] = "exit: a\nsource: s:1\ntarget: t:1\nfamilies:\n"
-				   "- { name: f, class: rehearsal, pattern: bridge, owners: { decision: a@b },\n"
-				   "    topics: [ order, 'ord*', 'x*' ], groups: [ biling ] }\n"
-				   "- { name: g, class: rehearsal, pattern: bridge, owners: { decision: a@b },\n"
-				   "    topics: [ 'o*' ] }\n";
+	static const char text[] =
+		"exit: a\nsource: s:1\ntarget: t:1\nfamilies:\n"
+		"- { name: f, class: rehearsal, pattern: bridge, owners: { decision: a@b },\n"
+		"    topics: [ order, 'ord*', 'x*' ], groups: [ biling ] }\n"
+		"- { name: g, class: rehearsal, pattern: bridge, owners: { decision: a@b },\n"
+		"    topics: [ 'o*' ] }\n";
 	struct facts_made made;
 	struct plan_faults faults;
 	struct plan *plan = NULL;
@@ -154,9 +162,10 @@ static void names_that_match_nothing(void **state)
 	buffer_init(&out, 1 << 16);
 	plan_faults_init(&faults, "p");
 	assert_int_equal(plan_parse(view_text(text), "", &faults, &plan), ERR_CONFIG);
-	plan_faults_print(&faults, &out);	/* before the clusters are known */
-	assert_string_equal(buffer_string(&out), "p:6:15: topic 'order' is also taken in by 'o*' of family 'g' (line 8)\n"
-						 "p:6:15: topic 'order' is also taken in by 'ord*' of family 'f' (line 6)\n");
+	plan_faults_print(&faults, &out); /* before the clusters are known */
+	assert_string_equal(buffer_string(&out),
+			    "p:6:15: topic 'order' is also taken in by 'o*' of family 'g' (line 8)\n"
+			    "p:6:15: topic 'order' is also taken in by 'ord*' of family 'f' (line 6)\n");
 	plan_faults_done(&faults);
 
 	plan_faults_init(&faults, "p");
