@@ -26,10 +26,12 @@ struct checking {
 	int64_t timeout_ms;
 	struct plan *plan;
 	struct cluster *clusters[SIDE_COUNT];
-	struct arena arena; /* facts and evidence */
+	struct arena arena;        /* of the whole check */
+	struct arena facts_arena;  /* of one discovery */
+	struct arena family_arena; /* evidence and judgement of one family */
 	struct facts facts;
 	uint8_t boot[16];
-	struct sha256 context;
+	struct epoch context;
 	struct report *report;
 	const char *family; /* under way, for progress */
 };
@@ -112,15 +114,18 @@ static struct moment now_of(const struct checking *c)
 
 static int discover(struct checking *c, struct fault *fault)
 {
-	c->facts.began = now_of(c);
+	struct sha256 hash;
+
+	arena_reset(&c->facts_arena);
+	c->facts = (struct facts){ .began = now_of(c) };
 	for (int side = 0; side < SIDE_COUNT; side++) {
 		struct discovering discovering = {
 			.cluster = c->clusters[side],
 			.address =
-				arena_printf(&c->arena, "%.*s",
+				arena_printf(&c->facts_arena, "%.*s",
 					     VIEW_ARGS(side ? c->plan->target.text : c->plan->source.text)),
 			.timeout_ms = c->timeout_ms,
-			.arena = &c->arena,
+			.arena = &c->facts_arena,
 			.wanted = wanted,
 			.context = c,
 		};
@@ -132,7 +137,9 @@ static int discover(struct checking *c, struct fault *fault)
 			return err;
 	}
 	c->facts.ended = now_of(c);
-	c->context = facts_hash(&c->facts);
+	hash = facts_hash(&c->facts);
+	if (!sha256_equal(hash, c->context.hash))
+		c->context = (struct epoch){ c->context.number + 1, hash };
 	return 0;
 }
 
@@ -150,7 +157,18 @@ static bool gate_asked(const struct checking *c, enum gate gate)
 	return c->report->gates & 1u << gate;
 }
 
-static int gather(struct checking *c, struct gathering *g, struct fault *fault)
+static int gather_records_of(struct checking *c, const struct gather_run *run, struct fault *fault)
+{
+	int err = 0;
+
+	on_progress(c, "sampling records", -1);
+	for (int side = 0; side < SIDE_COUNT && !err; side++)
+		err = seen_sample(run->g, side, c->loop, c->clusters[side], c->timeout_ms, fault);
+	err = err ? err : gather_compatibility(run->g, fault);
+	return err ? err : gather_schemas(run, fault);
+}
+
+static int gather(struct checking *c, enum gate gate, struct gathering *g, struct fault *fault)
 {
 	struct gather_run run = {
 		.g = g,
@@ -165,20 +183,13 @@ static int gather(struct checking *c, struct gathering *g, struct fault *fault)
 		.progress = on_progress,
 		.context = c,
 	};
-	int err = 0;
 
-	if (gate_asked(c, GATE_PARITY))
-		err = gather_parity(&run, fault);
-	if (!err && gate_asked(c, GATE_PROGRESS))
-		err = gather_progress(&run, fault);
-	if (!err && gate_asked(c, GATE_COMPATIBILITY)) {
-		on_progress(c, "sampling records", -1);
-		for (int side = 0; side < SIDE_COUNT && !err; side++)
-			err = seen_sample(g, side, c->loop, c->clusters[side], c->timeout_ms, fault);
-		err = err ? err : gather_compatibility(g, fault);
-		err = err ? err : gather_schemas(&run, fault);
+	switch (gate) {
+	case GATE_COMPATIBILITY: return gather_records_of(c, &run, fault);
+	case GATE_PARITY: return gather_parity(&run, fault);
+	case GATE_PROGRESS: return gather_progress(&run, fault);
+	default: return 0;
 	}
-	return err;
 }
 
 /* Where every log that was read ends now, so that evidence is held against the present and not against itself. */
@@ -189,9 +200,9 @@ static int current_ends(struct checking *c, const struct evidence_log *log, stru
 
 	for (int i = 0; i < log->count; i++)
 		total += log->items[i]->position_count;
-	*out = arena_array(&c->arena, (size_t)total + 1, sizeof **out);
-	queries[0] = arena_array(&c->arena, (size_t)total + 1, sizeof **queries);
-	queries[1] = arena_array(&c->arena, (size_t)total + 1, sizeof **queries);
+	*out = arena_array(&c->family_arena, (size_t)total + 1, sizeof **out);
+	queries[0] = arena_array(&c->family_arena, (size_t)total + 1, sizeof **queries);
+	queries[1] = arena_array(&c->family_arena, (size_t)total + 1, sizeof **queries);
 	if (!*out || !queries[0] || !queries[1])
 		return ERR_MEMORY;
 	for (int i = 0; i < log->count; i++) {
@@ -200,7 +211,8 @@ static int current_ends(struct checking *c, const struct evidence_log *log, stru
 
 			if (!position->group.at)
 				queries[position->side][counts[position->side]++] = (struct offset_query){
-					.topic = arena_printf(&c->arena, "%.*s", VIEW_ARGS(position->topic)),
+					.topic = arena_printf(&c->family_arena, "%.*s",
+							      VIEW_ARGS(position->topic)),
 					.partition = position->partition,
 					.at = OFFSETS_LATEST
 				};
@@ -220,6 +232,8 @@ static int current_ends(struct checking *c, const struct evidence_log *log, stru
 							   .leader_epoch = -1,
 							   .end = queries[side][i].offset };
 	}
+	if (*count)
+		qsort(*out, (size_t)*count, sizeof **out, evidence_position_order);
 	return 0;
 }
 
@@ -237,15 +251,17 @@ static void subjects_of(const struct gathering *g, struct view *topics, struct v
 		(struct rule_subjects){ g->principals, g->principal_count, g->principals_known };
 }
 
-static int judge(struct checking *c, struct gathering *g, struct report_family *out, struct fault *fault)
+static int judge(struct checking *c, enum gate gate, const struct rules *rules, struct gathering *g,
+		 struct report_gate *out, struct fault *fault)
 {
-	struct view *topics = arena_array(&c->arena, (size_t)g->topic_count + 1, sizeof *topics);
-	struct view *groups = arena_array(&c->arena, (size_t)g->family->groups.count + 1, sizeof *groups);
+	struct view *topics = arena_array(&c->family_arena, (size_t)g->topic_count + 1, sizeof *topics);
+	struct view *groups =
+		arena_array(&c->family_arena, (size_t)g->family->groups.count + 1, sizeof *groups);
 	struct rule_facts facts = { .family = g->family->name.text,
 				    .log = g->log,
 				    .stage = VIEW_LITERAL("OBSERVING") };
+	struct gate_result result = { 0 };
 	struct position *ends = NULL;
-	struct rules rules;
 	int err = topics && groups ? current_ends(c, g->log, &ends, &facts.now.end_count) : ERR_MEMORY;
 
 	if (err < 0)
@@ -255,16 +271,35 @@ static int judge(struct checking *c, struct gathering *g, struct report_family *
 	facts.now.ends = ends;
 	facts.now.epochs = g->epochs;
 	facts.now.moment = now_of(c);
-	err = rules_bind(g->family, &c->arena, &rules, fault);
-	for (int gate = 0; gate < GATE_COUNT && !err; gate++) {
-		struct gate_result result = { 0 };
+	err = gate_judge(gate, rules->at, rules->count, &facts, &c->family_arena, &result, fault);
+	return err ? err : check_report_gate(c->report, rules, &result, g, gate_asked(c, gate), out);
+}
 
-		err = gate_judge((enum gate)gate, rules.at, rules.count, &facts, &c->arena, &result, fault);
-		if (!err)
-			err = check_report_gate(c->report, &rules, &result, g, gate_asked(c, (enum gate)gate),
-						&out->gates[gate]);
+/*
+ * Gate by gate, each judged as soon as its evidence is there: a comparison may take an hour, and what another gate rests
+ * on would be stale by then.
+ */
+static int check_gates(struct checking *c, struct gathering *g, struct report_family *out,
+		       struct fault *fault)
+{
+	struct rules rules;
+	int err = rules_bind(g->family, &c->family_arena, &rules, fault);
+
+	for (int gate = 0; gate < GATE_COUNT && !err; gate++) {
+		if (gate_asked(c, (enum gate)gate))
+			err = gather(c, (enum gate)gate, g, fault);
+		err = err ? err : judge(c, (enum gate)gate, &rules, g, &out->gates[gate], fault);
 	}
+	if (!err)
+		check_report_family(c->report, g, out);
 	return err;
+}
+
+/* Facts may be as old as half of what the class lets them be when they are used. */
+static bool facts_are_old(const struct checking *c, const struct plan_family *family)
+{
+	return clock_monotonic_ms(loop_clock(c->loop)) - c->facts.ended.monotonic_ms >
+	       family->class->limits[LIMIT_COMPATIBILITY_AGE].value / 2;
 }
 
 static int check_family(struct checking *c, const struct plan_family *family, struct report_family *out,
@@ -272,27 +307,27 @@ static int check_family(struct checking *c, const struct plan_family *family, st
 {
 	struct evidence_log log;
 	struct gathering g = {
-		.arena = &c->arena,
+		.arena = &c->family_arena,
 		.clock = loop_clock(c->loop),
 		.plan = c->plan,
 		.family = family,
 		.facts = &c->facts,
 		.log = &log,
-		/* One look: the plan and the clusters are in their first epoch, and authority has never moved. */
-		.epochs = { .plan = { 1, c->plan->hash }, .context = { 1, c->context }, .authority = 1 },
 	};
-	int err;
+	int err = facts_are_old(c, family) ? discover(c, fault) : 0;
 
+	if (err < 0)
+		return err;
+	/* One look: the plan is in its first epoch, and authority has never moved. */
+	g.epochs = (struct epochs){ .plan = { 1, c->plan->hash }, .context = c->context, .authority = 1 };
 	memcpy(g.boot, c->boot, sizeof g.boot);
 	c->family = arena_printf(&c->arena, "%.*s", VIEW_ARGS(family->name.text));
 	evidence_log_init(&log);
+	arena_reset(&c->family_arena);
 	err = gathering_resolve(&g);
 	if (err < 0)
 		fault_set(fault, err, "no memory for family %.*s", VIEW_ARGS(family->name.text));
-	err = err ? err : gather(c, &g, fault);
-	err = err ? err : judge(c, &g, out, fault);
-	if (!err)
-		check_report_family(c->report, &g, out);
+	err = err ? err : check_gates(c, &g, out, fault);
 	evidence_log_done(&log);
 	return err;
 }
@@ -377,6 +412,8 @@ int check_run(struct loop *loop, const struct check_options *options, struct pla
 	if (!c.timeout_ms)
 		c.timeout_ms = TIMEOUT_MS_USUAL;
 	arena_init(&c.arena, CHECK_MEMORY);
+	arena_init(&c.facts_arena, CHECK_MEMORY);
+	arena_init(&c.family_arena, CHECK_MEMORY);
 	read_boot(c.boot);
 	c.report = check_report_new(options);
 	err = c.report ? check_names(&c, fault) : fault_set(fault, ERR_MEMORY, "no memory for the report");
@@ -391,6 +428,8 @@ int check_run(struct loop *loop, const struct check_options *options, struct pla
 	} else {
 		report_free(c.report);
 	}
+	arena_done(&c.family_arena);
+	arena_done(&c.facts_arena);
 	arena_done(&c.arena);
 	plan_free(c.plan);
 	return err;

@@ -242,31 +242,49 @@ static bool had_evidence(const struct gate_result *gate, int until)
 	return false;
 }
 
-static int put_evidence(struct report *report, const struct gate_result *gate, struct report_gate *out)
+static void put_item(struct report *report, const struct evidence *item, struct report_gate *out,
+		     struct report_evidence *at)
 {
-	struct report_evidence *at = arena_array(&report->arena, (size_t)gate->result_count + 1, sizeof *at);
+	char id[SHA256_TEXT_SIZE];
+
+	at[out->evidence_count++] = (struct report_evidence){
+		.claim = copy(report, item->claim),
+		.subject = item->subject.size ? copy(report, item->subject) : NULL,
+		.text = copy(report, item->text),
+		.status = evidence_status_word(item->status),
+		.id = copy(report, view_text(sha256_text(item->id, id))),
+		.covered = item->covered,
+		.total = item->total,
+		.samples = item->samples,
+		.began_ms = item->began.wall_ms,
+		.ended_ms = item->ended.wall_ms,
+	};
+}
+
+/* "control.parity.same" belongs to gate parity. */
+static bool is_control_of(const struct evidence *item, enum gate gate)
+{
+	const char *word = gate_word(gate);
+	size_t size = strlen(word);
+
+	return item->kind == EVIDENCE_CONTROL && item->claim.size > 8 + size &&
+	       memcmp(item->claim.at, "control.", 8) == 0 && memcmp(item->claim.at + 8, word, size) == 0;
+}
+
+static int put_evidence(struct report *report, const struct gate_result *gate, const struct gathering *g,
+			struct report_gate *out)
+{
+	struct report_evidence *at =
+		arena_array(&report->arena, (size_t)(gate->result_count + g->log->count) + 1, sizeof *at);
 
 	if (!at)
 		return ERR_MEMORY;
-	for (int i = 0; i < gate->result_count; i++) {
-		const struct evidence *item = gate->results[i].evidence;
-		char id[SHA256_TEXT_SIZE];
-
-		if (!item || had_evidence(gate, i))
-			continue;
-		at[out->evidence_count++] = (struct report_evidence){
-			.claim = copy(report, item->claim),
-			.subject = item->subject.size ? copy(report, item->subject) : NULL,
-			.text = copy(report, item->text),
-			.status = evidence_status_word(item->status),
-			.id = copy(report, view_text(sha256_text(item->id, id))),
-			.covered = item->covered,
-			.total = item->total,
-			.samples = item->samples,
-			.began_ms = item->began.wall_ms,
-			.ended_ms = item->ended.wall_ms,
-		};
-	}
+	for (int i = 0; i < gate->result_count; i++)
+		if (gate->results[i].evidence && !had_evidence(gate, i))
+			put_item(report, gate->results[i].evidence, out, at);
+	for (int i = 0; i < g->log->count; i++)
+		if (is_control_of(g->log->items[i], gate->gate))
+			put_item(report, g->log->items[i], out, at);
 	out->evidence = at;
 	return 0;
 }
@@ -389,7 +407,7 @@ int check_report_gate(struct report *report, const struct rules *rules, const st
 		qsort(reasons.at, (size_t)reasons.count, sizeof *reasons.at, by_pull);
 	out->reasons = reasons.at;
 	out->reason_count = reasons.count;
-	err = put_evidence(report, result, out);
+	err = put_evidence(report, result, g, out);
 	err = err ? err : put_words(report, rules, result, out);
 	out->summary = !out->measured                 ? "not measured yet"
 		       : out->verdict == VERDICT_OPEN ? open_summary(report, result, g)

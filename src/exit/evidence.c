@@ -51,7 +51,7 @@ static int by_name(const void *a, const void *b)
 			    ((const struct evidence_value *)b)->name);
 }
 
-static int by_position(const void *a, const void *b)
+int evidence_position_order(const void *a, const void *b)
 {
 	const struct position *x = a, *y = b;
 	int order = (x->side > y->side) - (x->side < y->side);
@@ -103,7 +103,8 @@ static bool in_order(const void *at, int count, size_t size, compare_fn *compare
 static bool all_in_order(const struct evidence *item)
 {
 	return in_order(item->values, item->value_count, sizeof *item->values, by_name) &&
-	       in_order(item->positions, item->position_count, sizeof *item->positions, by_position) &&
+	       in_order(item->positions, item->position_count, sizeof *item->positions,
+			evidence_position_order) &&
 	       in_order(item->excluded, item->excluded_count, sizeof *item->excluded, by_remark) &&
 	       in_order(item->normalisers, item->normaliser_count, sizeof *item->normalisers, by_remark) &&
 	       in_order(item->artefacts, item->artefact_count, sizeof *item->artefacts, by_artefact) &&
@@ -241,7 +242,7 @@ int evidence_seal(struct evidence *item, struct fault *fault)
 	int err;
 
 	sort(item->values, item->value_count, sizeof *item->values, by_name);
-	sort(item->positions, item->position_count, sizeof *item->positions, by_position);
+	sort(item->positions, item->position_count, sizeof *item->positions, evidence_position_order);
 	sort(item->excluded, item->excluded_count, sizeof *item->excluded, by_remark);
 	sort(item->normalisers, item->normaliser_count, sizeof *item->normalisers, by_remark);
 	sort(item->artefacts, item->artefact_count, sizeof *item->artefacts, by_artefact);

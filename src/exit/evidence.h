@@ -107,6 +107,9 @@ struct evidence {
 	struct sha256 id; /* set by evidence_seal(); not part of the bytes */
 };
 
+/* By side, topic, partition, then group: for qsort(). */
+int evidence_position_order(const void *a, const void *b);
+
 #define EVIDENCE_SIZE_MAX (8 * 1024 * 1024)
 
 /*

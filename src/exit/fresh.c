@@ -46,12 +46,22 @@ static enum staleness judge_age(const struct evidence *item, int64_t age_ms_max,
 	return age_ms > age_ms_max ? STALE_AGE : STALE_NOT;
 }
 
+/* NULL also when the ends are not in order: then nothing is fresh, which is the safe way to be wrong. */
 static const struct position *end_of(const struct fresh_now *now, const struct position *position)
 {
-	for (int i = 0; i < now->end_count; i++)
-		if (now->ends[i].side == position->side && now->ends[i].partition == position->partition &&
-		    view_equal(now->ends[i].topic, position->topic))
-			return &now->ends[i];
+	int low = 0, high = now->end_count;
+
+	while (low < high) {
+		int middle = low + (high - low) / 2;
+		int order = evidence_position_order(&now->ends[middle], position);
+
+		if (order == 0)
+			return &now->ends[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
 	return NULL;
 }
 

@@ -18,8 +18,8 @@ struct fresh_limits {
 struct fresh_now {
 	struct moment moment;
 	struct epochs epochs;
-	const struct position
-		*ends; /* current ends; only side, topic, partition, leader_epoch and end are read */
+	/* Current ends, in order (evidence_position_order()); only side, topic, partition, epoch and end are read. */
+	const struct position *ends;
 	int end_count;
 };
 

@@ -52,6 +52,12 @@ void draft_begin(struct draft *d, struct gathering *g, const char *claim, struct
 	buffer_init(&d->text, 64 * 1024);
 }
 
+void draft_of_facts(struct draft *d)
+{
+	d->of_facts = true;
+	d->item.began = d->g->facts->began;
+}
+
 void draft_value(struct draft *d, const char *name, const char *unit, int64_t number)
 {
 	if (d->item.value_count == DRAFT_LIST_MAX) {
@@ -154,7 +160,7 @@ int draft_end(struct draft *d, struct fault *fault)
 	d->item.excluded = moved(d, d->excluded, d->item.excluded_count, sizeof *d->excluded);
 	d->item.normalisers = moved(d, d->normalisers, d->item.normaliser_count, sizeof *d->normalisers);
 	d->item.text = kept(d, buffer_string(&d->text));
-	d->item.ended = now;
+	d->item.ended = d->of_facts ? d->g->facts->ended : now;
 	buffer_done(&d->text);
 	if (!item || d->err)
 		return fault_set(fault, d->err ? d->err : ERR_MEMORY,

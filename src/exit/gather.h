@@ -50,6 +50,7 @@ struct draft {
 	struct evidence_remark excluded[DRAFT_LIST_MAX], normalisers[DRAFT_LIST_MAX];
 	int position_capacity;
 	struct buffer text;
+	bool of_facts;
 	bool full; /* of words */
 	int err;
 };
@@ -57,6 +58,9 @@ struct draft {
 /* `subject` VIEW_NULL: the family.  Status is ok and coverage and samples are one of one until said otherwise. */
 void draft_begin(struct draft *d, struct gathering *g, const char *claim, struct view subject,
 		 const char *method);
+/* For what was read out of the facts: measured when they were, not now. */
+void draft_of_facts(struct draft *d);
+
 void draft_value(struct draft *d, const char *name, const char *unit, int64_t number);
 void draft_position(struct draft *d, const struct position *position);
 

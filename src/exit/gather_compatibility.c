@@ -194,6 +194,7 @@ static int gather_features(struct gathering *g, struct fault *fault)
 	int missing = 0, used = 0;
 
 	draft_begin(&d, g, "compatibility.features", VIEW_NULL, METHOD);
+	draft_of_facts(&d);
 	for (int side = 0; side < SIDE_COUNT; side++) {
 		const struct facts_side *at = side_of(g, (enum side)side);
 
@@ -229,6 +230,7 @@ static int gather_topic(struct gathering *g, const struct gather_topic *topic, s
 	struct draft d;
 
 	draft_begin(&d, g, "compatibility.topic", topic->source, METHOD);
+	draft_of_facts(&d);
 	if (there && there->error)
 		draft_exclude(&d, "topics", "the target does not show it: error %d", there->error);
 	if (here && here->error)
@@ -254,6 +256,7 @@ static int gather_configs(struct gathering *g, const struct gather_topic *topic,
 	struct draft d;
 
 	draft_begin(&d, g, "compatibility.configs", topic->source, METHOD);
+	draft_of_facts(&d);
 	exclude_answer(&d, SIDE_SOURCE, "configs", &side_of(g, SIDE_SOURCE)->configs_answer);
 	exclude_answer(&d, SIDE_TARGET, "configs", &side_of(g, SIDE_TARGET)->configs_answer);
 	if (!here && !side_of(g, SIDE_SOURCE)->configs_answer.err)
@@ -375,6 +378,7 @@ static int gather_group(struct gathering *g, struct view group, struct fault *fa
 	struct draft d;
 
 	draft_begin(&d, g, "compatibility.group", group, METHOD);
+	draft_of_facts(&d);
 	exclude_answer(&d, SIDE_SOURCE, "groups", &source->groups_answer);
 	exclude_answer(&d, SIDE_TARGET, "versions", &side_of(g, SIDE_TARGET)->detail_answer);
 	draft_value(&d, "missing", "protocols", !target_has_api(g, api));
@@ -459,6 +463,7 @@ static int gather_rights(struct gathering *g, struct view principal, struct faul
 	struct draft d;
 
 	draft_begin(&d, g, "compatibility.rights", principal, "acl");
+	draft_of_facts(&d);
 	exclude_answer(&d, SIDE_SOURCE, "ACLs", &side_of(g, SIDE_SOURCE)->acls_answer);
 	exclude_answer(&d, SIDE_TARGET, "ACLs", &side_of(g, SIDE_TARGET)->acls_answer);
 	for (int i = 0; i < g->topic_count; i++) {
@@ -513,6 +518,7 @@ static int gather_quotas(struct gathering *g, struct view principal, struct faul
 	struct draft d;
 
 	draft_begin(&d, g, "compatibility.quotas", principal, METHOD);
+	draft_of_facts(&d);
 	exclude_answer(&d, SIDE_SOURCE, "quotas", &side_of(g, SIDE_SOURCE)->quotas_answer);
 	exclude_answer(&d, SIDE_TARGET, "quotas", &side_of(g, SIDE_TARGET)->quotas_answer);
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
@@ -563,6 +569,7 @@ static int gather_credentials(struct gathering *g, struct fault *fault)
 	struct draft d;
 
 	draft_begin(&d, g, "compatibility.credentials", VIEW_NULL, METHOD);
+	draft_of_facts(&d);
 	exclude_answer(&d, SIDE_SOURCE, "SCRAM users", &source->scram_answer);
 	if (source->scram_users.count)
 		exclude_answer(&d, SIDE_TARGET, "SCRAM users", &target->scram_answer);

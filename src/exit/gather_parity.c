@@ -305,7 +305,7 @@ static int control_same(const struct gather_run *run, const struct parity_option
 	int err;
 
 	if (!topic)
-		return put_control(run->g, "control.same", 0, measured->topic_count,
+		return put_control(run->g, "control.parity.same", 0, measured->topic_count,
 				   "there are no records to compare with themselves", fault);
 	err = same_twice(run, options, topic, &report, &why);
 	if (err == ERR_CANCELLED || err == ERR_MEMORY) {
@@ -313,7 +313,7 @@ static int control_same(const struct gather_run *run, const struct parity_option
 		return fault_set(fault, err, "%s", why.text);
 	}
 	if (err < 0) {
-		err = put_control(run->g, "control.same", 0, 0, why.text, fault);
+		err = put_control(run->g, "control.parity.same", 0, 0, why.text, fault);
 	} else {
 		uint64_t records = report.topic_count ? report.topics[0].records[SOURCE] : 0;
 
@@ -322,7 +322,7 @@ static int control_same(const struct gather_run *run, const struct parity_option
 			 topic->name[SOURCE], (unsigned long long)records,
 			 parity_verdict_word(report.verdict), report.reason_count ? ": " : "",
 			 report.reason_count ? report.reasons[0].text : "");
-		err = put_control(run->g, "control.same", findings_of(&report), records, text, fault);
+		err = put_control(run->g, "control.parity.same", findings_of(&report), records, text, fault);
 	}
 	parity_report_done(&report);
 	return err;
@@ -354,7 +354,7 @@ int gather_parity(const struct gather_run *run, struct fault *fault)
 		err = err ? err : put_family(run->g, &report, began, fault);
 		err = err ? err
 			  : put_control(
-				    run->g, "control.planted", faulty, FINDING_CLASSES,
+				    run->g, "control.parity.planted", faulty, FINDING_CLASSES,
 				    faulty ? "the comparer did not find what it planted into a log of its own"
 					   : "each class of finding was planted into a log of the comparer's "
 					     "own, and found",

@@ -32,6 +32,7 @@ static int gather_readers(struct gathering *g, struct fault *fault)
 	struct draft d;
 
 	draft_begin(&d, g, "progress.readers", VIEW_NULL, "describe");
+	draft_of_facts(&d);
 	if (source->groups_answer.err || source->group_details_answer.err)
 		draft_exclude(&d, "groups", "the source did not tell its groups: %s",
 			      source->groups_answer.err ? source->groups_answer.text
@@ -166,6 +167,51 @@ static int options_make(const struct gather_run *run, struct group_map_options *
 	return 0;
 }
 
+/*
+ * Two looks at the source alone: each group's place must be where it stands.  One that is not was found by an instrument
+ * that cannot be believed about the target either.
+ */
+static int control_same(const struct gather_run *run, const struct group_map_options *base,
+			struct fault *fault)
+{
+	struct group_map_options options = *base;
+	struct topic_choice *topics = arena_array(run->g->arena, base->topic_count + 1, sizeof *topics);
+	struct group_map map = { 0 };
+	struct fault why = { 0 };
+	int64_t moved = 0, looked = 0;
+	struct draft d;
+	int err;
+
+	if (!topics)
+		return fault_set(fault, ERR_MEMORY, "no memory for the groups");
+	for (size_t i = 0; i < base->topic_count; i++)
+		topics[i] = (struct topic_choice){ base->topics[i].source, NULL };
+	options.topics = topics;
+	options.settle_ms = 0;
+	err = group_map_compute(run->loop, run->source, run->source, &options, &map, &why);
+	draft_begin(&d, run->g, "control.progress.same", VIEW_NULL, METHOD);
+	d.item.kind = EVIDENCE_CONTROL;
+	for (size_t i = 0; err >= 0 && i < map.place_count; i++) {
+		if (map.places[i].proof == PROOF_NONE && !map.places[i].shut)
+			continue;
+		looked++;
+		moved += map.places[i].target != map.places[i].source;
+	}
+	draft_value(&d, "unexpected", "findings", moved);
+	d.item.samples = (uint64_t)looked;
+	if (err < 0)
+		draft_say(&d, "%s", why.text);
+	else
+		draft_say(&d, "%lld positions held against the source itself, %lld of them elsewhere",
+			  (long long)looked, (long long)moved);
+	group_map_done(&map);
+	if (err == ERR_CANCELLED || err == ERR_MEMORY) {
+		buffer_done(&d.text);
+		return fault_set(fault, err, "%s", why.text);
+	}
+	return draft_end(&d, fault);
+}
+
 int gather_progress(const struct gather_run *run, struct fault *fault)
 {
 	struct moment began = gathering_now(run->g);
@@ -185,6 +231,7 @@ int gather_progress(const struct gather_run *run, struct fault *fault)
 	} else if (err < 0) {
 		err = put_failure(run->g, &why, fault);
 	} else {
+		err = control_same(run, &options, fault);
 		for (int i = 0; i < run->g->family->groups.count && !err; i++)
 			err = put_group(run->g, &map, run->g->family->groups.at[i].text, began, fault);
 	}

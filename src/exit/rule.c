@@ -204,12 +204,13 @@ static void waive(struct rule_result *result, const struct rule_facts *facts, bo
 static enum rule_why judge_value(const struct rule *rule, const struct evidence *item,
 				 const struct rule_facts *facts, struct rule_result *out)
 {
+	bool trusted = controls_hold(rule, item, facts, false);
+
 	if (!value_of(rule, item, &out->value))
 		return RULE_NO_VALUE;
-	if (!controls_hold(rule, item, facts, false))
-		return RULE_CONTROL;
 	if (inside(rule->failure, out->value))
-		return RULE_DISPROVED;
+		return trusted ? RULE_DISPROVED : RULE_CONTROL;
+	/* Neither of these proves anything; the more telling cause is named. */
 	if (item->status != EVIDENCE_OK)
 		return RULE_PARTIAL;
 	if ((unsigned __int128)item->covered * 1000 <
@@ -217,6 +218,8 @@ static enum rule_why judge_value(const struct rule *rule, const struct evidence 
 		return RULE_COVERAGE;
 	if (item->samples < rule->samples_min)
 		return RULE_SAMPLES;
+	if (!trusted)
+		return RULE_CONTROL;
 	return inside(rule->success, out->value) ? RULE_PROVED : RULE_NEITHER;
 }
 

@@ -40,52 +40,38 @@ static bool claims_table(const struct plan_family *family)
 	return family->class->limits[LIMIT_PARITY_CLAIM].value == PLAN_CLAIM_LATEST;
 }
 
-#define NONE_OF(name_, gate_, scope_, claim_, value_, unit_, code_, text_, who_)                             \
-	.name = name_, .gate = gate_, .scope = scope_, .claim = claim_, .value = value_, .unit = unit_,      \
-	.success = { 0, 0 }, .failure = { 1, INT64_MAX }, .coverage_permille_min = 1000, .measured = true,   \
+/* clang-format off */
+#define NONE_OF(name_, gate_, scope_, claim_, value_, unit_, code_, text_, who_) \
+	.name = name_, .gate = gate_, .scope = scope_, .claim = claim_, .value = value_, .unit = unit_, \
+	.success = { 0, 0 }, .failure = { 1, INT64_MAX }, .coverage_permille_min = 1000, .measured = true, \
 	.code = code_, .text = text_, .who = who_
 
-#define COMPATIBILITY(name, scope, claim, value, unit, code, text, who, unchecked_)                          \
-	{                                                                                                    \
-		{ NONE_OF(name, GATE_COMPATIBILITY, scope, claim, value, unit, code, text, who),             \
-		  .unchecked = unchecked_ },                                                                 \
-			NO_LIMIT, LIMIT_COMPATIBILITY_AGE, NO_LIMIT, NO_LIMIT, NULL                          \
-	}
+#define COMPATIBILITY(name, scope, claim, value, unit, code, text, who, unchecked_) \
+	{ { NONE_OF(name, GATE_COMPATIBILITY, scope, claim, value, unit, code, text, who), .unchecked = unchecked_ }, \
+	  NO_LIMIT, LIMIT_COMPATIBILITY_AGE, NO_LIMIT, NO_LIMIT, NULL }
 
 /* Findings of the comparer: one rule a class of finding, all on the same evidence, a topic each. */
-#define FINDING(name, value, unit, text, most, wanted, hard_)                                                \
-	{                                                                                                    \
-		{ NONE_OF(name, GATE_PARITY, RULE_EACH_TOPIC, "parity.topic", value, unit, "PARITY_" value,  \
-			  text, "owner"),                                                                    \
-		  .controls = { "control.same", "control.planted" }, .control_age_ms_max = CONTROL_AGE_MS,   \
-		  .sticky = true, .hard = hard_ },                                                           \
-			most, LIMIT_PARITY_AGE, LIMIT_PARITY_BEHIND, NO_LIMIT, wanted                        \
-	}
+#define FINDING(name, value, unit, text, most, wanted, hard_) \
+	{ { NONE_OF(name, GATE_PARITY, RULE_EACH_TOPIC, "parity.topic", value, unit, "PARITY_" value, text, "owner"), \
+	    .controls = { "control.parity.same", "control.parity.planted" }, .control_age_ms_max = CONTROL_AGE_MS, \
+	    .sticky = true, .hard = hard_ }, \
+	  most, LIMIT_PARITY_AGE, LIMIT_PARITY_BEHIND, NO_LIMIT, wanted }
 
-#define PROGRESS(name, scope, claim, value, unit, code, text, most, hard_)                                   \
-	{                                                                                                    \
-		{ NONE_OF(name, GATE_PROGRESS, scope, claim, value, unit, code, text, "owner"),              \
-		  .hard = hard_ },                                                                           \
-			most, LIMIT_PROGRESS_AGE, NO_LIMIT, NO_LIMIT, NULL                                   \
-	}
+/* Where groups stand: found by the comparer's other half, which has a control of its own. */
+#define PROGRESS(name, scope, claim, value, unit, code, text, most, hard_) \
+	{ { NONE_OF(name, GATE_PROGRESS, scope, claim, value, unit, code, text, "owner"), \
+	    .controls = { "control.progress.same" }, .control_age_ms_max = CONTROL_AGE_MS, .hard = hard_ }, \
+	  most, LIMIT_PROGRESS_AGE, NO_LIMIT, NO_LIMIT, NULL }
 
-#define LATER(name_, gate_, text_, wanted)                                                                   \
-	{                                                                                                    \
-		{ .name = name_,                                                                             \
-		  .gate = gate_,                                                                             \
-		  .scope = RULE_FAMILY,                                                                      \
-		  .claim = name_,                                                                            \
-		  .value = "missing",                                                                        \
-		  .unit = "items",                                                                           \
-		  .success = { 0, 0 },                                                                       \
-		  .failure = { 1, INT64_MAX },                                                               \
-		  .code = "NOT_MEASURED",                                                                    \
-		  .text = text_,                                                                             \
-		  .who = "interlock" },                                                                      \
-			NO_LIMIT, NO_LIMIT, NO_LIMIT, NO_LIMIT, wanted                                       \
-	}
+#define READERS(name, scope, claim, value, unit, code, text, most, hard_) \
+	{ { NONE_OF(name, GATE_PROGRESS, scope, claim, value, unit, code, text, "owner"), .hard = hard_ }, \
+	  most, LIMIT_PROGRESS_AGE, NO_LIMIT, NO_LIMIT, NULL }
 
-/* clang-format off */
+#define LATER(name_, gate_, text_, wanted) \
+	{ { .name = name_, .gate = gate_, .scope = RULE_FAMILY, .claim = name_, .value = "missing", .unit = "items", \
+	    .success = { 0, 0 }, .failure = { 1, INT64_MAX }, .code = "NOT_MEASURED", .text = text_, .who = "interlock" }, \
+	  NO_LIMIT, NO_LIMIT, NO_LIMIT, NO_LIMIT, wanted }
+
 static const struct blank blanks[] = {
 	COMPATIBILITY("compatibility.features", RULE_FAMILY, "compatibility.features", "missing", "features", "FEATURE_MISSING",
 		      "the target lacks % of what the family was seen to use", "target operator",
@@ -126,7 +112,7 @@ static const struct blank blanks[] = {
 	FINDING("parity.unreadable", "UNREADABLE", "batches", "% {batch|batches} cannot be read", NO_LIMIT, NULL, false),
 	{ { NONE_OF("parity.claim", GATE_PARITY, RULE_FAMILY, "parity.family", "refuted", "reasons", "PARITY_CLAIM",
 		    "the claim does not hold, for % {reason|reasons}", "owner"),
-	    .controls = { "control.same", "control.planted" }, .control_age_ms_max = CONTROL_AGE_MS, .sticky = true },
+	    .controls = { "control.parity.same", "control.parity.planted" }, .control_age_ms_max = CONTROL_AGE_MS, .sticky = true },
 	  NO_LIMIT, LIMIT_PARITY_AGE, NO_LIMIT, LIMIT_PARITY_RECORDS, NULL },
 	LATER("parity.counters", GATE_PARITY, "business counters", has_counters),
 
@@ -136,7 +122,7 @@ static const struct blank blanks[] = {
 		 "% {record|records} would be read again", LIMIT_PROGRESS_REREAD, false),
 	PROGRESS("progress.positions", RULE_EACH_GROUP, "progress.group", "blocked", "partitions", "POSITION_BLOCKED",
 		 "% {position has|positions have} no place on the target", NO_LIMIT, true),
-	PROGRESS("progress.readers", RULE_FAMILY, "progress.readers", "undeclared", "groups", "READER_UNDECLARED",
+	READERS("progress.readers", RULE_FAMILY, "progress.readers", "undeclared", "groups", "READER_UNDECLARED",
 		 "% {group reads|groups read} the family's topics and {is|are} not in the plan", NO_LIMIT, false),
 	LATER("progress.outside", GATE_PROGRESS, "positions outside Kafka", has_outside),
 

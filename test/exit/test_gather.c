@@ -78,6 +78,7 @@ static void world_init(struct world *w)
 	arena_init(&w->arena, 16 << 20);
 	evidence_log_init(&w->log);
 	w->clock = (struct clock){ still_ns, still_ms, NULL };
+	w->made.facts.began = w->made.facts.ended = (struct moment){ .wall_ms = 1700000000000, .monotonic_ms = 5000 };
 	w->g.arena = &w->arena;
 	w->g.clock = &w->clock;
 	w->g.plan = w->plan;

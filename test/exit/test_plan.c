@@ -137,7 +137,7 @@ static void a_whole_plan_is_understood(void **state)
 	     "{ decision: a@b }\n" more
 #define CLASS(text)                                                                                          \
 	HEAD "classes:\n  c: " text "\nfamilies:\n- { name: f, class: c, pattern: bridge, topics: t, "       \
-				    "owners: { decision: a@b, on-call: a@b } }\n"
+	     "owners: { decision: a@b, on-call: a@b } }\n"
 #define SECOND(more)                                                                                         \
 	FAMILY("- { name: g, class: rehearsal, pattern: bridge, owners: { decision: a@b }, " more " }\n")
 
