@@ -40,6 +40,9 @@ struct repair {
 	struct call *call;
 	bool asking_latest; /* first the earliest offset, then the latest */
 	int64_t earliest;
+	struct offset_for_leader_epoch_request epoch_request;
+	struct offset_for_leader_epoch_request_topic epoch_topic;
+	struct offset_for_leader_epoch_request_partition epoch_partition;
 	struct list_offsets_request request;
 	struct list_offsets_request_topic topic;
 	struct list_offsets_request_partition partition;
@@ -64,6 +67,8 @@ struct fetch_part {
 	int32_t asked_size, asked_leader_epoch, asked_position_epoch;
 
 	int32_t wish_size; /* a batch larger than what we ask for; 0 for none */
+	bool check_due;	   /* under a new leader: does it have what we have read?  (Fetch before version 12) */
+	int32_t checked_epoch; /* the leader epoch under which it was found so */
 	bool blind;	   /* do not tell the broker our epoch: it has no history to hold it against */
 	int odd_count, refusal_count, rest_count;
 	int64_t retry_at_ms, added_ms;
@@ -171,6 +176,7 @@ void fetch_answered(void *context, const struct reply *reply);
 
 /* fetch_repair.c */
 void fetch_repair_start(struct fetch_part *part);
+void fetch_repair_epoch(struct fetch_part *part);
 void fetch_repair_stop(struct fetch_part *part);
 
 #endif

@@ -3,6 +3,8 @@
  *
  * The answer to Fetch does not say, so the leader is asked for both ends.  A position that lies between them after all
  * (the log moved meanwhile, or the broker could not place our leader epoch) is simply asked for again.
+ *
+ * Brokers before Fetch 12 are also asked, once for each new leader, where the epoch of our last record ends with them.
  */
 #include <stdlib.h>
 
@@ -92,6 +94,70 @@ static void repair_ask(struct fetch_part *part)
 	plan.request = &repair->request;
 	plan.deadline_ms = cluster_now(cluster) + cluster->config->request_timeout_ms;
 	plan.done = repair_answered;
+	plan.context = part;
+	if (cluster_call(cluster, &plan, &repair->call) < 0)
+		repair_failed(part);
+}
+
+static void epoch_answered(void *context, const struct reply *reply)
+{
+	struct fetch_part *part = context;
+	struct fetcher *fetcher = part->fetcher;
+	const struct offset_for_leader_epoch_response *said = reply->response;
+	const struct offset_for_leader_epoch_response_partition *p = NULL;
+
+	part->repair->call = NULL;
+	if (reply->err == 0 && said->topics.count == 1 && said->topics.at[0].partitions.count == 1)
+		p = &said->topics.at[0].partitions.at[0];
+	fetch_enter(fetcher);
+	if (reply->err == ERR_UNSUPPORTED) { /* before 2.1: nobody can tell */
+		part->check_due = false;
+		part->checked_epoch = part->leader_epoch;
+		repair_end(part);
+	} else if (!p || p->error_code) {
+		repair_failed(part);
+	} else {
+		int64_t end = p->end_offset;
+		int32_t epoch = p->leader_epoch;
+
+		part->check_due = false;
+		part->checked_epoch = part->leader_epoch;
+		repair_end(part);
+		if (end >= 0 && (end < part->position || (epoch >= 0 && epoch < part->position_epoch)))
+			fetch_part_halt(part, FETCH_TRUNCATED, end, epoch,
+					"the log was truncated: leader epoch %d ends at offset %lld, and we have read "
+					"up to %lld of epoch %d",
+					epoch, (long long)end, (long long)part->position, part->position_epoch);
+		fetch_due(fetcher, 0);
+	}
+	fetch_tell(fetcher);
+	fetch_leave(fetcher);
+}
+
+void fetch_repair_epoch(struct fetch_part *part)
+{
+	struct cluster *cluster = part->fetcher->cluster;
+	struct call_plan plan = { .node = part->leader, .api_key = API_OFFSET_FOR_LEADER_EPOCH, .retry = true };
+	struct repair *repair;
+
+	if (part->repair)
+		return;
+	repair = part->repair = calloc(1, sizeof *repair);
+	if (!repair)
+		return; /* tried again at the next tick */
+	request_default(API_OFFSET_FOR_LEADER_EPOCH, &repair->epoch_request);
+	repair->epoch_request.replica_id = -1;
+	repair->epoch_request.topics.at = &repair->epoch_topic;
+	repair->epoch_request.topics.count = 1;
+	repair->epoch_topic.topic = view_text(part->topic->watch.name);
+	repair->epoch_topic.partitions.at = &repair->epoch_partition;
+	repair->epoch_topic.partitions.count = 1;
+	repair->epoch_partition.partition = part->index;
+	repair->epoch_partition.current_leader_epoch = part->leader_epoch;
+	repair->epoch_partition.leader_epoch = part->position_epoch;
+	plan.request = &repair->epoch_request;
+	plan.deadline_ms = cluster_now(cluster) + cluster->config->request_timeout_ms;
+	plan.done = epoch_answered;
 	plan.context = part;
 	if (cluster_call(cluster, &plan, &repair->call) < 0)
 		repair_failed(part);

@@ -195,6 +195,19 @@ static void add_forgotten(struct fetch_stream *stream, struct view topic, struct
 	f->partitions.count = 1;
 }
 
+/*
+ * From Fetch 12 on the broker itself holds our epoch against its history.  An older one has to be asked once for each
+ * new leader, as Kafka's own consumer does (KIP-320).
+ */
+static void check_need(struct fetch_part *part, int16_t version)
+{
+	if (version >= 12 || part->check_due || part->position_epoch < 0 ||
+	    part->leader_epoch <= part->position_epoch || part->checked_epoch == part->leader_epoch)
+		return;
+	part->check_due = true;
+	fetch_due(part->fetcher, 0);
+}
+
 /* Fills the request just before it leaves, in the version that will be spoken. */
 static int stream_prepare(void *context, int16_t version, int32_t node)
 {
@@ -213,6 +226,7 @@ static int stream_prepare(void *context, int16_t version, int32_t node)
 	LIST_EACH(&stream->parts, at) {
 		struct fetch_part *part = container_of(at, struct fetch_part, ring);
 
+		check_need(part, version);
 		if (fetch_part_active(part, now)) {
 			active++;
 			hungry_count += fetch_part_hungry(part);

@@ -152,7 +152,7 @@ void fetch_part_well(struct fetch_part *part)
 bool fetch_part_active(const struct fetch_part *part, int64_t now)
 {
 	return !part->halted && part->position < part->end && part->credit > 0 && !part->repair &&
-	       part->retry_at_ms <= now;
+	       !part->check_due && part->retry_at_ms <= now;
 }
 
 static const struct partition_info *info_of(const struct fetch_part *part)
@@ -296,6 +296,20 @@ static void streams_tidy(struct fetcher *fetcher)
 	}
 }
 
+static void checks_start(struct fetcher *fetcher, int64_t now)
+{
+	LIST_EACH(&fetcher->streams, at) {
+		struct fetch_stream *stream = container_of(at, struct fetch_stream, link);
+
+		LIST_EACH(&stream->parts, ring) {
+			struct fetch_part *part = container_of(ring, struct fetch_part, ring);
+
+			if (part->check_due && !part->halted && part->retry_at_ms <= now)
+				fetch_repair_epoch(part);
+		}
+	}
+}
+
 static void fetcher_tick(void *owner)
 {
 	struct fetcher *fetcher = owner;
@@ -306,6 +320,7 @@ static void fetcher_tick(void *owner)
 	if (fetcher->part_count)
 		fetch_due(fetcher, now + FETCH_TICK_MS);
 	streams_tidy(fetcher);
+	checks_start(fetcher, now);
 	LIST_EACH(&fetcher->streams, at)
 		fetch_stream_kick(container_of(at, struct fetch_stream, link));
 	look_for_silence(fetcher, now);
@@ -457,7 +472,7 @@ int fetch_part_add(struct fetcher *fetcher, const char *topic_name, const struct
 	part->end = end;
 	part->credit = INT64_MAX;
 	part->added_ms = fetch_now(fetcher);
-	part->leader = part->leader_epoch = -1;
+	part->leader = part->leader_epoch = part->checked_epoch = -1;
 	part->high_watermark = part->last_stable_offset = part->log_start_offset = -1;
 	list_init(&part->ring);
 	list_init(&part->tell);
@@ -504,7 +519,8 @@ void fetch_part_seek(struct fetch_part *part, int64_t offset, int32_t leader_epo
 	part->position_epoch = leader_epoch;
 	part->end = end;
 	part->halted = false;
-	part->blind = false;
+	part->blind = part->check_due = false;
+	part->checked_epoch = -1;
 	part->wish_size = part->odd_count = part->refusal_count = part->rest_count = 0;
 	part->retry_at_ms = 0;
 	part->unreachable_since_ms = 0;

@@ -130,6 +130,8 @@ bool calls_tick(struct cluster *cluster, int64_t now);
 int64_t calls_due_ms(const struct cluster *cluster);
 
 /* metadata.c */
+bool cluster_apply(struct cluster *cluster, const struct metadata_response *said, struct fault *fault);
+int topic_read(const struct metadata_response_topic *said, struct arena *arena, struct topic_info *out);
 void metadata_tick(struct cluster *cluster, int64_t now);
 void metadata_free(struct cluster *cluster);
 

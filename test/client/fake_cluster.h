@@ -32,6 +32,7 @@ struct fake_part {
 	int32_t diverging_epoch; /* -1 for none */
 	int64_t diverging_end;
 	int64_t aborted_producer, aborted_first; /* -1 for none */
+	int64_t epoch_end; /* where the epochs before the present one end; -1: at the end */
 	int asked; /* times it was in a fetch that was answered */
 };
 
@@ -110,6 +111,7 @@ static inline int fake_topic_make(struct fake_cluster *c, const char *name, int 
 	for (int p = 0; p < count; p++) {
 		topic->parts[p] = (struct fake_part){ .leader = p % c->node_count, .stable = -1 };
 		topic->parts[p].diverging_epoch = -1;
+		topic->parts[p].epoch_end = -1;
 		topic->parts[p].aborted_producer = -1;
 		topic->parts[p].batches = calloc(FAKE_BATCHES, sizeof(struct fake_batch));
 	}
@@ -254,6 +256,26 @@ static inline void fake_offsets(struct fake_broker_node *node, struct fake_peer 
 				part->offset = request->isolation_level && log->stable >= 0 ? log->stable : log->end;
 		}
 	}
+	fake_answer(peer, head, head->api_version, &said);
+}
+
+static inline void fake_epochs(struct fake_broker_node *node, struct fake_peer *peer, const struct request_head *head,
+			       const struct offset_for_leader_epoch_request *request)
+{
+	struct offset_for_leader_epoch_response said;
+	struct offset_for_leader_epoch_response_topic topic = { .topic = request->topics.at[0].topic };
+	struct offset_for_leader_epoch_response_partition part = { 0 };
+	struct fake_part *log =
+		fake_part_of(node->cluster, 0, request->topics.at[0].partitions.at[0].partition);
+
+	message_default(&offset_for_leader_epoch_response_message, &said);
+	said.topics.at = &topic;
+	said.topics.count = 1;
+	topic.partitions.at = &part;
+	topic.partitions.count = 1;
+	part.partition = request->topics.at[0].partitions.at[0].partition;
+	part.leader_epoch = request->topics.at[0].partitions.at[0].leader_epoch;
+	part.end_offset = log->epoch_end >= 0 ? log->epoch_end : log->end;
 	fake_answer(peer, head, head->api_version, &said);
 }
 
@@ -468,11 +490,12 @@ static void fake_cluster_answer(struct fake_peer *peer, const struct request_hea
 	if (node->silent)
 		return;
 	if (head->api_key == API_API_VERSIONS) {
-		struct api_versions_response_api_key keys[6] = {
+		struct api_versions_response_api_key keys[7] = {
 			{ API_API_VERSIONS, 0, 4 },
 			{ API_METADATA, 0, c->metadata_version_most ? c->metadata_version_most : 13 },
 			{ API_FETCH, 4, c->fetch_version_most ? c->fetch_version_most : 17 },
 			{ API_LIST_OFFSETS, 1, 9 },
+			{ API_OFFSET_FOR_LEADER_EPOCH, 2, 4 },
 			{ API_PRODUCE, 3, 11 },
 			{ API_INIT_PRODUCER_ID, 0, 5 },
 		};
@@ -480,7 +503,7 @@ static void fake_cluster_answer(struct fake_peer *peer, const struct request_hea
 
 		message_default(&api_versions_response_message, &said);
 		said.api_keys.at = keys;
-		said.api_keys.count = 6;
+		said.api_keys.count = 7;
 		fake_answer(peer, head, head->api_version, &said);
 		return;
 	}
@@ -492,6 +515,8 @@ static void fake_cluster_answer(struct fake_peer *peer, const struct request_hea
 		fake_metadata(node, peer, head, request);
 	else if (head->api_key == API_LIST_OFFSETS)
 		fake_offsets(node, peer, head, request);
+	else if (head->api_key == API_OFFSET_FOR_LEADER_EPOCH)
+		fake_epochs(node, peer, head, request);
 	else if (head->api_key == API_FETCH)
 		fake_fetch(node, peer, head, request);
 	else

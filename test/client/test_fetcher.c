@@ -417,6 +417,32 @@ static void tells_of_truncation(void **state)
 	play_end(play);
 }
 
+static void asks_old_brokers_for_the_end_of_an_epoch(void **state)
+{
+	struct play *play = play_begin(2, NULL);
+
+	fill(play, 2, 10, 3, 100);
+	play->fake.fetch_version_most = 11;
+	play->fake.metadata_version_most = 9;
+	play_fetcher(play, (struct fetcher_options){ 0 }, 1 << 20, 0);
+	play_add(play, 0, 0, INT64_MAX);
+	play_add(play, 1, 0, INT64_MAX);
+	RUN_UNTIL(play, play->records == 60);
+	for (int p = 0; p < 2; p++) { /* both get a new leader; one of them lacks the last three records */
+		struct fake_part *part = fake_part_of(&play->fake, 0, p);
+
+		part->leader = 1 - part->leader;
+		part->epoch = 5;
+		part->epoch_end = p == 0 ? 27 : -1;
+		fake_append(&play->fake, 0, p, 4, 100);
+	}
+	RUN_UNTIL(play, play->seen[0].events == 1 && play->seen[1].records == 34);
+	assert_int_equal(play->seen[0].event.kind, FETCH_TRUNCATED);
+	assert_int_equal(play->seen[0].event.offset, 27);
+	assert_int_equal(play->seen[0].records, 30);
+	play_end(play);
+}
+
 static void tells_of_another_topic(void **state)
 {
 	struct play *play = play_begin(1, "metadata.max.age.ms=50\n");
@@ -673,6 +699,7 @@ int main(void)
 		cmocka_unit_test(tells_of_silence),
 		cmocka_unit_test(tells_where_the_log_begins_now),
 		cmocka_unit_test(tells_of_truncation),
+		cmocka_unit_test(asks_old_brokers_for_the_end_of_an_epoch),
 		cmocka_unit_test(tells_of_another_topic),
 		cmocka_unit_test(tells_of_missing_and_denied_topics),
 		cmocka_unit_test(refuses_what_cannot_be_mended),
