@@ -32,6 +32,7 @@ struct fake_part {
 	int32_t diverging_epoch; /* -1 for none */
 	int64_t diverging_end;
 	int64_t aborted_producer, aborted_first; /* -1 for none */
+	int32_t next_sequence; /* of the one idempotent producer */
 	int64_t epoch_end; /* where the epochs before the present one end; -1: at the end */
 	int asked; /* times it was in a fetch that was answered */
 };
@@ -78,6 +79,10 @@ struct fake_broker_node {
 	int16_t hurt_session;	 /* top-level error of the next fetch */
 	bool hurt_hang_up;	 /* close the connection instead of answering the next fetch */
 	int32_t hurt_throttle;	 /* throttle_time_ms of the next fetch */
+	int hurt_any;		 /* so many requests end in a lost connection */
+	bool hurt_after_append;	 /* append the next batch, but hang up instead of saying so */
+	int16_t hurt_produce;	 /* answered to the next produce, which is not appended */
+	int produces;
 };
 
 struct fake_cluster {
@@ -88,6 +93,7 @@ struct fake_cluster {
 	int topic_count;
 	int16_t fetch_version_most, metadata_version_most; /* 0: the newest */
 	int32_t next_session;
+	const char *id; /* of the cluster */
 	int wait_ms; /* how long an empty fetch waits */
 	bool no_sessions;
 };
@@ -177,7 +183,7 @@ static inline void fake_metadata(struct fake_broker_node *node, struct fake_peer
 	memset(topics, 0, sizeof topics);
 	memset(parts, 0, sizeof parts);
 	node->metadatas++;
-	said.cluster_id = VIEW_LITERAL("fake");
+	said.cluster_id = view_text(c->id);
 	said.controller_id = 1;
 	said.brokers.at = brokers;
 	for (int i = 0; i < c->node_count; i++) {
@@ -478,6 +484,61 @@ static inline void fake_fetch(struct fake_broker_node *node, struct fake_peer *p
 	buffer_done(&pool);
 }
 
+static inline void fake_producer_id(struct fake_peer *peer, const struct request_head *head)
+{
+	struct init_producer_id_response said;
+
+	message_default(&init_producer_id_response_message, &said);
+	said.producer_id = 4711;
+	said.producer_epoch = 0;
+	fake_answer(peer, head, head->api_version, &said);
+}
+
+/* Appends, and holds sequences against what it has, as the leader of an idempotent producer does. */
+static inline void fake_produce(struct fake_broker_node *node, struct fake_peer *peer, const struct request_head *head,
+				const struct produce_request *request)
+{
+	struct fake_cluster *c = node->cluster;
+	struct produce_response said;
+	struct produce_response_topic topic = { .name = request->topic_data.at[0].name };
+	struct produce_response_partition part = { .log_append_time_ms = -1, .log_start_offset = -1, .base_offset = -1 };
+	const struct produce_request_partition *in = &request->topic_data.at[0].partition_data.at[0];
+	struct fake_part *log = fake_part_of(c, 0, in->index);
+	struct view left = in->records;
+	struct batch batch;
+
+	node->produces++;
+	message_default(&produce_response_message, &said);
+	said.responses.at = &topic;
+	said.responses.count = 1;
+	topic.partition_responses.at = &part;
+	topic.partition_responses.count = 1;
+	part.index = in->index;
+	part.current_leader.leader_id = part.current_leader.leader_epoch = -1;
+	if (node->hurt_produce) {
+		part.error_code = node->hurt_produce;
+		node->hurt_produce = 0;
+	} else if (log->leader != node->index) {
+		part.error_code = KAFKA_NOT_LEADER_OR_FOLLOWER;
+	} else if (batch_next(&left, &batch) != 1 || batch_check(&batch, NULL) < 0) {
+		part.error_code = KAFKA_INVALID_RECORD;
+	} else if (batch.head.producer_id >= 0 && batch.head.base_sequence < log->next_sequence) {
+		part.error_code = KAFKA_DUPLICATE_SEQUENCE_NUMBER;
+	} else if (batch.head.producer_id >= 0 && batch.head.base_sequence > log->next_sequence) {
+		part.error_code = KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
+	} else {
+		part.base_offset = log->end;
+		log->end += batch.head.count;
+		log->next_sequence += batch.head.count;
+	}
+	if (node->hurt_after_append) {
+		node->hurt_after_append = false;
+		fake_hang_up(peer);
+	} else if (request->acks != 0) {
+		fake_answer(peer, head, head->api_version, &said);
+	}
+}
+
 static void fake_cluster_answer(struct fake_peer *peer, const struct request_head *head, struct view body)
 {
 	struct fake_broker_node *node = container_of(peer->broker, struct fake_broker_node, broker);
@@ -489,6 +550,11 @@ static void fake_cluster_answer(struct fake_peer *peer, const struct request_hea
 
 	if (node->silent)
 		return;
+	if (node->hurt_any > 0 && head->api_key != API_API_VERSIONS) {
+		node->hurt_any--;
+		fake_hang_up(peer);
+		return;
+	}
 	if (head->api_key == API_API_VERSIONS) {
 		struct api_versions_response_api_key keys[7] = {
 			{ API_API_VERSIONS, 0, 4 },
@@ -517,6 +583,10 @@ static void fake_cluster_answer(struct fake_peer *peer, const struct request_hea
 		fake_offsets(node, peer, head, request);
 	else if (head->api_key == API_OFFSET_FOR_LEADER_EPOCH)
 		fake_epochs(node, peer, head, request);
+	else if (head->api_key == API_PRODUCE)
+		fake_produce(node, peer, head, request);
+	else if (head->api_key == API_INIT_PRODUCER_ID)
+		fake_producer_id(peer, head);
 	else if (head->api_key == API_FETCH)
 		fake_fetch(node, peer, head, request);
 	else
@@ -529,6 +599,7 @@ static inline void fake_cluster_open(struct fake_cluster *c, struct loop *loop, 
 	memset(c, 0, sizeof *c);
 	c->loop = loop;
 	c->node_count = nodes;
+	c->id = "fake";
 	c->wait_ms = 10;
 	for (int i = 0; i < nodes; i++) {
 		c->nodes[i].cluster = c;
