@@ -137,7 +137,11 @@ int scram_users_list(struct cluster *cluster, int64_t timeout_ms, struct arena *
 	if (err < 0)
 		return err;
 	request_default(API_DESCRIBE_USER_SCRAM_CREDENTIALS, &request);
-	request.users.count = -1;
+	/*
+	 * All users: an empty list, not null.  Both mean all, but where it is denied brokers up to 4.x stumble over the
+	 * null while they make the refusal, and never answer.
+	 */
+	request.users.count = 0;
 	err = cluster_ask(cluster, NODE_ANY, API_DESCRIBE_USER_SCRAM_CREDENTIALS, &request, timeout_ms, arena, &said,
 			  fault);
 	if (err < 0)
