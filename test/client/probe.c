@@ -351,16 +351,16 @@ static void tail_event(void *context, const struct fetch_event *event)
 		fetch_part_seek(event->part, event->offset, event->leader_epoch, INT64_MAX);
 }
 
+/* Follows all topics that the pattern names; the line tells of the first partition. */
 static int probe_tail(void)
 {
 	struct metadata_snapshot snapshot;
 	struct fetcher_options options = { .records = tail_records, .event = tail_event };
 	struct fetcher *fetcher;
-	struct fetch_part *parts[100];
+	struct fetch_part *first = NULL, *part;
 	struct fetch_totals totals;
 	bool never = false;
 	int64_t end = loop_now_ms(loop) + 1000 * atoll(arguments[1]);
-	int count = 0;
 
 	options.committed = argument_count > 2;
 	if (snapshot_of(arguments[0], &snapshot) < 0)
@@ -368,16 +368,18 @@ static int probe_tail(void)
 	if (allowance_new(loop, (size_t)32 << 20, 0, &options.allowance) < 0 ||
 	    fetcher_new(cluster, &options, &fetcher) < 0)
 		return 1;
-	for (int p = 0; p < snapshot.topics[0].partition_count && p < 100; p++)
-		if (fetch_part_add(fetcher, arguments[0], &snapshot.topics[0].id, p, 0, -1, INT64_MAX, NULL,
-				   &parts[count]) == 0)
-			count++;
-	while (loop_now_ms(loop) < end) {
+	for (int t = 0; t < snapshot.topic_count; t++)
+		for (int p = 0; p < snapshot.topics[t].partition_count; p++)
+			if (fetch_part_add(fetcher, snapshot.topics[t].name, &snapshot.topics[t].id, p, 0, -1,
+					   INT64_MAX, NULL, &part) == 0 &&
+			    !first)
+				first = part;
+	while (loop_now_ms(loop) < end && first) {
 		struct fetch_state state;
 
 		loop_until(loop, &never, loop_now_ms(loop) + 1000);
 		fetcher_totals(fetcher, &totals);
-		fetch_part_state(parts[0], &state);
+		fetch_part_state(first, &state);
 		printf("records %" PRIu64 " requests %" PRIu64 " answers %" PRIu64 " errors %" PRIu64 " moves %" PRIu64
 		       " sessions %" PRIu64 " aborted %" PRIu64 " at %" PRId64 " of %" PRId64 "/%" PRId64
 		       " leader %d epoch %d unreachable %" PRId64 "\n",
