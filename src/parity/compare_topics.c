@@ -6,8 +6,13 @@
 #include "client/metadata.h"
 #include "parity/compare_state.h"
 
-#define LOOK_TIMEOUT_MS 30000
-#define LOOK_MEMORY     ((size_t)256 << 20)
+#define LOOK_TIMEOUT_DEFAULT_MS 30000
+#define LOOK_MEMORY             ((size_t)256 << 20)
+
+static int64_t look_timeout_ms(const struct compare *compare)
+{
+	return compare->options->deadline_ms ? compare->options->deadline_ms : LOOK_TIMEOUT_DEFAULT_MS;
+}
 
 void topics_free(struct compare *compare)
 {
@@ -126,7 +131,8 @@ static int list_at(struct compare *compare, enum log_side side, int64_t at, stru
 			queries[count++] = (struct offset_query){ .topic = compare->topics[i].name[side],
 								  .partition = p,
 								  .at = at };
-	err = offsets_list(compare->clusters[side], queries, count, false, LOOK_TIMEOUT_MS, compare->fault);
+	err = offsets_list(compare->clusters[side], queries, count, false, look_timeout_ms(compare),
+			   compare->fault);
 	for (int i = 0; i < count && err == 0; i++)
 		answers[i] = queries[i].offset;
 	return err;
@@ -221,7 +227,7 @@ int topics_look(struct compare *compare)
 	}
 	for (int side = 0; side < 2 && err == 0; side++)
 		err = metadata_snapshot(compare->clusters[side], patterns[side], counts[side],
-					LOOK_TIMEOUT_MS, &arena, &snapshots[side], compare->fault);
+					look_timeout_ms(compare), &arena, &snapshots[side], compare->fault);
 	for (size_t i = 0; i < options->topic_count && err == 0; i++)
 		err = choose(compare, &options->topics[i], snapshots);
 	for (size_t i = 0; i < compare->topic_count && err == 0; i++) {
@@ -259,7 +265,7 @@ int topic_source_ends(struct compare *compare, struct topic *topic, int64_t *end
 						    .at = OFFSETS_LATEST };
 	if (err == 0)
 		err = offsets_list(compare->clusters[SOURCE], queries, topic->partitions[SOURCE], true,
-				   LOOK_TIMEOUT_MS, compare->fault);
+				   look_timeout_ms(compare), compare->fault);
 	for (int32_t p = 0; p < topic->partitions[SOURCE] && err == 0; p++)
 		ends[p] = queries[p].offset;
 	free(queries);
