@@ -8,6 +8,7 @@
  *	both have the same		open
  *	the target has none of that id	shut, SCHEMA_MISSING
  *	it has another one		shut, SCHEMA_DIFFERS
+ *	the target's records carry an id that the target's registry does not have: the same
  *	anything that leaves doubt	unknown: a registry that is not named, not reached or no registry at all; an id
  *					that the source's own registry does not know; a text that nobody can compare
  *
@@ -25,22 +26,23 @@
 #include "exit/verdict.h"
 #include "loop/loop.h"
 
-/* What one topic's records carry. */
+/*
+ * What one topic's records carry.  Where the target was looked at too, an id that only the source's records carry may
+ * have another number on the target: a writer that feeds both clusters registers in each registry for itself.
+ */
 struct registry_topic {
-	const char *topic; /* its name on the source */
-	const struct schema_uses *uses;
+	const char *topic;                          /* its name on the source */
+	const struct schema_uses *uses[SIDE_COUNT]; /* that of the target may be NULL: not looked at */
 };
 
 struct registry_options {
-	const char
-		*urls[SIDE_COUNT]; /* instead of the property file's (one address each); NULL: as it says */
+	/* One address each instead of the property file's; it goes with the credentials there.  NULL: as it says. */
+	const char *urls[SIDE_COUNT];
 	struct schema_rules rules;
-	int64_t timeout_ms;                                   /* for one request; 0: 10 s */
-	int64_t whole_ms;                                     /* for everything; 0: two minutes */
-	int at_once;                                          /* requests under way to one registry; 0: 8 */
-	size_t schema_size_max;                               /* of one answer; 0: 4 MiB */
-	void (*progress)(void *context, int done, int known); /* answers so far; may be NULL */
-	void *context;
+	int64_t timeout_ms;     /* for one request; 0: 10 s */
+	int64_t whole_ms;       /* for everything; 0: two minutes */
+	int at_once;            /* requests under way to one registry; 0: 8 */
+	size_t schema_size_max; /* of one answer; 0: 4 MiB */
 };
 
 struct registry_found {
@@ -51,6 +53,7 @@ struct registry_found {
 
 struct registry_finding {
 	const char *topic;
+	enum side side; /* whose records carry it; the source's where both do */
 	enum schema_place place;
 	struct schema_id id;
 	int ids; /* 1; more where one sentence says it for all of a topic: `id` is then the first of them */
@@ -59,9 +62,11 @@ struct registry_finding {
 	int64_t first_offset;
 	struct registry_found sides[SIDE_COUNT];
 	enum verdict verdict;
-	const char *
-		code; /* NULL when open; SCHEMA_MISSING, SCHEMA_DIFFERS; REGISTRY_UNREACHABLE, REGISTRY_NOT_NAMED,
-			       SCHEMA_UNRESOLVED, SCHEMA_UNREADABLE, SCHEMA_IDS_DROPPED */
+	/*
+	 * NULL when open; SCHEMA_MISSING, SCHEMA_DIFFERS; REGISTRY_UNREACHABLE, REGISTRY_NOT_NAMED, SCHEMA_UNRESOLVED,
+	 * SCHEMA_UNREADABLE, SCHEMA_IDS_DROPPED.
+	 */
+	const char *code;
 	const char *reason; /* one sentence, with what to do; NULL when open */
 };
 
@@ -72,7 +77,7 @@ struct registry_report {
 	int requests;
 	uint64_t noise;     /* records whose bytes look like an id and are none */
 	bool same_registry; /* both sides name the same address: it must outlive the source */
-	bool none_declared; /* both sides say schema.registry.url=none: nothing was asked */
+	bool none_declared; /* the source says schema.registry.url=none: nothing was asked */
 };
 
 /*

@@ -1,6 +1,5 @@
 /* schema_id.c - schema ids in front of payloads and in headers. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/bits.h"
 #include "base/cursor.h"
@@ -88,15 +87,9 @@ int schema_id_message_indexes(struct view after_id, int32_t *indexes, int room, 
 	return (int)(after_id.size - (size_t)(c.end - c.at));
 }
 
-void schema_uses_init(struct schema_uses *uses)
+void schema_uses_init(struct schema_uses *uses, struct arena *arena)
 {
-	*uses = (struct schema_uses){ 0 };
-}
-
-void schema_uses_done(struct schema_uses *uses)
-{
-	free(uses->at);
-	schema_uses_init(uses);
+	*uses = (struct schema_uses){ .arena = arena };
 }
 
 static int note(struct schema_uses *uses, enum schema_place place, const struct schema_id *id, bool by_header,
@@ -115,10 +108,12 @@ static int note(struct schema_uses *uses, enum schema_place place, const struct 
 	}
 	if (uses->count == uses->capacity) {
 		int capacity = uses->capacity ? 2 * uses->capacity : 8;
-		struct schema_use *at = realloc(uses->at, (size_t)capacity * sizeof *at);
+		struct schema_use *at = arena_array(uses->arena, (size_t)capacity, sizeof *at);
 
 		if (!at)
 			return ERR_MEMORY;
+		if (uses->count)
+			memcpy(at, uses->at, (size_t)uses->count * sizeof *at);
 		uses->at = at;
 		uses->capacity = capacity;
 	}

@@ -13,6 +13,7 @@
 #ifndef EXIT_SCHEMA_ID_H
 #define EXIT_SCHEMA_ID_H
 
+#include "base/arena.h"
 #include "wire/record.h"
 
 enum schema_place { SCHEMA_OF_KEY, SCHEMA_OF_VALUE, SCHEMA_PLACES };
@@ -57,6 +58,7 @@ struct schema_use {
 #define SCHEMA_USES_MAX 512
 
 struct schema_uses {
+	struct arena *arena;
 	struct schema_use *at; /* in the order in which they were found */
 	int count, capacity;
 	struct schema_share {
@@ -68,8 +70,8 @@ struct schema_uses {
 	} shares[SCHEMA_PLACES];
 };
 
-void schema_uses_init(struct schema_uses *uses);
-void schema_uses_done(struct schema_uses *uses);
+/* Everything lives in `arena`. */
+void schema_uses_init(struct schema_uses *uses, struct arena *arena);
 
 /* Looks at one record.  0 or ERR_MEMORY; past SCHEMA_USES_MAX distinct ids the rest are counted as dropped. */
 int schema_uses_add(struct schema_uses *uses, const struct record *record, int32_t partition, int64_t offset);

@@ -92,8 +92,10 @@ static void a_topic_shows_its_ids(void **state)
 {
 	struct record framed = record_of(VIEW_NULL, V("\0\0\0\0\3abc")), plain = record_of(V("k"), V("{}"));
 	struct schema_uses uses;
+	struct arena arena;
 
-	schema_uses_init(&uses);
+	arena_init(&arena, 1 << 20);
+	schema_uses_init(&uses, &arena);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(schema_uses_add(&uses, &framed, 2, 100 + i), 0);
 	assert_true(schema_uses_likely(&uses, SCHEMA_OF_VALUE) == false); /* all of them are 8 bytes long */
@@ -109,7 +111,7 @@ static void a_topic_shows_its_ids(void **state)
 	for (int i = 0; i < 12; i++)
 		assert_int_equal(schema_uses_add(&uses, &plain, 0, i), 0);
 	assert_false(schema_uses_likely(&uses, SCHEMA_OF_VALUE));
-	schema_uses_done(&uses);
+	arena_done(&arena);
 }
 
 static void headers_go_before_payloads(void **state)
@@ -117,18 +119,20 @@ static void headers_go_before_payloads(void **state)
 	struct header header = { V("__value_schema_id"), V("\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1") };
 	struct record record;
 	struct schema_uses uses;
+	struct arena arena;
 	struct buffer slice;
 
 	buffer_init(&slice, 1000);
 	record_encode(&slice, VIEW_NULL, V("\0\0\0\0\3abc"), &header, 1);
 	assert_int_equal(record_split(buffer_bytes(&slice), &record), 0);
-	schema_uses_init(&uses);
+	arena_init(&arena, 1 << 20);
+	schema_uses_init(&uses, &arena);
 	assert_int_equal(schema_uses_add(&uses, &record, 0, 0), 0);
 	assert_int_equal(uses.count, 1);
 	assert_true(uses.at[0].id.is_guid);
 	assert_true(uses.at[0].by_header);
 	assert_true(schema_uses_likely(&uses, SCHEMA_OF_VALUE));
-	schema_uses_done(&uses);
+	arena_done(&arena);
 	buffer_done(&slice);
 }
 
@@ -137,8 +141,10 @@ static void too_many_ids_are_counted(void **state)
 	uint8_t bytes[6] = { 0 };
 	struct record record = record_of(VIEW_NULL, view_of(bytes, sizeof bytes));
 	struct schema_uses uses;
+	struct arena arena;
 
-	schema_uses_init(&uses);
+	arena_init(&arena, 1 << 20);
+	schema_uses_init(&uses, &arena);
 	for (int i = 1; i <= SCHEMA_USES_MAX + 5; i++) {
 		bytes[3] = (uint8_t)(i >> 8);
 		bytes[4] = (uint8_t)i;
@@ -146,7 +152,7 @@ static void too_many_ids_are_counted(void **state)
 	}
 	assert_int_equal(uses.count, SCHEMA_USES_MAX);
 	assert_int_equal(uses.shares[SCHEMA_OF_VALUE].dropped, 5);
-	schema_uses_done(&uses);
+	arena_done(&arena);
 }
 
 static struct sha256 print(enum schema_type type, const char *text, bool ignore_docs, int how)
