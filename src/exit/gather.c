@@ -228,7 +228,8 @@ static bool speaks_of_family(const struct gathering *g, const struct acl *acl)
 
 /*
  * Whose rights matter: the producers that the plan names, and everybody whom an ACL of the source lets at the family's
- * topics or groups by name.  Where the source lets everybody in and the target does not, only the plan can say.
+ * topics or groups by name.  Where the source lets everybody in and the target does not, or where no ACL names anybody
+ * (its writers may be super users, whom no broker tells), only the plan can say.
  */
 static int resolve_principals(struct gathering *g)
 {
@@ -253,7 +254,7 @@ static int resolve_principals(struct gathering *g)
 	g->principals_known = !source->acls_answer.err && !target->acls_answer.err;
 	if (source->acls.no_authorizer && target->acls.no_authorizer)
 		g->principals_known = true;
-	else if (source->acls.no_authorizer && !g->family->producers.given)
+	else if (!g->family->producers.given && (source->acls.no_authorizer || !g->principal_count))
 		g->principals_known = false;
 	return 0;
 }

@@ -477,6 +477,12 @@ static int gather_rights(struct gathering *g, struct view principal, struct faul
 	for (int i = 0; i < g->family->groups.count && !(everybody && is_producer(g, principal)); i++)
 		compare_right(&d, name, ACL_OPERATION_READ, ACL_RESOURCE_GROUP, g->family->groups.at[i].text,
 			      g->family->groups.at[i].text, &count);
+	if (!count.asked && is_producer(g, principal))
+		draft_exclude(&d, "RIGHTS_UNKNOWN",
+			      "no ACL of the source lets it at the family, yet the plan names it: a super "
+			      "user, perhaps");
+	if (count.missing && !rights_view_of(side_of(g, SIDE_TARGET)).super_users)
+		draft_say(&d, "unless it is a super user there, which the target does not tell");
 	draft_value(&d, "missing", "rights", count.missing);
 	d.item.samples = (uint64_t)count.asked;
 	if (!count.missing)

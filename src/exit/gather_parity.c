@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "exit/gather_run.h"
 #include "parity/compare.h"
+#include "parity/controls.h"
 
 #define METHOD "join"
 
@@ -224,14 +225,6 @@ static int put_failure(struct gathering *g, const struct fault *why, struct faul
 
 /* ---- controls ---- */
 
-static bool report_has(const struct parity_report *report, const char *code)
-{
-	for (size_t i = 0; i < report->reason_count; i++)
-		if (strcmp(report->reasons[i].code, code) == 0)
-			return true;
-	return false;
-}
-
 static int put_control(struct gathering *g, const char *claim, int64_t unexpected, uint64_t samples,
 		       const char *text, struct fault *fault)
 {
@@ -328,6 +321,21 @@ static int control_same(const struct gather_run *run, const struct parity_option
 	return err;
 }
 
+/* Each class, planted by the comparer into logs of its own, must be found, and nothing else. */
+static int control_planted(const struct gather_run *run, struct fault *fault)
+{
+	struct fault why = { 0 };
+	int err = controls_run(&why);
+
+	if (err == ERR_MEMORY)
+		return fault_set(fault, err, "no memory for the controls");
+	return put_control(
+		run->g, "control.parity.planted", err < 0, FINDING_CLASSES,
+		err < 0 ? why.text
+			: "each class of finding was planted into logs of the comparer's own, and found",
+		fault);
+}
+
 /* ---- all of it ---- */
 
 int gather_parity(const struct gather_run *run, struct fault *fault)
@@ -347,18 +355,10 @@ int gather_parity(const struct gather_run *run, struct fault *fault)
 	} else if (err < 0) {
 		err = put_failure(run->g, &why, fault);
 	} else {
-		bool faulty = report_has(&report, "INSTRUMENT_FAULT");
-
 		for (size_t i = 0; i < report.topic_count && !err; i++)
 			err = put_topic(run->g, &report, &report.topics[i], began, fault);
 		err = err ? err : put_family(run->g, &report, began, fault);
-		err = err ? err
-			  : put_control(
-				    run->g, "control.parity.planted", faulty, FINDING_CLASSES,
-				    faulty ? "the comparer did not find what it planted into a log of its own"
-					   : "each class of finding was planted into a log of the comparer's "
-					     "own, and found",
-				    fault);
+		err = err ? err : control_planted(run, fault);
 		if (run->progress)
 			run->progress(run->context, "comparing the source with itself", -1);
 		err = err ? err : control_same(run, &options, &report, fault);

@@ -78,7 +78,8 @@ static void world_init(struct world *w)
 	arena_init(&w->arena, 16 << 20);
 	evidence_log_init(&w->log);
 	w->clock = (struct clock){ still_ns, still_ms, NULL };
-	w->made.facts.began = w->made.facts.ended = (struct moment){ .wall_ms = 1700000000000, .monotonic_ms = 5000 };
+	w->made.facts.began = w->made.facts.ended =
+		(struct moment){ .wall_ms = 1700000000000, .monotonic_ms = 5000 };
 	w->g.arena = &w->arena;
 	w->g.clock = &w->clock;
 	w->g.plan = w->plan;
@@ -210,6 +211,12 @@ static void only_the_target_guards(struct world *w)
 	w->made.facts.sides[SIDE_TARGET].acls.count = 0;
 }
 
+/* The plan names a producer that no ACL of the source lets in: a super user?  Then nothing is known of its rights. */
+static void no_acl_names_it(struct world *w)
+{
+	w->made.facts.sides[SIDE_SOURCE].acls.count = 0;
+}
+
 static void tighter_quota(struct world *w)
 {
 	w->quotas[0] = (struct quota){ { { "user", "shop" } }, 1, "producer_byte_rate", 1000 };
@@ -272,6 +279,7 @@ static const struct row {
 	{ "ACLs not told", acls_not_told, "compatibility.rights", VERDICT_UNKNOWN, "the plan does not say" },
 	{ "nobody guards", nobody_guards, "compatibility.rights", VERDICT_OPEN, "" },
 	{ "only the target guards", only_the_target_guards, "compatibility.rights", VERDICT_SHUT, "(everybody), not on the target (no)" },
+	{ "no ACL names it", no_acl_names_it, "compatibility.rights", VERDICT_UNKNOWN, "not all of it" },
 	{ "a tighter quota", tighter_quota, "compatibility.quotas", VERDICT_SHUT, "not limited on the source and 1000" },
 	{ "tighter for everybody", tighter_for_everybody, "compatibility.quotas", VERDICT_SHUT, "consumer_byte_rate" },
 	{ "somebody else's quota", quota_of_somebody_else, "compatibility.quotas", VERDICT_OPEN, "none is tighter" },
