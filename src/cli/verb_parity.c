@@ -152,6 +152,8 @@ static enum status compare(struct output *output, const struct parity_settings *
 	} else {
 		err = parity_compare(session.loop, clusters.source, clusters.target, asked, watch, &watcher,
 				     &report, &fault);
+		if (err == ERR_CONFLICT) /* a checkpoint of another comparison is a wrong file, not another act */
+			fault.err = ERR_CONFIG;
 		status = err < 0 ? output_fault(output, &fault) : render_parity(output, &report);
 		parity_report_done(&report);
 		clusters_close(&clusters);
