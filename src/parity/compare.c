@@ -11,6 +11,8 @@
 #define TICK_MS             250
 #define DEADLINE_DEFAULT_MS 30000
 #define SHARDS_MOST         4096
+#define CHECKPOINT_EVERY_MS 2000
+#define SAVED_WHILE_ASKING  ((size_t)16 << 20)
 
 /* ---- where a topic stands ---- */
 
@@ -92,9 +94,11 @@ static int topic_report(struct topic *topic)
 		return err;
 	if (topic->shard + 1 < topic->shards) {
 		topic->shard++;
+		buffer_done(&topic->saved);
 		return topic_begin(topic);
 	}
 	topic->stage = TOPIC_DONE;
+	buffer_done(&topic->saved);
 	if ((int)topic->shards > compare->report->passes)
 		compare->report->passes = (int)topic->shards;
 	for (int side = 0; side < 2; side++)
@@ -178,6 +182,11 @@ static int topic_finish(struct topic *topic)
 	err = join_advance(topic->join, 0);
 	if (err == ERR_LIMIT)
 		return topic_more_shards(topic);
+	/* While the source is asked, this is what a checkpoint begins with again. */
+	buffer_done(&topic->saved);
+	topic->saved.limit = SAVED_WHILE_ASKING;
+	if (err == 0 && compare->options->checkpoint && join_save(topic->join, &topic->saved) < 0)
+		buffer_done(&topic->saved);
 	if (err == 0)
 		err = join_finish(topic->join);
 	if (err < 0)
@@ -357,6 +366,19 @@ static bool all_done(const struct compare *compare)
 	return true;
 }
 
+/* Now and then, and at signals.  A disk that is full does not end the comparison, but it is not passed over either. */
+static void keep_checkpoint(struct compare *compare, bool now)
+{
+	struct fault fault = { 0 };
+
+	if (!compare->options->checkpoint ||
+	    (!now && loop_now_ms(compare->loop) - compare->checkpoint_ms < CHECKPOINT_EVERY_MS))
+		return;
+	if (checkpoint_write(compare, &fault) < 0)
+		parity_report_reason(compare->report, false, "CHECKPOINT_FAILED", NULL, "%s", fault.text);
+	compare->checkpoint_ms = loop_now_ms(compare->loop);
+}
+
 static bool stop_following(struct compare *compare, bool *stopped)
 {
 	const struct parity_options *options = compare->options;
@@ -373,6 +395,7 @@ static int drive(struct compare *compare)
 {
 	bool stopped = false;
 	int64_t told_ms = 0;
+	int signals_seen = 0;
 	int err = 0;
 
 	while (err == 0 && !all_done(compare)) {
@@ -383,6 +406,8 @@ static int drive(struct compare *compare)
 		compare->wake = false;
 		if (compare->err)
 			return compare->err;
+		keep_checkpoint(compare, compare->stop_signals > signals_seen);
+		signals_seen = compare->stop_signals;
 		if (compare->stop_signals >= (compare->options->follow ? 2 : 1))
 			return interrupted(compare);
 		if (stop_following(compare, &stopped)) {
@@ -501,8 +526,13 @@ int parity_compare(struct loop *loop, struct cluster *source, struct cluster *ta
 		err = list_topics(&compare);
 	if (err == 0)
 		err = add_declared(&compare);
+	if (err == 0 && options->checkpoint)
+		err = checkpoint_read(&compare);
 	if (err == 0)
 		err = readers_start(&compare);
+	/* At once, so that a place where it cannot be kept is known now and not in an hour. */
+	if (err == 0 && options->checkpoint)
+		err = checkpoint_write(&compare, compare.fault);
 	if (err == 0)
 		err = drive(&compare);
 	tell_progress(&compare, STAGE_DONE);

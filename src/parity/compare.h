@@ -37,8 +37,8 @@ typedef void parity_progress_fn(void *context, const struct parity_progress *pro
  * Compares and fills `report` (initialised by this call; the caller ends it with parity_report_done() also after an
  * error).  `progress` may be NULL; it is called about four times a second.  0 when there is a verdict, whatever it
  * is; otherwise there is none: ERR_USAGE (a topic that exists on neither side, a glob that matches nothing),
- * ERR_NETWORK and its kind (a cluster was never reached), ERR_CONFIG or ERR_CONFLICT (a checkpoint of other options or
- * clusters), ERR_DENIED, ERR_IO and ERR_FULL (the checkpoint cannot be written), ERR_MEMORY, each with a fault.
+ * ERR_NETWORK and its kind (a cluster was never reached), ERR_USAGE also for a checkpoint of other options or
+ * clusters, ERR_CONFIG for a damaged one, ERR_DENIED, ERR_IO and ERR_FULL (the checkpoint cannot be written), ERR_MEMORY, each with a fault.
  */
 int parity_compare(struct loop *loop, struct cluster *source, struct cluster *target,
 		   const struct parity_options *options, parity_progress_fn *progress, void *context,

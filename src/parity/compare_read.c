@@ -417,6 +417,7 @@ int topic_begin(struct topic *topic)
 		.memory = compare->join_memory,
 		.examples = options->findings,
 	};
+	bool resumed = false;
 	int err = 0;
 
 	for (int side = 0; side < 2; side++)
@@ -427,15 +428,31 @@ int topic_begin(struct topic *topic)
 		return ERR_MEMORY;
 	topic->stage = TOPIC_READING;
 	topic->limit = false;
+	if (topic->saved.size) {
+		struct cursor in = cursor_over(buffer_bytes(&topic->saved));
+
+		err = join_load(topic->join, &in);
+		if (err == ERR_MALFORMED)
+			err = fault_set(compare->fault, ERR_CONFIG,
+					"checkpoint %s: the state of topic '%s' is damaged; remove the file "
+					"to begin again",
+					options->checkpoint, topic->name[SOURCE]);
+		resumed = true;
+		buffer_done(&topic->saved);
+	}
 	for (int side = 0; side < 2; side++) {
 		for (int32_t p = 0; p < topic->partitions[side] && err == 0; p++) {
 			struct part *part = &topic->parts[side][p];
+			int64_t from =
+				resumed ? join_offset(topic->join, (enum log_side)side, p) : part->start;
 
 			part_forget(part);
 			part->ended = part->stopped = false;
-			err = join_begin(topic->join, (enum log_side)side, p, part->start, part->hole);
+			if (!resumed)
+				err = join_begin(topic->join, (enum log_side)side, p, part->start,
+						 part->hole);
 			if (err == 0)
-				err = part_read(part, part->start,
+				err = part_read(part, from,
 						options->follow && !compare->stop_signals ? INT64_MAX
 											  : part->first_end);
 		}

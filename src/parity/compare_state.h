@@ -67,6 +67,7 @@ struct topic {
 	bool counts_only;
 	int64_t settle_until_ms;
 	size_t report;		/* index of its entry */
+	struct buffer saved;	/* state of a join to begin with; while asking: as it was before */
 };
 
 struct compare {
@@ -93,7 +94,8 @@ struct compare {
 	uint64_t bytes_read;
 	parity_progress_fn *progress;
 	void *progress_context;
-	int pass_most;
+	char *cluster_id[2];
+	int64_t checkpoint_ms;	/* when it was last written */
 };
 
 static inline bool part_idle(const struct part *part)
@@ -119,6 +121,10 @@ void part_cut(struct part *part);		/* what the other side has from here on is no
 void part_end(struct part *part);		/* no more will come */
 void part_stop(struct part *part, const char *code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* checkpoint.c */
+int checkpoint_write(struct compare *compare, struct fault *fault);
+int checkpoint_read(struct compare *compare);	/* 0 also when there is none */
+
 void compare_dirty(struct topic *topic);
 
 #endif

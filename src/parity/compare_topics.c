@@ -6,6 +6,7 @@
 #include "client/metadata.h"
 #include "parity/compare_state.h"
 
+#define SAVED_MOST              ((size_t)1 << 30)
 #define LOOK_TIMEOUT_DEFAULT_MS 30000
 #define LOOK_MEMORY             ((size_t)256 << 20)
 
@@ -24,8 +25,11 @@ void topics_free(struct compare *compare)
 		free(topic->parts[SOURCE]);
 		free(topic->parts[TARGET]);
 		join_free(topic->join);
+		buffer_done(&topic->saved);
 	}
 	free(compare->topics);
+	free(compare->cluster_id[SOURCE]);
+	free(compare->cluster_id[TARGET]);
 	compare->topics = NULL;
 	compare->topic_count = 0;
 }
@@ -77,6 +81,7 @@ static int add_topic(struct compare *compare, const char *source, const char *ta
 	compare->topics = topics;
 	topic = &topics[compare->topic_count];
 	*topic = (struct topic){ .compare = compare, .shards = 1, .partitions = { -1, -1 } };
+	buffer_init(&topic->saved, SAVED_MOST);
 	compare->topic_count++;
 	for (int side = 0; side < 2; side++) {
 		const struct topic_info *info = find(&snapshots[side], names[side]);
@@ -228,6 +233,10 @@ int topics_look(struct compare *compare)
 	for (int side = 0; side < 2 && err == 0; side++)
 		err = metadata_snapshot(compare->clusters[side], patterns[side], counts[side],
 					look_timeout_ms(compare), &arena, &snapshots[side], compare->fault);
+	for (int side = 0; side < 2 && err == 0; side++)
+		if (snapshots[side].cluster_id &&
+		    !(compare->cluster_id[side] = strdup(snapshots[side].cluster_id)))
+			err = ERR_MEMORY;
 	for (size_t i = 0; i < options->topic_count && err == 0; i++)
 		err = choose(compare, &options->topics[i], snapshots);
 	for (size_t i = 0; i < compare->topic_count && err == 0; i++) {
