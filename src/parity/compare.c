@@ -52,7 +52,8 @@ static bool topic_complete(const struct topic *topic)
 	join_look(topic->join, &glance);
 	if (topic->counts_only)
 		return topic->partitions[SOURCE] < 0 || topic->partitions[TARGET] < 0 ||
-		       glance.records[SOURCE] == glance.records[TARGET];
+		       (topic->stage == TOPIC_SETTLING ? glance.records[SOURCE] <= glance.records[TARGET] :
+							 glance.records[SOURCE] == glance.records[TARGET]);
 	return !glance.pending[SOURCE];
 }
 
@@ -69,6 +70,10 @@ static int topic_missing_or_counts(struct compare *compare, struct topic *topic,
 						    side == SOURCE ? "source" : "target");
 	if (compare->options->claim != CLAIM_COUNTS)
 		return 0;
+	/* While the target caught up it may have run past the source's end; somewhere on the way both were equal. */
+	if (topic->settle_until_ms && topic->counted <= report->records[SOURCE] &&
+	    report->records[SOURCE] <= report->records[TARGET])
+		report->records[TARGET] = report->records[SOURCE];
 	report->proved = report->records[SOURCE] == report->records[TARGET] ? CLAIM_COUNTS : CLAIM_NONE;
 	if (report->proved == CLAIM_NONE)
 		return parity_report_reason(compare->report, true, "COUNT_DIFFERS", name,
@@ -176,6 +181,8 @@ static int topic_finish(struct topic *topic)
 			/* A further pass reads the same. */
 			if (side == TARGET && !part->ended)
 				part->first_end = part->position;
+			if (side == TARGET)
+				join_limit(topic->join, p, part->limit);
 			part_end(part);
 		}
 	}
@@ -206,6 +213,9 @@ static bool asked_all(const struct topic *topic)
 {
 	if (!join_asks(topic->join))
 		return true;
+	/* A writer that goes to the target first may still be on its way to the source. */
+	if (topic->grew && loop_now_ms(topic->compare->loop) < topic->settle_until_ms)
+		return false;
 	for (int32_t p = 0; p < topic->partitions[SOURCE]; p++) {
 		const struct part *part = &topic->parts[SOURCE][p];
 
@@ -219,6 +229,7 @@ static int topic_step(struct topic *topic)
 {
 	struct compare *compare = topic->compare;
 	int64_t now = loop_now_ms(compare->loop);
+	struct join_glance glance;
 
 	if (topic->limit && topic->stage != TOPIC_DONE)
 		return topic_more_shards(topic);
@@ -231,6 +242,8 @@ static int topic_step(struct topic *topic)
 		if (topic_complete(topic))
 			return topic_finish(topic);
 		topic->settle_until_ms = now + compare->options->settle_ms;
+		join_look(topic->join, &glance);
+		topic->counted = glance.records[TARGET];
 		topic_settle(topic);
 		return 0;
 	case TOPIC_SETTLING:

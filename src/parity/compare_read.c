@@ -272,7 +272,8 @@ static void on_records(void *context, const struct fetched *fetched)
 			   .bytes = fetched->records,
 			   .from = fetched->offset,
 			   /* What the target wrote since its end was looked up may yet be waited for. */
-			   .until = part->side == SOURCE || compare->options->until_ms != PARITY_TIME_NONE
+			   .until = (part->side == SOURCE && part->topic->stage != TOPIC_ASKING) ||
+					 compare->options->until_ms != PARITY_TIME_NONE
 					    ? part->end
 					    : INT64_MAX,
 			   .aborted = (const struct aborted *)fetched->aborted,
@@ -505,7 +506,19 @@ int topic_ask(struct topic *topic)
 		struct part *part = &topic->parts[SOURCE][p];
 
 		part_forget(part);
+		topic->grew |= ends[p] > part->first_end;
 		err = part_read(part, part->start, ends[p] > part->start ? ends[p] : part->start);
+	}
+	topic->settle_until_ms = loop_now_ms(topic->compare->loop) + topic->compare->options->settle_ms;
+	for (int32_t p = 0; p < topic->partitions[SOURCE] && err == 0 && topic->grew; p++) {
+		struct part *part = &topic->parts[SOURCE][p];
+
+		if (part->fetch)
+			fetch_part_set_end(part->fetch, INT64_MAX);
+		else
+			err = part_read(part, part->start, INT64_MAX);
+		/* What must be read stays; what comes behind it is welcome. */
+		part->end = ends[p];
 	}
 	free(ends);
 	compare_dirty(topic);

@@ -48,6 +48,7 @@ struct part {
 	size_t raw;		/* bytes in jobs */
 	uint32_t generation;
 	int64_t unreachable_since_ms;
+	int64_t limit;		/* of the target: the first end of the first pass */
 	bool decoding;
 	bool ended;		/* the join was told */
 	bool stopped;		/* cannot be read on; the reason is in the report */
@@ -66,6 +67,8 @@ struct topic {
 	bool dirty, limit;	/* limit: the join ran out of memory */
 	bool counts_only;
 	int64_t settle_until_ms;
+	uint64_t counted;	/* records of the target when its first end was reached; for counts */
+	bool grew;		/* the source went on behind its end */
 	size_t report;		/* index of its entry */
 	struct buffer saved;	/* state of a join to begin with; while asking: as it was before */
 };

@@ -177,6 +177,7 @@ static int list_side(struct compare *compare, enum log_side side, bool begins)
 			/* The first record at or after it, if there is one. */
 			if (until && limits[used] >= 0 && limits[used] < part->first_end)
 				part->first_end = limits[used];
+			part->limit = part->first_end;
 			if (!begins)
 				continue;
 			part->start = starts[used] >= 0 ? starts[used] : part->first_end;

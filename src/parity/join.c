@@ -47,6 +47,7 @@ struct join *join_new(const struct join_options *options)
 	for (int side = 0; side < 2; side++) {
 		for (int32_t p = 0; p < options->partitions[side]; p++) {
 			join->streams[side][p].partition = p;
+			join->streams[side][p].limit = INT64_MAX;
 			join->streams[side][p].side = (enum log_side)side;
 			join->streams[side][p].twin = TWIN_START;
 		}
@@ -910,6 +911,11 @@ int join_begin(struct join *join, enum log_side side, int32_t partition, int64_t
 	}
 	join_push(join, slab);
 	return 0;
+}
+
+void join_limit(struct join *join, int32_t target_partition, int64_t offset)
+{
+	join_stream(join, TARGET, target_partition)->limit = offset;
 }
 
 void join_end(struct join *join, enum log_side side, int32_t partition)

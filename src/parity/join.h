@@ -75,6 +75,12 @@ void join_look(const struct join *join, struct join_glance *out);
 /* Records of one partition that wait for a twin, both sides together. */
 uint64_t join_pending(const struct join *join, int32_t partition);
 
+/*
+ * The comparison ends here, though more may have been read while it waited for the target: a record of the target from
+ * `offset` on that has no twin is nobody's fault.
+ */
+void join_limit(struct join *join, int32_t target_partition, int64_t offset);
+
 /* Everything has been eaten: pairs what is left over.  0, ERR_MEMORY. */
 int join_finish(struct join *join);
 

@@ -115,8 +115,11 @@ int join_finish(struct join *join)
 	int err = ERR_MEMORY;
 
 	join->finished = true;
-	if (join->latest)
+	if (join->latest) {
+		for (int32_t p = 0; p < join->options.partitions[TARGET]; p++)
+			latest_limit(join->latest, p, join_stream(join, TARGET, p)->limit);
 		return 0;
+	}
 
 	for (int side = 0; side < 2; side++) {
 		size_t count = 0;
@@ -134,6 +137,9 @@ int join_finish(struct join *join)
 	close_streams(join, &left);
 	join->instrument_fault = !witnesses_agree(join, &left);
 	err = leftovers_pair(join, &left);
+	for (size_t i = 0; i < left.count[TARGET] && err == 0; i++)
+		if (left.at[TARGET][i]->offset >= join_stream(join, TARGET, left.at[TARGET][i]->partition)->limit)
+			left.at[TARGET][i]->named = true;
 	if (err == 0)
 		err = ask(join, &left);
 

@@ -75,6 +75,7 @@ struct stream {
 	uint32_t row, run, marker; /* where we are in the head */
 	bool begun, ended;
 	int64_t from, until;   /* offsets eaten, half-open */
+	int64_t limit;	       /* of the target: see join_limit() */
 	int64_t rank;	       /* of the next record */
 	int64_t twin;	       /* rank of the twin of the record before that */
 	int64_t high;	       /* one past the greatest matched rank */

@@ -155,6 +155,20 @@ void latest_excuse(struct latest *latest, const struct slab *slab, int64_t from)
 	}
 }
 
+void latest_limit(struct latest *latest, int32_t target_partition, int64_t offset)
+{
+	for (size_t i = 0; i < latest->capacity && offset != INT64_MAX; i++) {
+		struct latest_slot *slot = &latest->slots[i];
+		const struct last *last = &slot->side[TARGET];
+
+		if (!slot->used || !last->there || last->partition != target_partition || last->offset < offset ||
+		    !differs(slot))
+			continue;
+		latest->differing--;
+		slot->excused = true;
+	}
+}
+
 uint64_t latest_judge(const struct latest *latest, void (*tell)(void *context, const struct finding *finding),
 		      void *context)
 {

@@ -25,6 +25,9 @@ size_t latest_memory(const struct latest *latest);
 /* The source has written the keys of these rows again behind the end of the comparison: no word about them. */
 void latest_excuse(struct latest *latest, const struct slab *slab, int64_t from);
 
+/* The target has written these keys again behind the end of the comparison: no word about them either. */
+void latest_limit(struct latest *latest, int32_t target_partition, int64_t offset);
+
 /* Keys that are equal and alive on both sides; each that differs is told to `tell`. */
 uint64_t latest_judge(const struct latest *latest, void (*tell)(void *context, const struct finding *finding),
 		      void *context);
