@@ -26,6 +26,7 @@ struct checking {
 	int64_t timeout_ms;
 	struct plan *plan;
 	struct cluster *clusters[SIDE_COUNT];
+	const struct cluster_config *configs[SIDE_COUNT];
 	struct arena arena;        /* of the whole check */
 	struct arena facts_arena;  /* of one discovery */
 	struct arena family_arena; /* evidence and judgement of one family */
@@ -75,9 +76,8 @@ static int open_cluster(struct checking *c, enum side side, const struct plan_te
 			 where->at.line, where->at.column, side_word(side));
 		return err == ERR_MEMORY ? err : ERR_CONFIG;
 	}
-	err = cluster_new(c->loop, side_word(side), config, &c->clusters[side], fault);
-	config_release(config);
-	return err;
+	c->configs[side] = config;
+	return cluster_new(c->loop, side_word(side), config, &c->clusters[side], fault);
 }
 
 static bool wanted(void *context, const char *topic)
@@ -159,11 +159,10 @@ static bool gate_asked(const struct checking *c, enum gate gate)
 
 static int gather_records_of(struct checking *c, const struct gather_run *run, struct fault *fault)
 {
-	int err = 0;
+	int err;
 
 	on_progress(c, "sampling records", -1);
-	for (int side = 0; side < SIDE_COUNT && !err; side++)
-		err = seen_sample(run->g, side, c->loop, c->clusters[side], c->timeout_ms, fault);
+	err = gather_samples(run, fault);
 	err = err ? err : gather_compatibility(run->g, fault);
 	return err ? err : gather_schemas(run, fault);
 }
@@ -175,6 +174,7 @@ static int gather(struct checking *c, enum gate gate, struct gathering *g, struc
 		.loop = c->loop,
 		.source = c->clusters[SIDE_SOURCE],
 		.target = c->clusters[SIDE_TARGET],
+		.configs = { c->configs[SIDE_SOURCE], c->configs[SIDE_TARGET] },
 		.memory = c->options->memory_bytes ? c->options->memory_bytes
 						   : (uint64_t)c->plan->reading.memory.value,
 		.rate = c->options->rate_bytes_per_s ? c->options->rate_bytes_per_s
@@ -418,9 +418,10 @@ int check_run(struct loop *loop, const struct check_options *options, struct pla
 	c.report = check_report_new(options);
 	err = c.report ? check_names(&c, fault) : fault_set(fault, ERR_MEMORY, "no memory for the report");
 	err = err ? err : check_all(&c, faults, fault);
-	for (int side = 0; side < SIDE_COUNT; side++)
-		if (c.clusters[side])
-			cluster_free(c.clusters[side]);
+	for (int side = 0; side < SIDE_COUNT; side++) {
+		cluster_free(c.clusters[side]);
+		config_release(c.configs[side]);
+	}
 	if (err == 0) {
 		check_report_end(c.report, clock_wall_ms(loop_clock(loop)),
 				 (double)(loop_now_ms(loop) - began_ms) / 1000);

@@ -9,7 +9,9 @@ struct gather_run {
 	struct gathering *g;
 	struct loop *loop;
 	struct cluster *source, *target;
-	uint64_t memory, rate; /* bytes, bytes a second; 0: defaults */
+	const struct cluster_config
+		*configs[SIDE_COUNT]; /* for what goes with a cluster: its schema registry */
+	uint64_t memory, rate;        /* bytes, bytes a second; 0: defaults */
 	int64_t timeout_ms;
 	void (*progress)(void *context, const char *what, double part); /* may be NULL */
 	void *context;
@@ -18,6 +20,8 @@ struct gather_run {
 /* Adds evidence to the log.  0, also when a measurement failed, for then the evidence says so; ERR_CANCELLED, ERR_MEMORY. */
 int gather_parity(const struct gather_run *run, struct fault *fault);
 int gather_progress(const struct gather_run *run, struct fault *fault);
+int gather_samples(const struct gather_run *run,
+		   struct fault *fault); /* fills g->seen: before gather_compatibility() */
 int gather_schemas(const struct gather_run *run, struct fault *fault);
 
 #endif

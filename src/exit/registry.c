@@ -222,7 +222,7 @@ static void judge_source(struct comparison *c, const struct registry_topic *topi
 		conclude(c, finding, VERDICT_UNKNOWN, "SCHEMA_UNRESOLVED",
 			 "%s is not in the source's own registry: is it the registry that the writers use? "
 			 "If these "
-			 "bytes are no schema ids, say schema.registry.url=none for both clusters",
+			 "bytes are no schema ids, say 'registries: none' in the plan",
 			 subject_of(finding, subject));
 	}
 }
@@ -253,10 +253,8 @@ static void judge_target(struct comparison *c, const struct registry_topic *topi
 	else
 		conclude(c, finding, VERDICT_UNKNOWN, "SCHEMA_UNRESOLVED",
 			 "%s, which records of the target carry, is not in the target's registry: is it the "
-			 "registry "
-			 "that the writers use? If these bytes are no schema ids, say "
-			 "schema.registry.url=none for "
-			 "both clusters",
+			 "registry that the writers use? If these bytes are no schema ids, say 'registries: "
+			 "none' in the plan",
 			 subject);
 }
 
@@ -273,7 +271,7 @@ static void judge_dropped(struct comparison *c, const struct registry_topic *top
 	conclude(c, finding, VERDICT_UNKNOWN, "SCHEMA_IDS_DROPPED",
 		 "the %ss of %.250s carry more than %d different schema ids on the %s; not all of them were "
 		 "looked up. "
-		 "If these bytes are no schema ids, say schema.registry.url=none for both clusters",
+		 "If these bytes are no schema ids, say 'registries: none' in the plan",
 		 schema_place_word(use->place), topic->topic, SCHEMA_USES_MAX, side_word(side));
 }
 
@@ -346,8 +344,9 @@ static void judge_unnamed(struct comparison *c)
 				conclude(c, finding, VERDICT_UNKNOWN, "REGISTRY_NOT_NAMED",
 					 "the %ss of %.250s look as if they carried schema ids, and no "
 					 "registry is "
-					 "named for %s: set schema.registry.url in the property file, or "
-					 "schema.registry.url=none where there is none",
+					 "named for %s: name 'registries' in the plan, or "
+					 "schema.registry.url in the property "
+					 "file; where these are no schema ids, say none there",
 					 schema_place_word((enum schema_place)place), c->topics[t].topic,
 					 which);
 		}

@@ -95,8 +95,10 @@ static const struct blank blanks[] = {
 	COMPATIBILITY("compatibility.credentials", RULE_FAMILY, "compatibility.credentials", "missing", "users", "CREDENTIALS_MISSING",
 		      "% {user|users} can log in on the source and not on the target", "target operator",
 		      "whether a password is the same on both sides: no broker tells"),
-	COMPATIBILITY("compatibility.schemas", RULE_FAMILY, "compatibility.schemas", "unresolved", "schemas", "SCHEMA_DIFFERS",
+	COMPATIBILITY("compatibility.schemas", RULE_FAMILY, "compatibility.schemas", "different", "schemas", "SCHEMA_DIFFERS",
 		      "% {schema id|schema ids} found in records {does|do} not mean the same on both sides", "owner", NULL),
+	COMPATIBILITY("compatibility.schemas-missing", RULE_FAMILY, "compatibility.schemas", "missing", "schemas", "SCHEMA_MISSING",
+		      "% {schema id|schema ids} found in records {is|are} not in the target's registry", "owner", NULL),
 
 	FINDING("parity.lost", "LOST", "records", "% {record|records} of the source {is|are} not on the target", NO_LIMIT, NULL, true),
 	FINDING("parity.torn", "TORN_TXN", "transactions", "% committed {transaction is|transactions are} only partly on the target", NO_LIMIT, NULL, true),

@@ -7,7 +7,7 @@
 #ifndef EXIT_SAMPLE_RECORDS_H
 #define EXIT_SAMPLE_RECORDS_H
 
-#include "exit/topic_sample.h"
+#include "exit/seen.h"
 
 struct cluster;
 struct loop;
@@ -15,21 +15,21 @@ struct loop;
 struct sample_request {
 	const char *topic;
 	int32_t partition_count;
-	struct topic_sample *sample; /* initialised; filled in */
+	struct seen *seen; /* seen_init() was called; filled in, `sampled` and `why` too */
 };
 
 struct sample_limits {
-	int64_t records;    /* offsets at each end of a partition; 0: 1000 */
-	int64_t bytes;      /* of one partition, as stored; the last batch may pass it; 0: 256 KiB */
+	int64_t records;    /* offsets at each end of a partition; 0: 1,000 */
+	int64_t bytes;      /* of one partition, as stored; the last answer may pass it; 0: 256 KiB */
 	int partitions;     /* of one topic, spread over all of them; 0: 64 */
 	int64_t timeout_ms; /* for everything; 0: 30 s */
 };
 
 /*
- * Reads and waits (never from a callback).  What could not be read says so in its sample.  0, ERR_MEMORY,
- * ERR_CANCELLED.
+ * Reads and waits (never from a callback).  What could not be read says so in what was seen, and its words live in
+ * `arena`.  0, ERR_MEMORY, ERR_CANCELLED.
  */
 int sample_records(struct loop *loop, struct cluster *cluster, const struct sample_request *requests,
-		   int count, const struct sample_limits *limits, struct fault *fault);
+		   int count, const struct sample_limits *limits, struct arena *arena, struct fault *fault);
 
 #endif

@@ -363,7 +363,7 @@ static void doubt_is_unknown(void **state)
 		{ { "/schemas/ids/1", 404, NO_SCHEMA },
 		  { "/schemas/ids/1", 404, NO_SCHEMA },
 		  "SCHEMA_UNRESOLVED",
-		  "schema.registry.url=none" },
+		  "registries: none" },
 		{ { "/schemas/ids/1", 200, "{\"schema\":\"x\",\"schemaType\":\"THRIFT\"}" },
 		  { "/schemas/ids/1", 200, "{\"schema\":\"y\",\"schemaType\":\"THRIFT\"}" },
 		  "SCHEMA_UNREADABLE",
