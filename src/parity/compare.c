@@ -52,8 +52,8 @@ static bool topic_complete(const struct topic *topic)
 	join_look(topic->join, &glance);
 	if (topic->counts_only)
 		return topic->partitions[SOURCE] < 0 || topic->partitions[TARGET] < 0 ||
-		       (topic->stage == TOPIC_SETTLING ? glance.records[SOURCE] <= glance.records[TARGET] :
-							 glance.records[SOURCE] == glance.records[TARGET]);
+		       (topic->stage == TOPIC_SETTLING ? glance.records[SOURCE] <= glance.records[TARGET]
+						       : glance.records[SOURCE] == glance.records[TARGET]);
 	return !glance.pending[SOURCE];
 }
 

@@ -273,7 +273,7 @@ static void on_records(void *context, const struct fetched *fetched)
 			   .from = fetched->offset,
 			   /* What the target wrote since its end was looked up may yet be waited for. */
 			   .until = (part->side == SOURCE && part->topic->stage != TOPIC_ASKING) ||
-					 compare->options->until_ms != PARITY_TIME_NONE
+						    compare->options->until_ms != PARITY_TIME_NONE
 					    ? part->end
 					    : INT64_MAX,
 			   .aborted = (const struct aborted *)fetched->aborted,
@@ -466,6 +466,8 @@ int topic_begin(struct topic *topic)
 void topic_settle(struct topic *topic)
 {
 	topic->stage = TOPIC_SETTLING;
+	for (int32_t p = 0; p < topic->partitions[TARGET]; p++)
+		join_limit(topic->join, p, topic->parts[TARGET][p].limit);
 	if (topic->compare->options->until_ms != PARITY_TIME_NONE)
 		return;
 	for (int32_t p = 0; p < topic->partitions[TARGET]; p++) {

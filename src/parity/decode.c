@@ -64,6 +64,20 @@ static uint64_t hash_of(struct view v, uint64_t seed)
 	return hash64(v.at ? v.at : (const uint8_t *)"", v.size, seed);
 }
 
+uint64_t content_size_of(struct view slice)
+{
+	struct record record;
+	struct header header;
+	uint64_t size;
+
+	if (record_split(slice, &record) < 0)
+		return 0;
+	size = record.key.size + record.value.size;
+	while (header_next(&record.headers, &header) > 0)
+		size += header.name.size + header.value.size;
+	return size;
+}
+
 uint64_t key_hash_of(struct view slice, uint64_t seed)
 {
 	struct record record;
@@ -83,6 +97,7 @@ struct details details_of(struct view slice, uint64_t seed)
 		.key = hash_of(record.key, seed),
 		.value = hash_of(record.value, seed),
 		.headers = hash64(record.headers.at, record.headers.size, seed),
+		.size = (uint32_t)content_size_of(slice),
 		.key_null = !record.key.at,
 		.value_null = !record.value.at,
 	};

@@ -59,11 +59,15 @@ int decode_next(struct decoder *decoder, const struct decode_options *options, s
 /* What a record is when it must be looked at more closely than by its digest. */
 struct details {
 	uint64_t key, value, headers;	/* hashes; null and empty have the same */
+	uint32_t size;			/* of key, value, header names and values */
 	bool key_null, value_null;
 };
 
 /* Of a canonical slice, as decode left it. */
 struct details details_of(struct view slice, uint64_t seed);
+
+/* Bytes of key, value, header names and header values. */
+uint64_t content_size_of(struct view slice);
 
 /* The hash of the key alone; 0 when the record has no key. */
 uint64_t key_hash_of(struct view slice, uint64_t seed);

@@ -607,6 +607,19 @@ static struct entry *find_twin(struct join *join, struct stream *stream)
 	return any;
 }
 
+/* A record behind the end of the comparison that nothing waits for. */
+static int pass_beyond(struct join *join, struct stream *stream)
+{
+	const struct slab *slab = stream->head;
+	uint32_t row = stream->row;
+
+	stream->beyond_records++;
+	stream->beyond_bytes += content_size_of(slab_slice(slab, row));
+	join->named_sum[TARGET] = digest_add(join->named_sum[TARGET], slab->digests[row]);
+	stream->twin = TWIN_ELSEWHERE;
+	return pass(join, stream, 1);
+}
+
 /* One record of one side.  1 when it found its twin, 0 when it waits. */
 static int eat(struct join *join, struct stream *stream)
 {
@@ -615,6 +628,9 @@ static int eat(struct join *join, struct stream *stream)
 
 	if (stream->head->places[stream->row])
 		twin = find_twin(join, stream);
+	if (!twin && join->source_done && stream->side == TARGET && stream->head->places[stream->row] &&
+	    stream->head->offsets[stream->row] >= stream->limit)
+		return pass_beyond(join, stream);
 	err = twin ? match(join, stream, twin) : begin_waiting(join, stream);
 	if (err == 0 && join->memory > join->options.memory)
 		return ERR_LIMIT;
@@ -923,12 +939,25 @@ void join_end(struct join *join, enum log_side side, int32_t partition)
 	join_stream(join, side, partition)->ended = true;
 }
 
+static bool source_done(const struct join *join)
+{
+	for (int32_t p = 0; p < join->options.partitions[SOURCE]; p++) {
+		const struct stream *stream = join_stream(join, SOURCE, p);
+
+		if (!stream->ended ||
+		    (stream->head && (stream->head->next || stream->row < stream->head->count)))
+			return false;
+	}
+	return true;
+}
+
 int join_advance(struct join *join, uint64_t rows_most)
 {
 	uint64_t most = rows_most ? rows_most : UINT64_MAX / 2;
 	int err = 0;
 
 	join->busy = false;
+	join->source_done = source_done(join);
 	if (join->latest)
 		return latest_advance(join);
 	/* Times are compared for a whole topic or not at all, and before the first record of such a slab is eaten. */

@@ -109,6 +109,18 @@ static int ask(struct join *join, const struct leftovers *left)
 	return 0;
 }
 
+/* Read while the target was waited for; its origin may be behind the end of the source. */
+static void leave_out(struct join *join, struct entry *entry)
+{
+	struct stream *stream = join_stream(join, TARGET, entry->partition);
+
+	if (entry->named || entry->gap)
+		return;
+	entry->named = true;
+	stream->beyond_records++;
+	stream->beyond_bytes += entry->details.size;
+}
+
 int join_finish(struct join *join)
 {
 	struct leftovers left = { 0 };
@@ -138,8 +150,9 @@ int join_finish(struct join *join)
 	join->instrument_fault = !witnesses_agree(join, &left);
 	err = leftovers_pair(join, &left);
 	for (size_t i = 0; i < left.count[TARGET] && err == 0; i++)
-		if (left.at[TARGET][i]->offset >= join_stream(join, TARGET, left.at[TARGET][i]->partition)->limit)
-			left.at[TARGET][i]->named = true;
+		if (left.at[TARGET][i]->offset >=
+		    join_stream(join, TARGET, left.at[TARGET][i]->partition)->limit)
+			leave_out(join, left.at[TARGET][i]);
 	if (err == 0)
 		err = ask(join, &left);
 
@@ -212,8 +225,13 @@ static void name_target(struct join *join, const struct entry *entry)
 	const struct ask *slot = ask_slot(join, &entry->digest, entry->identity);
 	struct finding finding = { FINDING_PHANTOM, { slot->committed, place_of(entry) } };
 
-	if (join->unanswered || (slot->ahead && !slot->committed.known))
+	if (join->unanswered)
 		return;
+	if (slot->ahead && !slot->committed.known) {
+		join_stream(join, TARGET, entry->partition)->beyond_records++;
+		join_stream(join, TARGET, entry->partition)->beyond_bytes += entry->details.size;
+		return;
+	}
 	if (slot->committed.known) {
 		finding.class = FINDING_DUPLICATE;
 	} else if (slot->aborted.known) {
@@ -385,8 +403,8 @@ static int add_totals(struct join *join, struct parity_report *report, struct to
 			const struct slab_totals *totals = &join->streams[side][p].totals;
 
 			slab_totals_add(&all, totals);
-			topic->records[side] += totals->records;
-			topic->bytes[side] += totals->bytes;
+			topic->records[side] += totals->records - join->streams[side][p].beyond_records;
+			topic->bytes[side] += totals->bytes - join->streams[side][p].beyond_bytes;
 			topic->unreadable[side] += totals->unreadable;
 		}
 	}

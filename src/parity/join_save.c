@@ -94,20 +94,6 @@ static uint64_t take_count(struct cursor *in, size_t least)
 
 /* ---- a slab eaten in part ---- */
 
-static uint64_t content_size(struct view slice)
-{
-	struct record record;
-	struct header header;
-	uint64_t size;
-
-	if (record_split(slice, &record) < 0)
-		return 0;
-	size = record.key.size + record.value.size;
-	while (header_next(&record.headers, &header) > 0)
-		size += header.name.size + header.value.size;
-	return size;
-}
-
 /* Totals of the stream up to its head row.  What is counted by the slab only (log-append time, ...) is shared out. */
 static void totals_now(const struct join *join, const struct stream *stream, struct slab_totals *out)
 {
@@ -121,7 +107,7 @@ static void totals_now(const struct join *join, const struct stream *stream, str
 		part.sum = digest_add(part.sum, slab->digests[row]);
 		if (slab->places[row]) {
 			part.records++;
-			part.bytes += content_size(slab_slice(slab, row));
+			part.bytes += content_size_of(slab_slice(slab, row));
 			part.unidentified += slab->identities && !slab->identities[row];
 		} else if (slab->sizes[row] & ROW_UNREADABLE) {
 			part.unreadable++;
@@ -155,6 +141,7 @@ static void put_entry(struct buffer *out, const struct entry *entry)
 	put_u64(out, entry->details.key);
 	put_u64(out, entry->details.value);
 	put_u64(out, entry->details.headers);
+	buffer_i32(out, (int32_t)entry->details.size);
 	buffer_i8(out, (int8_t)(entry->details.key_null | entry->details.value_null << 1));
 	buffer_i64(out, entry->timestamp);
 	buffer_i64(out, entry->offset);
@@ -178,6 +165,8 @@ static void put_stream(const struct join *join, struct buffer *out, const struct
 	buffer_i64(out, stream->twin);
 	buffer_i64(out, stream->high);
 	put_totals(out, &totals);
+	put_u64(out, stream->beyond_records);
+	put_u64(out, stream->beyond_bytes);
 
 	/* Transactions are numbered as they come: first the open ones, then those that only entries remember. */
 	for (struct entry *entry = stream->oldest; entry; entry = entry->lane_next)
@@ -343,6 +332,7 @@ static int take_entry(struct join *join, struct cursor *in, struct stream *strea
 	entry->details.key = cursor_u64(in);
 	entry->details.value = cursor_u64(in);
 	entry->details.headers = cursor_u64(in);
+	entry->details.size = (uint32_t)cursor_i32(in);
 	bits = cursor_i8(in);
 	entry->details.key_null = bits & 1;
 	entry->details.value_null = bits & 2;
@@ -381,6 +371,8 @@ static int take_stream(struct join *join, struct cursor *in, struct stream *stre
 	stream->twin = cursor_i64(in);
 	stream->high = cursor_i64(in);
 	take_totals(in, &stream->totals);
+	stream->beyond_records = cursor_u64(in);
+	stream->beyond_bytes = cursor_u64(in);
 	open = take_count(in, 20);
 	txns = calloc(open + cursor_left(in) / 20 + 1, sizeof *txns);
 	if (!txns)

@@ -76,6 +76,7 @@ struct stream {
 	bool begun, ended;
 	int64_t from, until;   /* offsets eaten, half-open */
 	int64_t limit;	       /* of the target: see join_limit() */
+	uint64_t beyond_records, beyond_bytes; /* read behind the limit, and no part of the comparison */
 	int64_t rank;	       /* of the next record */
 	int64_t twin;	       /* rank of the twin of the record before that */
 	int64_t high;	       /* one past the greatest matched rank */
@@ -177,6 +178,7 @@ struct join {
 	struct ask *asks; /* open addressing */
 	size_t ask_count, ask_capacity, asks_open;
 	bool instrument_fault, unanswered;
+	bool source_done; /* everything of the source has been eaten: what has no twin by now gets none */
 };
 
 static inline struct stream *join_stream(const struct join *join, enum log_side side, int32_t partition)

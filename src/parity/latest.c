@@ -161,8 +161,8 @@ void latest_limit(struct latest *latest, int32_t target_partition, int64_t offse
 		struct latest_slot *slot = &latest->slots[i];
 		const struct last *last = &slot->side[TARGET];
 
-		if (!slot->used || !last->there || last->partition != target_partition || last->offset < offset ||
-		    !differs(slot))
+		if (!slot->used || !last->there || last->partition != target_partition ||
+		    last->offset < offset || !differs(slot))
 			continue;
 		latest->differing--;
 		slot->excused = true;
