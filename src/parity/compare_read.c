@@ -583,7 +583,7 @@ void compare_dirty(struct topic *topic)
 
 int readers_start(struct compare *compare)
 {
-	size_t parts = 0, budget = compare->options->memory / 4;
+	size_t parts = 0, budget = compare->options->memory / 5;
 	struct fetcher_options options = {
 		.committed = true, .records = on_records, .event = on_event, .context = compare
 	};
@@ -599,7 +599,7 @@ int readers_start(struct compare *compare)
 		compare->part_quota = QUOTA_LEAST;
 	if (compare->part_quota > QUOTA_MOST)
 		compare->part_quota = QUOTA_MOST;
-	compare->join_memory = compare->options->memory / 3;
+	compare->join_memory = compare->options->memory / 4;
 	options.request_size = (int32_t)(budget / 16 < (8 << 20) ? budget / 16 : 8 << 20);
 	err = timer_new(compare->loop, pump, compare, &compare->pump);
 	/* Credit bounds what is alive; the allowance is there for the rate, and as a last resort. */
