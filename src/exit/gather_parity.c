@@ -263,7 +263,6 @@ static int same_twice(const struct gather_run *run, const struct parity_options 
 
 	options.topics = &choice;
 	options.topic_count = 1;
-	options.settle_ms = 0;
 	for (;;) {
 		bool whole = topic->records[SOURCE] <= CONTROL_RECORDS_MAX || window_ms > now_ms / 2;
 		int err;

@@ -187,7 +187,6 @@ static int control_same(const struct gather_run *run, const struct group_map_opt
 	for (size_t i = 0; i < base->topic_count; i++)
 		topics[i] = (struct topic_choice){ base->topics[i].source, NULL };
 	options.topics = topics;
-	options.settle_ms = 0;
 	err = group_map_compute(run->loop, run->source, run->source, &options, &map, &why);
 	draft_begin(&d, run->g, "control.progress.same", VIEW_NULL, METHOD);
 	d.item.kind = EVIDENCE_CONTROL;
