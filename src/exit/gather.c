@@ -252,8 +252,8 @@ static int resolve_principals(struct gathering *g)
 			g->principals[g->principal_count++] = principal;
 	}
 	g->principals_known = !source->acls_answer.err && !target->acls_answer.err;
-	if (source->acls.no_authorizer && target->acls.no_authorizer)
-		g->principals_known = true;
+	if (target->acls.no_authorizer && !target->acls_answer.err)
+		g->principals_known = true; /* nobody can lack a right where nobody is asked for one */
 	else if (!g->family->producers.given && (source->acls.no_authorizer || !g->principal_count))
 		g->principals_known = false;
 	return 0;

@@ -477,7 +477,7 @@ static int gather_rights(struct gathering *g, struct view principal, struct faul
 	for (int i = 0; i < g->family->groups.count && !(everybody && is_producer(g, principal)); i++)
 		compare_right(&d, name, ACL_OPERATION_READ, ACL_RESOURCE_GROUP, g->family->groups.at[i].text,
 			      g->family->groups.at[i].text, &count);
-	if (!count.asked && is_producer(g, principal))
+	if (!count.asked && is_producer(g, principal) && !side_of(g, SIDE_TARGET)->acls.no_authorizer)
 		draft_exclude(&d, "RIGHTS_UNKNOWN",
 			      "no ACL of the source lets it at the family, yet the plan names it: a super "
 			      "user, perhaps");

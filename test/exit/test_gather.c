@@ -217,6 +217,12 @@ static void no_acl_names_it(struct world *w)
 	w->made.facts.sides[SIDE_SOURCE].acls.count = 0;
 }
 
+static void only_the_source_guards(struct world *w)
+{
+	no_acl_names_it(w);
+	w->made.facts.sides[SIDE_TARGET].acls = (struct acl_list){ .no_authorizer = true };
+}
+
 static void tighter_quota(struct world *w)
 {
 	w->quotas[0] = (struct quota){ { { "user", "shop" } }, 1, "producer_byte_rate", 1000 };
@@ -280,6 +286,7 @@ static const struct row {
 	{ "nobody guards", nobody_guards, "compatibility.rights", VERDICT_OPEN, "" },
 	{ "only the target guards", only_the_target_guards, "compatibility.rights", VERDICT_SHUT, "(everybody), not on the target (no)" },
 	{ "no ACL names it", no_acl_names_it, "compatibility.rights", VERDICT_UNKNOWN, "not all of it" },
+	{ "only the source guards", only_the_source_guards, "compatibility.rights", VERDICT_OPEN, "" },
 	{ "a tighter quota", tighter_quota, "compatibility.quotas", VERDICT_SHUT, "not limited on the source and 1000" },
 	{ "tighter for everybody", tighter_for_everybody, "compatibility.quotas", VERDICT_SHUT, "consumer_byte_rate" },
 	{ "somebody else's quota", quota_of_somebody_else, "compatibility.quotas", VERDICT_OPEN, "none is tighter" },
