@@ -169,6 +169,8 @@ enum status output_error(struct output *output, enum status status, const char *
 
 enum status output_fault(struct output *output, const struct fault *fault)
 {
+	if (fault->err == ERR_CANCELLED)
+		return output_error(output, STATUS_UNKNOWN, "interrupted; nothing was decided");
 	return output_error(output, status_of_err(fault->err), "%s", fault->text);
 }
 

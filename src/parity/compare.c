@@ -354,6 +354,8 @@ static void on_signal(void *owner, int number)
 	(void)number;
 	compare->stop_signals++;
 	compare->wake = true;
+	if (!compare->driving) /* somebody waits for an answer of a cluster */
+		loop_stop(compare->loop);
 }
 
 static int interrupted(struct compare *compare)
@@ -546,8 +548,12 @@ int parity_compare(struct loop *loop, struct cluster *source, struct cluster *ta
 	/* At once, so that a place where it cannot be kept is known now and not in an hour. */
 	if (err == 0 && options->checkpoint)
 		err = checkpoint_write(&compare, compare.fault);
+	compare.driving = true;
 	if (err == 0)
 		err = drive(&compare);
+	else if (err == ERR_CANCELLED)
+		err = parity_report_reason(report, false, "INTERRUPTED", NULL,
+					   "the comparison was stopped before anything was read");
 	tell_progress(&compare, STAGE_DONE);
 	readers_stop(&compare);
 	topics_free(&compare);

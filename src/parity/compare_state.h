@@ -92,6 +92,7 @@ struct compare {
 	size_t part_quota, join_memory;
 	bool wake;		/* ends the loop_until() of the top level */
 	int stop_signals;	/* how many have come */
+	bool driving;		/* past the first look; from then on signals are acted on between events */
 	int err;		/* a failure that ends everything */
 	int64_t started_ms;	/* monotonic */
 	uint64_t bytes_read;

@@ -1,0 +1,49 @@
+"""A verb that waits for a cluster ends politely when it is asked to, and says that nothing was decided."""
+import json
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+PLAN = """exit: e
+source: "{0}"
+target: "localhost:1"
+families:
+  - name: f
+    class: rehearsal
+    pattern: dual-write
+    topics: [ t ]
+    owners: {{ decision: lead@example.org }}
+"""
+
+
+@pytest.fixture
+def silent():
+    """An address that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}", server
+
+
+@pytest.mark.parametrize("verb", [["offsets", "--group", "g"], ["init"], ["check"], ["parity", "--topic", "t"]],
+                         ids=lambda verb: verb[0])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
+def test_a_signal_ends_it(program, tmp_path, silent, verb, how):
+    address, server = silent
+    words = list(verb)
+    if verb[0] == "check":
+        (tmp_path / "exit.yaml").write_text(PLAN.format(address))
+    else:
+        words += ["--source", address, "--target", address]
+    process = subprocess.Popen([program, *words, "--json"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True)
+    server.settimeout(30)
+    server.accept()  # now it waits for an answer
+    time.sleep(0.2)
+    process.send_signal(how)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 2, (out, err)
+    assert json.loads(out)["verdict"] == "unknown"
+    if verb[0] == "init":
+        assert not (tmp_path / "exit.yaml").exists()
