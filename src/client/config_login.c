@@ -174,6 +174,9 @@ int config_make_login(struct config_draft *draft, struct fault *fault)
 	config->kerberos_service = first(config->kerberos_service, "kafka");
 	if (strcmp(config->mechanism, "OAUTHBEARER") == 0)
 		return make_token_source(draft, fault);
+	if (strcmp(config->mechanism, "GSSAPI") == 0 && config->kerberos_keytab &&
+	    sasl_use_keytab(config->kerberos_keytab, fault) < 0)
+		return fault_at(fault, "%s: sasl.kerberos.keytab", draft->name);
 	if (strcmp(config->mechanism, "GSSAPI") != 0 && (!config->username || !config->password))
 		return fault_set(
 			fault, ERR_CONFIG,

@@ -40,7 +40,8 @@ int connector_new(struct loop *loop, const struct cluster_config *config, struct
 	if (err < 0)
 		fault_set(fault, err, "out of memory");
 	if (err == 0 && config->use_tls)
-		err = tls_new(&config->tls, &connector->tls, fault);
+		err = tls_new(&config->tls, &connector->tls, fault) < 0 ? fault_at(fault, "%s", config->name)
+									: 0;
 	if (err < 0) {
 		connector_free(connector);
 		return err;

@@ -108,6 +108,7 @@ static void fetch_file(struct tokens *tokens)
 	buffer_init(&text, TOKEN_SIZE_MAX);
 	if (file_read(tokens->config->token_file, &text, &tokens->fault) < 0) {
 		forget_token(tokens);
+		tokens->fault.err = ERR_LOGIN; /* a file that is not there is not a topic that is not there */
 		fault_at(&tokens->fault, "the OAUTHBEARER token");
 	} else {
 		keep_token(tokens, text.at ? buffer_bytes(&text) : VIEW_LITERAL(""));
@@ -123,6 +124,8 @@ static void command_ended(void *owner, const struct exec_result *result)
 	forget_token(tokens);
 	if (result->err < 0) {
 		tokens->fault = *result->fault;
+		if (result->err == ERR_NOT_FOUND || result->err == ERR_IO || result->err == ERR_LIMIT)
+			tokens->fault.err = ERR_LOGIN; /* as sure as a refusal: trying again helps nobody */
 		fault_at(&tokens->fault, "the OAUTHBEARER token command");
 	} else if (result->status != 0) {
 		buffer_init(&words, 400);
@@ -165,6 +168,8 @@ static void endpoint_answered(void *owner, const struct http_reply *reply)
 	forget_token(tokens);
 	if (reply->err < 0) {
 		tokens->fault = *reply->fault;
+		if (reply->err == ERR_LIMIT)
+			tokens->fault.err = ERR_LOGIN;
 		fault_at(&tokens->fault, "the OAUTHBEARER token endpoint");
 	} else if (reply->status != 200) {
 		object = json_loadb((const char *)reply->body.at, reply->body.size, 0, NULL);

@@ -24,6 +24,13 @@ struct sasl_options {
 	const char *service, *host; /* GSSAPI: "kafka", and the broker's name */
 };
 
+/*
+ * GSSAPI: from now on the credentials of this process are those of `keytab` (its first principal), not a ticket cache
+ * of the user's, which stays as it is.  The Kerberos library takes both from the environment; so call this before there
+ * are threads, and expect ERR_CONFIG for a second, different keytab.
+ */
+int sasl_use_keytab(const char *keytab, struct fault *fault);
+
 /* True when this build can speak `mechanism`. */
 bool sasl_knows(const char *mechanism);
 

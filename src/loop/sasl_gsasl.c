@@ -2,6 +2,7 @@
  * sasl_gsasl.c - PLAIN and GSSAPI by GNU SASL.
  *
  * For GSSAPI the credentials are the system's: a ticket cache (KRB5CCNAME) or a client keytab (KRB5_CLIENT_KTNAME).
+ * The library asks the KDC by itself and waits for it: a KDC that is silent holds up the loop.
  */
 #include <gsasl.h>
 #include <stdlib.h>
@@ -102,6 +103,25 @@ static int gnu_step(struct sasl *sasl, struct view in, struct buffer *out, struc
 	buffer_put(out, bytes, size);
 	gsasl_free(bytes);
 	return result == GSASL_OK ? 1 : 0;
+}
+
+int sasl_use_keytab(const char *keytab, struct fault *fault)
+{
+	static char *used;
+
+	if (used && strcmp(used, keytab) == 0)
+		return 0;
+	if (used)
+		return fault_set(fault, ERR_CONFIG,
+				 "%s: this process has the Kerberos credentials of %s already; keep both in "
+				 "one keytab, "
+				 "or use a ticket cache",
+				 keytab, used);
+	used = strdup(keytab);
+	if (!used || setenv("KRB5_CLIENT_KTNAME", keytab, 1) < 0 ||
+	    setenv("KRB5CCNAME", "MEMORY:interlock", 1) < 0)
+		return fault_set(fault, ERR_MEMORY, "out of memory");
+	return 0;
 }
 
 const struct sasl_mechanism gsasl_plain = { "PLAIN", plain_start, gnu_step, gnu_free };

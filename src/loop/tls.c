@@ -42,8 +42,12 @@ static int pem_open(const char *file, const char *pem, const char *what, struct 
 		err = file_read(file, text, fault);
 	else
 		buffer_text(text, pem);
-	if (err < 0)
+	if (err < 0) {
+		/* Whatever is wrong with the file, it is the setting that must change. */
+		if (fault && err != ERR_MEMORY)
+			fault->err = ERR_CONFIG;
 		return fault_at(fault, "%s", what);
+	}
 	*out_name = file ? file : what;
 	*out = BIO_new_mem_buf(text->at, (int)text->size);
 	return *out ? 0 : fault_set(fault, ERR_MEMORY, "out of memory");

@@ -618,13 +618,12 @@ void readers_stop(struct compare *compare)
 {
 	bool never = false;
 
+	/* A comparison that failed while it looked has topics whose partitions were never made. */
 	for (size_t i = 0; i < compare->topic_count; i++)
 		for (int side = 0; side < 2; side++)
-			for (int32_t p = 0; p < compare->topics[i].partitions[side]; p++) {
+			for (int32_t p = 0; compare->topics[i].parts[side] && p < compare->topics[i].partitions[side]; p++) {
 				struct part *part = &compare->topics[i].parts[side][p];
 
-				if (!part->topic->parts[side])
-					continue;
 				fetch_part_remove(part->fetch);
 				part->fetch = NULL;
 				part_forget(part);

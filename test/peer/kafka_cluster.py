@@ -6,6 +6,7 @@
 
 A node is broker and controller in one (KRaft, static quorum).  `secure=True` takes the open listener away, adds
 listeners with SASL, TLS and mutual TLS, and an authoriser; then `internal` is the operator's own door.
+`more_listeners={"NAME": "SASL_PLAINTEXT"}` adds doors that `overrides` explains to the broker.
 """
 
 import base64
@@ -101,7 +102,7 @@ class Node:
 
 class KafkaCluster:
     def __init__(self, version, folder, nodes=1, secure=False, certificates=None, overrides=None, heap="384m",
-                 name=None, java_options=(), tuned=False):
+                 name=None, java_options=(), tuned=False, more_listeners=None):
         self.version, self.secure, self.certificates = version, secure, certificates
         self.jars = Jars(version)
         self.folder = Path(folder)
@@ -110,7 +111,8 @@ class KafkaCluster:
         self._admin = None
         self.overrides = dict(overrides or {})
         self.heap, self.java_options, self.tuned = heap, list(java_options), tuned
-        self.listeners = LISTENERS_SECURE if secure else LISTENERS_OPEN
+        self.listeners = [*(LISTENERS_SECURE if secure else LISTENERS_OPEN), *(more_listeners or {})]
+        self.protocols = {**PROTOCOLS, **(more_listeners or {})}
         names = ["CONTROLLER", "INTERNAL", *self.listeners]
         ports = free_ports(nodes * len(names))
         self.nodes = {
@@ -171,7 +173,7 @@ class KafkaCluster:
             "inter.broker.listener.name": "INTERNAL",
             "listeners": ",".join(f"{n}://127.0.0.1:{node.ports[n]}" for n in ["CONTROLLER", *listeners]),
             "advertised.listeners": ",".join(f"{n}://127.0.0.1:{node.ports[n]}" for n in listeners),
-            "listener.security.protocol.map": ",".join(f"{k}:{v}" for k, v in PROTOCOLS.items()),
+            "listener.security.protocol.map": ",".join(f"{k}:{v}" for k, v in self.protocols.items()),
             "log.dirs": node.data,
             "num.partitions": 4,
             "default.replication.factor": replicas,

@@ -74,7 +74,7 @@ def test_a_token(secure, target, opened, interlock, properties, tmp_path):
     (tmp_path / "token").write_text(token)
     file = properties(secure.addresses("OAUTH"), {
         "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "OAUTHBEARER",
-        "sasl.oauthbearer.token.file": str(tmp_path / "token")})
+        "interlock.sasl.oauthbearer.token.file": str(tmp_path / "token")})
     result = expect_open(interlock.parity(file, target, opened, options=QUICK))
     assert token not in result.out + result.err
 
