@@ -300,6 +300,7 @@ static int gather_records(struct gathering *g, int index, struct fault *fault)
 	const struct seen *seen = g->seen[SIDE_SOURCE] ? &g->seen[SIDE_SOURCE][index] : NULL;
 	const struct config_list *there = facts_topic_configs(side_of(g, SIDE_TARGET), topic->target);
 	const struct config_entry *size = there ? facts_config(there, "max.message.bytes") : NULL;
+	const struct config_entry *cleanup = there ? facts_config(there, "cleanup.policy") : NULL;
 	const struct config_entry *ahead =
 		there ? facts_config(there, "message.timestamp.after.max.ms") : NULL;
 	int refused = 0;
@@ -322,6 +323,12 @@ static int gather_records(struct gathering *g, int index, struct fault *fault)
 			draft_say(&d,
 				  "a record was seen whose time is %lld ms ahead, and the target takes %s",
 				  (long long)seen->ahead_ms_max, ahead->value);
+		}
+		/* A broker refuses a record without a key where a topic is compacted. */
+		if (cleanup && cleanup->value && strstr(cleanup->value, "compact") && seen->null_keys) {
+			refused++;
+			draft_say(&d, "%llu records without a key were seen, and the target's topic is compacted",
+				  (unsigned long long)seen->null_keys);
 		}
 		if (seen->unreadable)
 			draft_exclude(&d, "records", "%llu batches of the source cannot be read",
