@@ -211,6 +211,40 @@ static int control_same(const struct gather_run *run, const struct group_map_opt
 	return draft_end(&d, fault);
 }
 
+/* True when something besides the tail was seen on the target, or something of the tail was not. */
+static bool is_unsettled(const struct group_map *map)
+{
+	for (size_t i = 0; i < map->place_count; i++)
+		if (map->places[i].reread || map->places[i].awaited || map->places[i].code)
+			return true;
+	return false;
+}
+
+/*
+ * A dual-writing application has records under way to either side at any moment: one that is on the target already and
+ * not yet on the source looks like one to be read again.  What is under way is gone at the next look; what stays for as
+ * long as a side may take to settle is a fact.
+ */
+static int compute_settled(const struct gather_run *run, const struct group_map_options *options,
+			   struct group_map *map, struct fault *fault)
+{
+	int64_t until_ms = 0;
+
+	for (;;) {
+		bool never = false;
+		int err = group_map_compute(run->loop, run->source, run->target, options, map, fault);
+
+		if (!until_ms)
+			until_ms = loop_now_ms(run->loop) + options->settle_ms;
+		if (err < 0 || !is_unsettled(map) || loop_now_ms(run->loop) >= until_ms)
+			return err;
+		err = loop_until(run->loop, &never, loop_now_ms(run->loop) + 100);
+		if (err == ERR_CANCELLED)
+			return fault_set(fault, err, "interrupted");
+		group_map_done(map);
+	}
+}
+
 int gather_progress(const struct gather_run *run, struct fault *fault)
 {
 	struct moment began = gathering_now(run->g);
@@ -224,7 +258,7 @@ int gather_progress(const struct gather_run *run, struct fault *fault)
 	err = options_make(run, &options);
 	if (err < 0)
 		return fault_set(fault, err, "no memory for the groups");
-	err = group_map_compute(run->loop, run->source, run->target, &options, &map, &why);
+	err = compute_settled(run, &options, &map, &why);
 	if (err == ERR_CANCELLED || err == ERR_MEMORY) {
 		fault_set(fault, err, "%s", why.text);
 	} else if (err < 0) {

@@ -31,6 +31,7 @@ class Shop(threading.Thread):
                 producer.poll(0)
         for producer in self.producers:
             producer.flush(30)
+        self.producers.clear()      # or they outlive the brokers, and say so
 
 
 def test_gates_stay_open_under_load(pair, topic, interlock, tmp_path):
