@@ -233,6 +233,7 @@ static int put_topic(struct buffer *out, const struct topic *topic)
 			buffer_i64(out, part->first_end);
 			buffer_i64(out, part->limit);
 			buffer_i8(out, part->hole);
+			buffer_i32(out, part->epoch);
 		}
 	}
 	buffer_i8(out, topic->stage == TOPIC_DONE);
@@ -280,10 +281,10 @@ static int take_side(struct cursor *in, struct kept_side *kept)
 	kept->name = take_text(in);
 	id = cursor_take(in, sizeof kept->id.bytes);
 	kept->partitions = cursor_i32(in);
-	if (!kept->name || !id || kept->partitions < -1 || kept->partitions > (int32_t)(cursor_left(in) / 25))
+	if (!kept->name || !id || kept->partitions < -1 || kept->partitions > (int32_t)(cursor_left(in) / 29))
 		return ERR_MALFORMED;
 	memcpy(kept->id.bytes, id, sizeof kept->id.bytes);
-	kept->parts = cursor_over(cursor_view(in, kept->partitions > 0 ? (size_t)kept->partitions * 25 : 0));
+	kept->parts = cursor_over(cursor_view(in, kept->partitions > 0 ? (size_t)kept->partitions * 29 : 0));
 	return in->fault ? ERR_MALFORMED : 0;
 }
 
@@ -297,6 +298,7 @@ static void take_parts(struct topic *topic, struct kept_side kept[2])
 			part->first_end = cursor_i64(&kept[side].parts);
 			part->limit = cursor_i64(&kept[side].parts);
 			part->hole = cursor_i8(&kept[side].parts);
+			part->epoch = cursor_i32(&kept[side].parts);
 		}
 	}
 }

@@ -384,7 +384,8 @@ void part_stop(struct part *part, const char *code, const char *format, ...)
 		part_cut(&topic->parts[log_other(part->side)][part->partition]);
 }
 
-static int part_read(struct part *part, int64_t from, int64_t end)
+/* `epoch` is that of a position that a checkpoint remembers, so that a log cut short meanwhile shows; else -1. */
+static int part_read(struct part *part, int64_t from, int32_t epoch, int64_t end)
 {
 	struct topic *topic = part->topic;
 	int err;
@@ -396,7 +397,7 @@ static int part_read(struct part *part, int64_t from, int64_t end)
 	if (from >= end)
 		return 0;
 	err = fetch_part_add(part->compare->fetchers[part->side], topic->name[part->side],
-			     &topic->id[part->side], part->partition, from, -1, end, part, &part->fetch);
+			     &topic->id[part->side], part->partition, from, epoch, end, part, &part->fetch);
 	if (err == 0)
 		part_credit(part);
 	return err;
@@ -453,7 +454,7 @@ int topic_begin(struct topic *topic)
 				err = join_begin(topic->join, (enum log_side)side, p, part->start,
 						 part->hole);
 			if (err == 0)
-				err = part_read(part, from,
+				err = part_read(part, from, resumed ? part->epoch : -1,
 						options->follow && !compare->stop_signals ? INT64_MAX
 											  : part->first_end);
 		}
@@ -479,7 +480,7 @@ void topic_settle(struct topic *topic)
 		if (part->fetch)
 			fetch_part_set_end(part->fetch, INT64_MAX);
 		else
-			part_read(part, part->position, INT64_MAX);
+			part_read(part, part->position, part->epoch, INT64_MAX);
 	}
 }
 
@@ -509,7 +510,7 @@ int topic_ask(struct topic *topic)
 
 		part_forget(part);
 		topic->grew |= ends[p] > part->first_end;
-		err = part_read(part, part->start, ends[p] > part->start ? ends[p] : part->start);
+		err = part_read(part, part->start, -1, ends[p] > part->start ? ends[p] : part->start);
 	}
 	topic->settle_until_ms = loop_now_ms(topic->compare->loop) + topic->compare->options->settle_ms;
 	for (int32_t p = 0; p < topic->partitions[SOURCE] && err == 0 && topic->grew; p++) {
@@ -518,7 +519,7 @@ int topic_ask(struct topic *topic)
 		if (part->fetch)
 			fetch_part_set_end(part->fetch, INT64_MAX);
 		else
-			err = part_read(part, part->start, INT64_MAX);
+			err = part_read(part, part->start, -1, INT64_MAX);
 		/* What must be read stays; what comes behind it is welcome. */
 		part->end = ends[p];
 	}
@@ -621,7 +622,8 @@ void readers_stop(struct compare *compare)
 	/* A comparison that failed while it looked has topics whose partitions were never made. */
 	for (size_t i = 0; i < compare->topic_count; i++)
 		for (int side = 0; side < 2; side++)
-			for (int32_t p = 0; compare->topics[i].parts[side] && p < compare->topics[i].partitions[side]; p++) {
+			for (int32_t p = 0;
+			     compare->topics[i].parts[side] && p < compare->topics[i].partitions[side]; p++) {
 				struct part *part = &compare->topics[i].parts[side][p];
 
 				fetch_part_remove(part->fetch);
