@@ -127,13 +127,13 @@ int check_report_begin(struct report *report, const struct plan *plan, const str
 
 /* ---- reasons ---- */
 
-static const char *result_text(struct report *report, const struct rule_result *result)
+static const char *result_text(struct report *report, const struct rule_result *result, bool says)
 {
 	const char *text = NULL;
 	struct buffer buffer;
 
 	buffer_init(&buffer, 64 * 1024);
-	rule_result_text(result, &buffer);
+	rule_result_text(result, says, &buffer);
 	if (!buffer.err)
 		text = arena_printf(&report->arena, "%s", buffer_string(&buffer));
 	buffer_done(&buffer);
@@ -145,6 +145,7 @@ struct reasons {
 	struct report_reason *at;
 	int count, capacity;
 	bool failed;
+	const struct evidence *said; /* what the last reason's evidence says need not be said again */
 };
 
 static void add_reason(struct reasons *reasons, const struct report_reason *reason)
@@ -212,7 +213,8 @@ static void add_result(struct reasons *reasons, const struct rule_result *result
 		add_reason(reasons, &reason);
 		return;
 	}
-	reason.text = result_text(reasons->report, result);
+	reason.text = result_text(reasons->report, result, result->evidence != reasons->said);
+	reasons->said = result->evidence;
 	add_reason(reasons, &reason);
 }
 

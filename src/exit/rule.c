@@ -326,7 +326,7 @@ static void numbers_text(const struct rule_result *result, struct buffer *out)
 			      count_text(result->rule->samples_min, b));
 }
 
-void rule_result_text(const struct rule_result *result, struct buffer *out)
+void rule_result_text(const struct rule_result *result, bool says, struct buffer *out)
 {
 	bool failed = result->why == RULE_DISPROVED || result->why == RULE_WAIVED;
 
@@ -337,7 +337,7 @@ void rule_result_text(const struct rule_result *result, struct buffer *out)
 	else
 		buffer_text(out, whys[result->why].text);
 	numbers_text(result, out);
-	if (result->evidence && result->evidence->text.size && result->why != RULE_PROVED)
+	if (says && result->evidence && result->evidence->text.size && result->why != RULE_PROVED)
 		buffer_printf(out, ": %.*s", VIEW_ARGS(result->evidence->text));
 	if (result->waiver)
 		buffer_printf(out, " - WAIVED by %.*s and %.*s: %.*s", VIEW_ARGS(result->waiver->owner),

@@ -111,7 +111,7 @@ void rule_judge(const struct rule *rule, struct view subject, const struct rule_
 /* "EVIDENCE_MISSING", "WAIVED", the rule's own code when it is shut, ...: stable, for machines. */
 const char *rule_result_code(const struct rule_result *result);
 
-/* Appends the reason as a sentence for people. */
-void rule_result_text(const struct rule_result *result, struct buffer *out);
+/* Appends the reason as a sentence for people; `says` adds what the evidence itself says. */
+void rule_result_text(const struct rule_result *result, bool says, struct buffer *out);
 
 #endif

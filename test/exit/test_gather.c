@@ -332,7 +332,7 @@ static bool play_row(const struct row *row)
 			found = &gate.results[i];
 	assert_non_null(found);
 	buffer_init(&text, 1 << 16);
-	rule_result_text(found, &text);
+	rule_result_text(found, true, &text);
 	if (found->evidence)
 		buffer_printf(&text, " | %.*s", VIEW_ARGS(found->evidence->text));
 	bool right = found->verdict == row->verdict && strstr(buffer_string(&text), row->says);

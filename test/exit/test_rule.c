@@ -586,7 +586,7 @@ static void play_row(const struct row *row)
 		fail_msg("%s: %s %s, not %s %s", row->name, verdict_word(result.verdict),
 			 rule_result_code(&result), verdict_word(row->verdict), row->code);
 	buffer_init(&text, 1 << 16);
-	rule_result_text(&result, &text);
+	rule_result_text(&result, true, &text);
 	assert_true(strlen(buffer_string(&text)) > 0);
 	if (result.why == RULE_WAIVED)
 		assert_non_null(strstr(buffer_string(&text), "WAIVED by ann and bob: a test record"));
