@@ -342,8 +342,7 @@ def ports_of(process, listener_port):
     return ports
 
 
-@pytest.mark.parametrize("how", ["follow", "long"])
-@pytest.mark.parametrize("listener", ["SASL", "OIDC"], ids=["SCRAM", "token"])
+@pytest.mark.parametrize("listener, how", [("SASL", "follow"), ("OIDC", "long")], ids=["SCRAM, follow", "token, long"])
 def test_a_login_that_must_be_repeated(guarded, issuer, interlock, properties, topic, listener, how):
     """Three times on the same connections: a new connection would be the easy way out."""
     made = stream(6000 if how == "long" else 200, size=1000)
