@@ -237,9 +237,16 @@ int unit_close(struct join *join, struct unit *unit);
 /* join.c */
 int entry_link(struct join *join, struct stream *stream, struct entry *entry); /* waits from now on */
 int entry_drop(struct join *join, struct entry *entry); /* matched: out of every list, and freed */
+void add_example(struct join *join, const struct finding *finding);
+
+/* join_txn.c */
 void txn_unref(struct join *join, struct txn *txn);
 struct linked_txn *linked_find(const struct join *join, const struct txn *txn);
-void add_example(struct join *join, const struct finding *finding);
+
+/* Counts `rows` records of a transactional batch, and makes its transaction the current one. */
+int txn_count(struct join *join, struct stream *stream, const struct slab_run *run, uint32_t rows,
+	      int64_t offset, int64_t timestamp);
+int txn_close(struct join *join, struct stream *stream, const struct slab_marker *marker);
 
 /* leftover.c */
 struct leftovers {
