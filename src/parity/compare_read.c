@@ -410,7 +410,9 @@ int topic_begin(struct topic *topic)
 	struct compare *compare = topic->compare;
 	const struct parity_options *options = compare->options;
 	struct join_options join = {
-		.claim = options->claim,
+		/* A topic that only one side has is counted, and nothing is claimed of its records. */
+		.claim = topic->partitions[SOURCE] < 0 || topic->partitions[TARGET] < 0 ? CLAIM_COUNTS
+											: options->claim,
 		.ignore_timestamp = options->ignore_timestamp,
 		.identities = options->identity != IDENTITY_CONTENT,
 		.seed = compare->seed,
@@ -528,6 +530,32 @@ int topic_ask(struct topic *topic)
 	return err;
 }
 
+/*
+ * A side that is at its end, or at an open transaction, may get more; the other then goes on alone as soon as it has more
+ * than may wait, for nobody would ever make room.
+ */
+static void let_pass(struct topic *topic)
+{
+	const struct compare *compare = topic->compare;
+
+	if (compare->options->follow && !compare->stop_signals)
+		return;
+	for (int side = 0; side < 2; side++) {
+		enum log_side other = log_other((enum log_side)side);
+		bool stalled = false;
+
+		for (int32_t p = 0; p < topic->partitions[other]; p++)
+			stalled |= join_queued(topic->join, other, p) >= compare->part_quota;
+		for (int32_t p = 0; stalled && p < topic->partitions[side]; p++) {
+			const struct part *part = &topic->parts[side][p];
+
+			if (part_idle(part) && (part->position >= part->first_end ||
+						(part->stable >= 0 && part->position >= part->stable)))
+				join_dry(topic->join, (enum log_side)side, p);
+		}
+	}
+}
+
 void topic_advance(struct topic *topic)
 {
 	struct compare *compare = topic->compare;
@@ -536,8 +564,10 @@ void topic_advance(struct topic *topic)
 	topic->dirty = false;
 	if (topic->stage == TOPIC_DONE || topic->limit)
 		return;
-	if (topic->stage != TOPIC_ASKING)
+	if (topic->stage != TOPIC_ASKING) {
+		let_pass(topic);
 		err = join_advance(topic->join, ADVANCE_ROWS);
+	}
 	if (err == ERR_LIMIT) {
 		topic->limit = true;
 		compare->wake = true;

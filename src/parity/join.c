@@ -699,9 +699,9 @@ static int lane_advance(struct join *join, int32_t partition, uint64_t most)
 				err = match_rows(join, lane, s, t, rows);
 			else
 				err = lane_step(join, lane, choose(lane, s, t) == SOURCE ? s : t);
-		} else if (source && t->ended) {
+		} else if (source && (t->ended || t->dry)) {
 			err = lane_step(join, lane, s);
-		} else if (target && s->ended) {
+		} else if (target && (s->ended || s->dry)) {
 			err = lane_step(join, lane, t);
 		} else {
 			return 0;
@@ -726,7 +726,7 @@ static struct stream *oldest_stream(struct join *join, enum log_side side, bool 
 			    stream->head->timestamps[stream->row] < oldest->head->timestamps[oldest->row])
 				oldest = stream;
 			*ended = false;
-		} else if (!stream->ended) {
+		} else if (!stream->ended && !stream->dry) {
 			*ended = false;
 		}
 	}
@@ -850,6 +850,11 @@ void join_limit(struct join *join, int32_t target_partition, int64_t offset)
 void join_end(struct join *join, enum log_side side, int32_t partition)
 {
 	join_stream(join, side, partition)->ended = true;
+}
+
+void join_dry(struct join *join, enum log_side side, int32_t partition)
+{
+	join_stream(join, side, partition)->dry = true;
 }
 
 static bool source_done(const struct join *join)

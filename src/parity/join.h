@@ -51,6 +51,9 @@ int join_begin(struct join *join, enum log_side side, int32_t partition, int64_t
 /* No more slabs will come for this partition. */
 void join_end(struct join *join, enum log_side side, int32_t partition);
 
+/* All that the partition holds was pushed; more may come, but what the other side has is not held back for it. */
+void join_dry(struct join *join, enum log_side side, int32_t partition);
+
 /*
  * Eats what can be eaten: 0, ERR_LIMIT when more would have to wait than memory allows (start again with more shards),
  * or ERR_MEMORY.  Does bounded work when `rows_most` is not 0; join_busy() then says whether there is more to do now.

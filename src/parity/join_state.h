@@ -74,6 +74,7 @@ struct stream {
 	size_t queued;	       /* bytes of slabs */
 	uint32_t row, run, marker; /* where we are in the head */
 	bool begun, ended;
+	bool dry; /* has no more for now: the other side need not wait for it */
 	int64_t from, until;   /* offsets eaten, half-open */
 	int64_t limit;	       /* of the target: see join_limit() */
 	uint64_t beyond_records, beyond_bytes; /* read behind the limit, and no part of the comparison */
@@ -171,6 +172,7 @@ struct join {
 	struct linked_txn *linked;
 	size_t memory;
 	uint64_t matched, crossed; /* crossed: pairs in different partitions although paired */
+	uint64_t strayed;	   /* misrouted records without a key: at home anywhere below `partition-order` */
 	uint64_t excused;	   /* leftovers put down to what cannot be read */
 	struct digest named_sum[2]; /* digests of pairs that are not equal */
 	uint64_t findings[FINDING_CLASSES];
