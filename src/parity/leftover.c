@@ -83,6 +83,7 @@ static void name_same(struct join *join, struct entry *source, struct entry *tar
 	if (source->partition == target->partition || !join->paired)
 		return;
 	if (homed) {
+		join->strayed += source->details.key_null;
 		name_both(join, source, target, FINDING_MISROUTED);
 		return;
 	}
@@ -255,11 +256,25 @@ static void excuse_lane(struct join *join, const struct row_view rows[2], int64_
 
 /* ---- 4: the same place ---- */
 
-static int equal_of_three(const struct join *join, const struct entry *source, const struct entry *target)
+static int equal_of_three(const struct entry *source, const struct entry *target)
 {
 	return (source->details.key == target->details.key) +
-	       (source->details.value == target->details.value) +
-	       (join->times_matter && source->timestamp == target->timestamp);
+	       (source->details.value == target->details.value) + (source->timestamp == target->timestamp);
+}
+
+/* The likest are paired first, so that a lost record does not take the twin of its altered neighbour. */
+enum likeness { ALIKE_IN_ALL, ALIKE_IN_KEY_AND_VALUE, ALIKE_IN_TWO, LIKENESSES };
+
+static bool is_alike(const struct entry *source, const struct entry *target, enum likeness likeness)
+{
+	int equal = equal_of_three(source, target);
+
+	if (likeness == ALIKE_IN_ALL)
+		return equal == 3;
+	if (likeness == ALIKE_IN_KEY_AND_VALUE)
+		return source->details.key == target->details.key &&
+		       source->details.value == target->details.value;
+	return equal >= 2;
 }
 
 static bool may_pair(const struct entry *source, const struct entry *target)
@@ -270,7 +285,7 @@ static bool may_pair(const struct entry *source, const struct entry *target)
 }
 
 static void pair_gap(struct join *join, const struct row_view *source, size_t first, size_t last,
-		     const struct row_view *target, const struct window *window)
+		     const struct row_view *target, const struct window *window, enum likeness likeness)
 {
 	size_t next = row_lower(target, window->low + 1);
 
@@ -283,7 +298,7 @@ static void pair_gap(struct join *join, const struct row_view *source, size_t fi
 		     j < target->count && target->at[j]->rank < window->high && looked < LOOK_AHEAD;
 		     j++, looked++) {
 			if (!may_pair(source->at[i], target->at[j]) ||
-			    equal_of_three(join, source->at[i], target->at[j]) < 2)
+			    !is_alike(source->at[i], target->at[j], likeness))
 				continue;
 			name_both(join, source->at[i], target->at[j],
 				  name_pair(&source->at[i]->details, &target->at[j]->details));
@@ -298,19 +313,20 @@ static void pair_places(struct join *join, const struct row_view rows[2], int64_
 		struct window window;
 
 		last = gap_end(&rows[SOURCE], first);
-		if (gap_window(&rows[SOURCE], first, last, noise, &window))
-			pair_gap(join, &rows[SOURCE], first, last, &rows[TARGET], &window);
+		if (!gap_window(&rows[SOURCE], first, last, noise, &window))
+			continue;
+		for (int likeness = 0; likeness < LIKENESSES; likeness++)
+			pair_gap(join, &rows[SOURCE], first, last, &rows[TARGET], &window,
+				 (enum likeness)likeness);
 	}
 }
 
 /* ---- 5: unequal partition counts ---- */
 
-static void pair_keys(struct join *join, struct leftovers *sorted)
+static void pair_keys(struct join *join, struct leftovers *sorted, enum likeness likeness)
 {
 	size_t i = 0, j = 0;
 
-	qsort(sorted->at[SOURCE], sorted->count[SOURCE], sizeof *sorted->at[SOURCE], by_key);
-	qsort(sorted->at[TARGET], sorted->count[TARGET], sizeof *sorted->at[TARGET], by_key);
 	for (; i < sorted->count[SOURCE]; i++) {
 		struct entry *source = sorted->at[SOURCE][i];
 
@@ -321,7 +337,7 @@ static void pair_keys(struct join *join, struct leftovers *sorted)
 
 			if (target->details.key != source->details.key)
 				break;
-			if (!may_pair(source, target) || equal_of_three(join, source, target) < 2)
+			if (!may_pair(source, target) || !is_alike(source, target, likeness))
 				continue;
 			name_both(join, source, target, name_pair(&source->details, &target->details));
 			break;
@@ -377,8 +393,12 @@ int leftovers_pair(struct join *join, struct leftovers *left)
 		excuse_lane(join, rows, noise);
 		pair_places(join, rows, noise);
 	}
-	if (!join->paired)
-		pair_keys(join, &sorted);
+	if (!join->paired) {
+		qsort(sorted.at[SOURCE], sorted.count[SOURCE], sizeof *sorted.at[SOURCE], by_key);
+		qsort(sorted.at[TARGET], sorted.count[TARGET], sizeof *sorted.at[TARGET], by_key);
+		for (int likeness = 0; likeness < LIKENESSES; likeness++)
+			pair_keys(join, &sorted, (enum likeness)likeness);
+	}
 	/* Without places, nobody can say what a hole hides: then nothing that is left over is anybody's fault. */
 	if (!join->paired && has_gap(left, ROW_HOLE | ROW_STOP))
 		for (int side = 0; side < 2; side++)
