@@ -59,6 +59,18 @@ static bool topic_complete(const struct topic *topic)
 
 /* ---- steps ---- */
 
+/* Nothing of this side was left out: no history that only the other has, and read to its end. */
+static bool side_whole(const struct topic *topic, enum log_side side)
+{
+	for (int32_t p = 0; p < topic->partitions[side]; p++) {
+		const struct part *part = &topic->parts[side][p];
+
+		if (part->stopped || (part->hole && part->start > 0))
+			return false;
+	}
+	return true;
+}
+
 static int topic_missing_or_counts(struct compare *compare, struct topic *topic, struct topic_report *report)
 {
 	const char *name = topic->name[SOURCE];
@@ -75,7 +87,9 @@ static int topic_missing_or_counts(struct compare *compare, struct topic *topic,
 	    report->records[SOURCE] <= report->records[TARGET])
 		report->records[TARGET] = report->records[SOURCE];
 	report->proved = report->records[SOURCE] == report->records[TARGET] ? CLAIM_COUNTS : CLAIM_NONE;
-	if (report->proved == CLAIM_NONE)
+	/* What could not be read may be what is missing; then another reason has said so. */
+	if (report->proved == CLAIM_NONE &&
+	    side_whole(topic, report->records[SOURCE] < report->records[TARGET] ? SOURCE : TARGET))
 		return parity_report_reason(compare->report, true, "COUNT_DIFFERS", name,
 					    "the source has %llu records, the target %llu",
 					    (unsigned long long)report->records[SOURCE],

@@ -121,6 +121,16 @@ static void leave_out(struct join *join, struct entry *entry)
 	stream->beyond_bytes += entry->details.size;
 }
 
+static void excuse_latest(struct join *join)
+{
+	for (int side = 0; side < 2; side++)
+		for (int32_t p = 0; p < join->options.partitions[side]; p++)
+			for (const struct entry *e = join->streams[side][p].oldest; e; e = e->lane_next)
+				if (e->gap)
+					latest_gap(join->latest, (enum log_side)side, join->paired ? p : -1,
+						   e->offset);
+}
+
 int join_finish(struct join *join)
 {
 	struct leftovers left = { 0 };
@@ -130,6 +140,7 @@ int join_finish(struct join *join)
 	if (join->latest) {
 		for (int32_t p = 0; p < join->options.partitions[TARGET]; p++)
 			latest_limit(join->latest, p, join_stream(join, TARGET, p)->limit);
+		excuse_latest(join);
 		return 0;
 	}
 
@@ -374,7 +385,7 @@ static bool judged(const struct join *join, enum finding_class class)
 static enum claim proved(const struct join *join, uint64_t source, uint64_t target, bool target_readable)
 {
 	const uint64_t *found = join->findings;
-	bool disordered = join->crossed > 0 || !join->paired || join->options.shards > 1;
+	bool disordered = join->crossed + join->strayed > 0 || !join->paired || join->options.shards > 1;
 
 	if (join->latest)
 		return found[FINDING_COMPACTED] || !target_readable ? CLAIM_NONE : CLAIM_LATEST;
@@ -383,7 +394,7 @@ static enum claim proved(const struct join *join, uint64_t source, uint64_t targ
 	    found[FINDING_ABORTED_LEAK] || found[FINDING_ALTERED] || found[FINDING_META] ||
 	    found[FINDING_TORN_TXN] || !target_readable)
 		return source == target ? CLAIM_COUNTS : CLAIM_NONE;
-	if (found[FINDING_REORDERED_KEY] || found[FINDING_MISROUTED])
+	if (found[FINDING_REORDERED_KEY] || found[FINDING_MISROUTED] > join->strayed)
 		return CLAIM_CONTENT;
 	for (int32_t p = 0; join->paired && p < join->options.partitions[SOURCE]; p++)
 		disordered |= join->lanes[p].disordered;
@@ -411,6 +422,10 @@ static int add_totals(struct join *join, struct parity_report *report, struct to
 	topic->unidentified += all.unidentified;
 	if (all.loose)
 		err = parity_report_normaliser(report, "varint", all.loose);
+	/* With several headers that are ignored: how many records had any of them. */
+	for (size_t i = 0; i < report->normaliser_count; i++)
+		if (all.stripped && !strncmp(report->normalisers[i].name, "ignore-header:", 14))
+			report->normalisers[i].records += all.stripped;
 	if (all.legacy && err == 0)
 		err = parity_report_normaliser(report, "legacy-format", all.legacy);
 	if (all.log_append && err == 0) {

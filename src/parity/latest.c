@@ -169,6 +169,23 @@ void latest_limit(struct latest *latest, int32_t target_partition, int64_t offse
 	}
 }
 
+void latest_gap(struct latest *latest, enum log_side side, int32_t partition, int64_t offset)
+{
+	for (size_t i = 0; i < latest->capacity; i++) {
+		struct latest_slot *slot = &latest->slots[i];
+		const struct last *last = &slot->side[side], *other = &slot->side[!side];
+
+		if (!slot->used || !differs(slot))
+			continue;
+		if (partition >= 0 && (last->there ? last : other)->partition != partition)
+			continue;
+		if (partition >= 0 && last->there && last->offset >= offset)
+			continue;
+		latest->differing--;
+		slot->excused = true;
+	}
+}
+
 uint64_t latest_judge(const struct latest *latest, void (*tell)(void *context, const struct finding *finding),
 		      void *context)
 {

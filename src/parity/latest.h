@@ -28,6 +28,12 @@ void latest_excuse(struct latest *latest, const struct slab *slab, int64_t from)
 /* The target has written these keys again behind the end of the comparison: no word about them either. */
 void latest_limit(struct latest *latest, int32_t target_partition, int64_t offset);
 
+/*
+ * What one side has at `offset` of a partition could not be read: no word about the keys of which it shows nothing behind
+ * that.  `partition` -1: with unequal partition counts any key may have been there.
+ */
+void latest_gap(struct latest *latest, enum log_side side, int32_t partition, int64_t offset);
+
 /* Keys that are equal and alive on both sides; each that differs is told to `tell`. */
 uint64_t latest_judge(const struct latest *latest, void (*tell)(void *context, const struct finding *finding),
 		      void *context);

@@ -166,6 +166,33 @@ def test_misrouted(pair, topic, interlock):
     expect_open(interlock.parity(*pair, topic, options=[*QUICK, "--claim", "content"]))
 
 
+def test_misrouted_without_a_key(pair, topic, interlock):
+    """At home anywhere below partition-order: the weaker level holds, whatever was asked."""
+    ours = [record(None, f"value-{i}", (), EPOCH_MS + i, i % 4) for i in range(40)]
+    result = compare(pair, topic, interlock, ours, changed(ours, 10, partition=3), "--claim", "partition-order")
+    expect_shut(result, {"MISROUTED": 1}, proved="key-order")
+
+
+@pytest.mark.parametrize("fields, name", [({"headers": (("h", b"1"),)}, "META"), ({"value": b"other"}, "ALTERED")],
+                         ids=["meta", "altered"])
+def test_lost_right_beside_a_changed_record(pair, topic, interlock, fields, name):
+    """One key and one timestamp for all: what is left of the changed record still says which one it is."""
+    ours = [record("key", f"value-{i}") for i in range(30)]
+    theirs = without(changed(ours, 11, **fields), 10)
+    result = compare(pair, topic, interlock, ours, theirs)
+    expect_shut(result, {"LOST": 1, name: 1})
+    if name == "META":
+        assert shows(result, "LOST") == [((0, 10), None)]
+        assert shows(result, "META") == [((0, 11), (0, 10))]
+
+
+def test_altered_where_timestamps_are_ignored(pair, topic, interlock):
+    """They are not compared, but two that are equal are a sign of the same event all the same."""
+    result = compare(pair, topic, interlock, BASE, changed(BASE, 17, value=b"other"), "--ignore-timestamp")
+    expect_shut(result, {"ALTERED": 1})
+    assert shows(result, "ALTERED") == [(AT[17], AT[17])]
+
+
 def test_torn_transaction(pair, topic, interlock):
     whole = stream(6, start=1000)
     create_topic(pair.source, topic, 4)

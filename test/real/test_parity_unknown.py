@@ -64,6 +64,43 @@ def test_older_history_is_not_wanted(pair, topic, interlock):
     assert result.topic()["records"]["matched"] == 200
 
 
+@pytest.mark.parametrize("claim", ["counts", "latest"])
+def test_a_hole_is_no_fault_of_the_tables_and_counts(pair, topic, interlock, claim):
+    """A key that was written once, and that the target has no longer, is hidden by the hole; so is the count."""
+    write_both(*pair, topic, [record("once", "a"), *[record("often", f"b{i}") for i in range(5)]], partitions=1)
+    delete_records(pair.target, topic, {0: 2})
+    expect_unknown(interlock.parity(*pair, topic, options=[*QUICK, "--claim", claim]), "COVERAGE_HOLE")
+
+
+def test_more_than_a_hole_can_hide(pair, topic, interlock):
+    """The target lacks its beginning and has more records than the source all the same."""
+    write_both(*pair, topic, BASE)
+    delete_records(pair.target, topic, {0: 2})
+    produce(pair.target, topic, stream(10, start=900))
+    expect_shut(interlock.parity(*pair, topic, options=[*QUICK, "--claim", "counts"]), {},
+                codes=["COUNT_DIFFERS", "COVERAGE_HOLE"])
+
+
+@pytest.mark.parametrize("claim", ["counts", "key-order", "latest"])
+def test_an_open_transaction_hides_what_follows(pair, topic, interlock, claim):
+    write_both(*pair, topic, BASE)
+    with transaction(pair.target, topic) as t:
+        t.produce(topic, record("key-1", "not yet", partition=1))
+        for cluster in pair:
+            produce(cluster, topic, [record("behind", "it", partition=1)])
+        expect_unknown(interlock.parity(*pair, topic, options=[*QUICK, "--claim", claim]), "OPEN_TRANSACTION")
+
+
+@pytest.mark.parametrize("claim", ["counts", "key-order", "offsets", "latest"])
+def test_missing_is_the_only_reason(pair, topic, interlock, claim):
+    create_topic(pair.source, topic, 4)
+    produce(pair.source, topic, BASE)
+    result = interlock.parity(*pair, topic, options=[*QUICK, "--claim", claim])
+    assert (result.status, result.verdict, result.reasons) == (1, "shut", {"TOPIC_MISSING"}), result
+    assert result.topic()["records"] == {"source": 400, "target": 0, "matched": 0}
+    assert result.json["claim"]["proved"] is None and not result.findings
+
+
 @pytest.mark.parametrize("side", [0, 1], ids=["source", "target"])
 def test_an_open_transaction(pair, topic, interlock, side):
     write_both(*pair, topic, BASE)
@@ -83,6 +120,29 @@ def test_the_target_catches_up_while_we_wait(pair, topic, interlock):
     time.sleep(1.5)
     produce(pair.target, topic, BASE[300:])
     expect_open(interlock.finish(process))
+
+
+def test_a_target_far_behind(pair, topic, interlock):
+    """What the source has more than may be held back is taken in all the same."""
+    ours = stream(16000, size=1000)
+    for cluster, records in zip(pair, (ours, ours[:4000])):
+        create_topic(cluster, topic, 4)
+        produce(cluster, topic, records)
+    result = interlock.parity(*pair, topic, options=[*QUICK, "--memory", "64MiB", "--findings", "1"])
+    expect_shut(result, {"LOST": 12000}, proved=None)
+    assert len(result.examples("LOST")) == 1
+
+
+@pytest.mark.parametrize("side", [0, 1], ids=["source", "target"])
+def test_much_behind_an_open_transaction(pair, topic, interlock, side):
+    for cluster in pair:
+        create_topic(cluster, topic, 4)
+    with transaction(pair[side], topic) as t:
+        for partition in range(4):
+            t.produce(topic, record("key-1", "not yet", partition=partition))
+        for cluster in pair:
+            produce(cluster, topic, stream(16000, size=1000))
+        expect_unknown(interlock.parity(*pair, topic, options=[*QUICK, "--memory", "64MiB"]), "OPEN_TRANSACTION")
 
 
 def test_follow_until_a_signal(pair, topic, interlock):
