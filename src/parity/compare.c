@@ -1,10 +1,10 @@
 /* compare.c - one comparison from the first look to the verdict: what the top level decides between two waits. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/usage.h"
 #include "parity/compare_state.h"
 #include "parity/controls.h"
 
@@ -510,32 +510,16 @@ static int add_declared(struct compare *compare)
 	return err;
 }
 
-/* What getrusage() says goes on over exec(): the size of whoever started us.  The peak of this image is asked first. */
-static uint64_t peak_rss(const struct rusage *usage)
-{
-	unsigned long long kib = 0;
-	FILE *file = fopen("/proc/self/status", "re");
-	char line[256];
-
-	while (file && !kib && fgets(line, sizeof line, file))
-		if (sscanf(line, "VmHWM: %llu kB", &kib) != 1)
-			kib = 0;
-	if (file)
-		fclose(file);
-	return (kib ? (uint64_t)kib : (uint64_t)usage->ru_maxrss) * 1024;
-}
-
 static void add_speed(struct compare *compare)
 {
 	struct parity_speed *speed = &compare->report->speed;
-	struct rusage usage;
+	struct usage usage;
 
-	getrusage(RUSAGE_SELF, &usage);
+	usage_read(&usage);
 	speed->seconds = (double)(loop_now_ms(compare->loop) - compare->started_ms) / 1000;
-	speed->cpu_seconds = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-			     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+	speed->cpu_seconds = usage.cpu_seconds;
 	speed->bytes_read = compare->bytes_read;
-	speed->peak_rss_bytes = peak_rss(&usage);
+	speed->peak_rss_bytes = usage.peak_rss_bytes;
 }
 
 int parity_compare(struct loop *loop, struct cluster *source, struct cluster *target,

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/random.h"
 #include "base/text.h"
+#include "base/usage.h"
 #include "client/admin_groups.h"
 #include "client/error_code.h"
 #include "parity/group_map_inside.h"
@@ -324,22 +324,16 @@ static int map_topics(struct mapping *mapping, struct picture *picture, struct f
 	return err;
 }
 
-static double seconds_of(struct timeval time)
-{
-	return (double)time.tv_sec + (double)time.tv_usec / 1e6;
-}
-
 static void measure(struct mapping *mapping, int64_t began_ms)
 {
 	struct parity_speed *speed = &mapping->map->speed;
-	struct rusage usage;
+	struct usage usage;
 
+	usage_read(&usage);
 	speed->seconds = (double)(loop_now_ms(mapping->loop) - began_ms) / 1000.0;
 	speed->bytes_read = allowance_total(mapping->allowance);
-	if (getrusage(RUSAGE_SELF, &usage) == 0) {
-		speed->cpu_seconds = seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
-		speed->peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
-	}
+	speed->cpu_seconds = usage.cpu_seconds;
+	speed->peak_rss_bytes = usage.peak_rss_bytes;
 	mapping->map->ended_ms = clock_wall_ms(loop_clock(mapping->loop));
 }
 
