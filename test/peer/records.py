@@ -181,11 +181,19 @@ def write_both(source, target, topic, records, source_how=None, target_how=None,
         produce(cluster, topic, records, **(how or {}))
 
 
-def end_offsets(cluster, topic):
+def end_offsets(cluster, topic, timeout=20):
+    """A topic that has just come to be has brokers that do not know of it yet: asked again, for so long."""
     client = Consumer(settings(cluster, group_id="looking", enable_auto_commit=False))
+    deadline = time.monotonic() + timeout
     try:
-        partitions = client.list_topics(topic, timeout=10).topics[topic].partitions
-        return {p: client.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in partitions}
+        while True:
+            try:
+                partitions = client.list_topics(topic, timeout=10).topics[topic].partitions
+                return {p: client.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in partitions}
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
     finally:
         client.close()
 
