@@ -118,6 +118,10 @@ def idle(pair, topics, seconds):
                                                  operation_timeout=60)
             for future in made.values():
                 future.result(120)
+        # The controller has them; the broker learns of them a little later.
+        deadline = time.monotonic() + 120
+        while len(cluster.admin().list_topics(timeout=20).topics) < topics and time.monotonic() < deadline:
+            time.sleep(0.5)
     words = [word for name in names for word in ("--topic", name)]
     process = subprocess.Popen([INTERLOCK, "parity", "--source", pair[0].bootstrap, "--target", pair[1].bootstrap,
                                 "--follow", "--quiet", "--json", *words],
@@ -130,6 +134,8 @@ def idle(pair, topics, seconds):
     time.sleep(15)
     before = cpu()
     time.sleep(seconds)
+    if process.poll() is not None:
+        raise SystemExit(f"idle: ended by itself with {process.returncode}\n{process.communicate()}"[:2000])
     share = (cpu() - before) / seconds * 100
     peak = next(int(line.split()[1]) for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
                 if line.startswith("VmHWM")) * 1024
