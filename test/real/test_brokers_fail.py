@@ -134,6 +134,7 @@ def test_gone_for_longer_than_the_deadline(frail, large, interlock, side, how):
         result = interlock.parity(*frail, large, options=["--timeout", "3s"], timeout=40)
     finally:
         frail[side].resume() if how == "paused" else frail[side].start_node()
+        end_offsets(frail[side], large, timeout=60)  # the next test finds it as this one did
     assert result.status == UNREACHED and result.json["verdict"] == "unknown", result
     assert ("source", "target")[side] in result.err and frail[side].bootstrap in result.err, result
 
