@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items):
 
     items.sort(key=place)
 
-    # Accidents on real clusters rest on timing that a busy machine upsets: one more try, and the last line counts it.
+    # Accidents in the middle of a read rest on timing that a busy machine upsets: one more try, counted in the last line.
     for item in items:
-        if "/real/" in str(item.path):
+        if item.path.name == "test_brokers_fail.py":
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=5))
