@@ -116,7 +116,10 @@ static const struct blank blanks[] = {
 		    "the claim does not hold, for % {reason|reasons}", "owner"),
 	    .controls = { "control.parity.same", "control.parity.planted" }, .control_age_ms_max = CONTROL_AGE_MS, .sticky = true },
 	  NO_LIMIT, LIMIT_PARITY_AGE, NO_LIMIT, LIMIT_PARITY_RECORDS, NULL },
-	LATER("parity.counters", GATE_PARITY, "business counters", has_counters),
+	{ { NONE_OF("parity.counters", GATE_PARITY, RULE_FAMILY, "parity.counters", "different", "counters", "COUNTER_DIFFERS",
+		    "% business {counter differs|counters differ} by more than the plan allows", "owner"),
+	    .unchecked = "what no counter of the plan counts" },
+	  NO_LIMIT, LIMIT_PARITY_AGE, NO_LIMIT, NO_LIMIT, has_counters },
 
 	PROGRESS("progress.skipped", RULE_EACH_GROUP, "progress.group", "skipped", "records", "RECORDS_SKIPPED",
 		 "% {record|records} would never be read", LIMIT_PROGRESS_SKIPPED, true),
@@ -126,7 +129,10 @@ static const struct blank blanks[] = {
 		 "% {position has|positions have} no place on the target", NO_LIMIT, true),
 	READERS("progress.readers", RULE_FAMILY, "progress.readers", "undeclared", "groups", "READER_UNDECLARED",
 		 "% {group reads|groups read} the family's topics and {is|are} not in the plan", NO_LIMIT, false),
-	LATER("progress.outside", GATE_PROGRESS, "positions outside Kafka", has_outside),
+	{ { NONE_OF("progress.outside", GATE_PROGRESS, RULE_FAMILY, "progress.outside", "untranslated", "positions", "OUTSIDE_POSITION",
+		    "% {position|positions} outside Kafka {has|have} no place on the target", "owner"),
+	    .unchecked = "whether a job that keeps its own position starts where its owner says" },
+	  NO_LIMIT, LIMIT_PROGRESS_AGE, NO_LIMIT, NO_LIMIT, has_outside },
 
 	LATER("rollback", GATE_ROLLBACK, "the way back", NULL),
 	LATER("capacity", GATE_CAPACITY, "cost and capacity", NULL),
