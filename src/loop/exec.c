@@ -2,12 +2,17 @@
  * exec.c - a child process with three pipes and a time limit.
  *
  * It is over when the process has exited and both its outputs are at their end; so a grandchild that keeps an output
- * open is waited for, but not past the time limit.
+ * open is waited for, but not past the time limit.  With `leader_only` it is over when the process has exited: what is in
+ * the pipes at that moment was written before, so it is taken out, and the pipes are let go of.
+ *
+ * Past the time limit nothing is waited for, not even the end of a process that was killed: one that hangs in the kernel
+ * does not die.  It is reaped when it does.
  */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "loop/exec.h"
@@ -29,6 +34,7 @@ struct exec {
 	int signal;
 	int handles; /* that libuv has not let go of */
 	int open_outputs;
+	bool leader_only;
 	bool exited, finished, freed;
 	char name[200]; /* of the program, for faults */
 	char chunk[16384];
@@ -88,7 +94,7 @@ static void finish_when_over(struct exec *exec)
 		finish(exec);
 }
 
-/* Ends it early; the first reason counts. */
+/* Ends it early; the first reason counts.  Its owner may have freed it when this returns. */
 static void give_up(struct exec *exec, int err, const char *why, long long number, const char *unit)
 {
 	if (exec->fault.err == 0)
@@ -98,7 +104,10 @@ static void give_up(struct exec *exec, int err, const char *why, long long numbe
 	for (int i = 0; i < PIPES; i++)
 		close_handle(&exec->pipes[i]);
 	exec->open_outputs = 0;
-	finish_when_over(exec);
+	if (!exec->exited)
+		exec->signal = SIGKILL;
+	if (!exec->finished && !exec->freed)
+		finish(exec);
 }
 
 static void time_is_up(void *owner)
@@ -113,15 +122,51 @@ static void time_is_up(void *owner)
 	give_up(exec, ERR_TIMEOUT, "did not end within", (long long)exec->timeout_ms, "ms");
 }
 
+/* Takes in what is in the pipe and waits for no more.  False when it is too much, and then it was given up. */
+static bool output_take(struct exec *exec, int pipe)
+{
+	struct buffer *output = &exec->outputs[pipe];
+	uv_os_fd_t fd;
+	ssize_t got;
+
+	if (uv_is_closing((uv_handle_t *)&exec->pipes[pipe]) ||
+	    uv_fileno((uv_handle_t *)&exec->pipes[pipe], &fd) < 0)
+		return true;
+	/* libuv has made it non-blocking. */
+	while ((got = read(fd, exec->chunk, sizeof exec->chunk)) > 0 || (got < 0 && errno == EINTR)) {
+		buffer_put(output, exec->chunk, got > 0 ? (size_t)got : 0);
+		if (output->err < 0) {
+			give_up(exec, ERR_LIMIT, "wrote more than", (long long)output->limit, "bytes");
+			return false;
+		}
+	}
+	return true;
+}
+
+static void let_pipes_go(struct exec *exec)
+{
+	if (!output_take(exec, PIPE_OUTPUT) || !output_take(exec, PIPE_ERRORS))
+		return;
+	for (int i = 0; i < PIPES; i++)
+		close_handle(&exec->pipes[i]);
+	exec->open_outputs = 0;
+	finish(exec);
+}
+
 static void exited(uv_process_t *process, int64_t status, int signal)
 {
 	struct exec *exec = process->data;
 
 	exec->exited = true;
+	close_handle(process);
+	if (exec->finished || exec->freed)
+		return;
 	exec->status = status;
 	exec->signal = signal;
-	close_handle(process);
-	finish_when_over(exec);
+	if (exec->leader_only)
+		let_pipes_go(exec);
+	else
+		finish_when_over(exec);
 }
 
 static void room_wanted(uv_handle_t *handle, size_t size, uv_buf_t *out)
@@ -137,6 +182,8 @@ static void output_came(uv_stream_t *pipe, ssize_t got, const uv_buf_t *chunk)
 	struct exec *exec = pipe->data;
 	struct buffer *output = &exec->outputs[(uv_pipe_t *)pipe - exec->pipes];
 
+	if (exec->finished || exec->freed)
+		return;
 	if (got > 0) {
 		buffer_put(output, chunk->base, (size_t)got);
 		if (output->err < 0)
@@ -156,13 +203,13 @@ static void input_written(uv_write_t *write, int status)
 	close_handle(&exec->pipes[PIPE_INPUT]);
 }
 
-/* Our environment with `added` behind it; the texts stay where they are. */
-static char **make_environment(const char *const *added)
+/* Our environment (unless `whole`) with `added` behind it; the texts stay where they are. */
+static char **make_environment(const char *const *added, bool whole)
 {
 	size_t ours = 0, theirs = 0, count = 0;
 	char **all;
 
-	while (environ[ours])
+	while (!whole && environ[ours])
 		ours++;
 	while (added && added[theirs])
 		theirs++;
@@ -189,7 +236,7 @@ static int spawn(struct exec *exec, const struct exec_options *options)
 {
 	uv_stdio_container_t stdio[PIPES];
 	uv_process_options_t spawn_options = { 0 };
-	char **environment = make_environment(options->environment);
+	char **environment = make_environment(options->environment, options->environment_whole);
 	int err;
 
 	if (!environment)
@@ -242,6 +289,7 @@ int exec_start(struct loop *loop, const struct exec_options *options, exec_done 
 	exec->done = done;
 	exec->owner = owner;
 	exec->timeout_ms = options->timeout_ms;
+	exec->leader_only = options->leader_only;
 	snprintf(exec->name, sizeof exec->name, "%s", options->arguments[0]);
 	buffer_init(&exec->input, options->input.size + 1);
 	buffer_view(&exec->input, options->input);

@@ -1,7 +1,8 @@
 /*
  * exec.h - runs a command of the operator's: no shell, an argument list, a time limit, bounded output.
  *
- * The command gets a process group of its own; at the time limit or at exec_free() the whole group is killed.
+ * The command gets a process group of its own; at the time limit or at exec_free() the whole group is killed, and
+ * nobody waits for it to be gone.
  */
 #ifndef LOOP_EXEC_H
 #define LOOP_EXEC_H
@@ -15,8 +16,14 @@ struct exec;
 struct exec_options {
 	const char *const *arguments;   /* [0] is the program, looked for in PATH; ends with NULL */
 	const char *const *environment; /* "NAME=value", added to ours; ends with NULL; may be NULL */
-	const char *folder;             /* NULL: ours */
-	struct view input;              /* goes to its standard input, which is then closed */
+	bool environment_whole;         /* `environment` is all it gets: nothing of ours is added */
+	/*
+	 * It is over when the command itself has exited: what it had written by then is its output.  A child that it leaves
+	 * behind may hold a pipe and is neither waited for nor killed.  Else the outputs must be at their end as well.
+	 */
+	bool leader_only;
+	const char *folder; /* NULL: ours */
+	struct view input;  /* goes to its standard input, which is then closed */
 	int64_t timeout_ms;
 	size_t output_size_max; /* of each of the two outputs; a command that says more is killed */
 };
@@ -31,7 +38,7 @@ struct exec_result {
 
 typedef void exec_done(void *owner, const struct exec_result *result);
 
-/* Starts it.  `done` comes once, never before this returns, after the process and its outputs have ended. */
+/* Starts it.  `done` comes once, never before this returns, after the process and its outputs have ended or were given up. */
 int exec_start(struct loop *loop, const struct exec_options *options, exec_done *done, void *owner,
 	       struct exec **out);
 

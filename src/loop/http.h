@@ -26,6 +26,7 @@ struct http_request {
 	struct view body;                /* copied */
 	int64_t timeout_ms;
 	size_t body_size_max;          /* of the answer */
+	bool stay;                     /* follow no redirect: its status is the answer */
 	const struct tls_options *tls; /* NULL: the system's store, name checked */
 };
 

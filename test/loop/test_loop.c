@@ -227,6 +227,93 @@ static void commands_are_bounded(void **state)
 	assert_int_equal(c.err, ERR_LIMIT);
 }
 
+/* Killed, and not reaped yet by whoever inherited it. */
+static bool ended(long pid)
+{
+	char path[64], text[200] = "";
+	const char *state;
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+	file = fopen(path, "r");
+	if (!file)
+		return true;
+	if (!fgets(text, sizeof text, file))
+		text[0] = 0;
+	fclose(file);
+	state = strrchr(text, ')');
+	return !state || state[2] == 'Z' || state[2] == 'X';
+}
+
+/* Only the leader counts: its output up to its end, and its status; a child that it leaves behind holds nothing up. */
+static void a_grandchild_is_not_waited_for(void **state)
+{
+	struct exec_options options = {
+		.arguments = (const char *const[]){ "/bin/sh", "-c",
+						    "echo answer; sleep 1000 & echo $!; exit 3", NULL },
+		.timeout_ms = 60000,
+		.output_size_max = 100,
+		.leader_only = true,
+	};
+	struct command c = { 0 };
+	long child;
+
+	play_open(&c.play);
+	assert_int_equal(exec_start(c.play.loop, &options, command_done, &c, &c.exec), 0);
+	assert_int_equal(play_wait(&c.play, 30000), 0);
+	exec_free(c.exec);
+	assert_int_equal(c.err, 0);
+	assert_int_equal(c.status, 3);
+	assert_memory_equal(c.output, "answer\n", 7);
+	/* It was left alone, too: a lever may well start a service. */
+	child = strtol(c.output + 7, NULL, 10);
+	assert_true(child > 1);
+	assert_int_equal(kill((pid_t)child, 0), 0);
+	kill((pid_t)child, SIGKILL);
+
+	options.arguments = (const char *const[]){ "/bin/sh", "-c", "yes | head -c 500; exit 0", NULL };
+	assert_int_equal(exec_start(c.play.loop, &options, command_done, &c, &c.exec), 0);
+	assert_int_equal(play_wait(&c.play, 30000), 0);
+	exec_free(c.exec);
+	assert_int_equal(c.err, ERR_LIMIT);
+
+	/* At the time limit the whole group goes. */
+	options.arguments =
+		(const char *const[]){ "/bin/sh", "-c", "sleep 1000 & echo $!; sleep 1000", NULL };
+	options.timeout_ms = 300;
+	assert_int_equal(exec_start(c.play.loop, &options, command_done, &c, &c.exec), 0);
+	assert_int_equal(play_wait(&c.play, 30000), 0);
+	exec_free(c.exec);
+	assert_int_equal(c.err, ERR_TIMEOUT);
+	child = strtol(c.output, NULL, 10);
+	assert_true(child > 1);
+	for (int i = 0; i < 1000 && kill((pid_t)child, 0) == 0 && !ended(child); i++)
+		usleep(10000);
+	assert_true(kill((pid_t)child, 0) < 0 || ended(child));
+	loop_free(c.play.loop);
+}
+
+static void an_environment_may_be_all_there_is(void **state)
+{
+	static const char *const environment[] = { "ONLY=this", NULL };
+	struct exec_options options = {
+		.arguments = (const char *const[]){ "/usr/bin/env", NULL },
+		.environment = environment,
+		.environment_whole = true,
+		.timeout_ms = 60000,
+		.output_size_max = 150,
+	};
+	struct command c = { 0 };
+
+	play_open(&c.play);
+	assert_int_equal(exec_start(c.play.loop, &options, command_done, &c, &c.exec), 0);
+	assert_int_equal(play_wait(&c.play, 30000), 0);
+	exec_free(c.exec);
+	loop_free(c.play.loop);
+	assert_int_equal(c.status, 0);
+	assert_string_equal(c.output, "ONLY=this\n");
+}
+
 static void commands_may_be_abandoned(void **state)
 {
 	struct exec_options options = {
@@ -270,6 +357,8 @@ int main(void)
 		cmocka_unit_test(names_have_addresses_or_not),
 		cmocka_unit_test(commands_run),
 		cmocka_unit_test(commands_are_bounded),
+		cmocka_unit_test(a_grandchild_is_not_waited_for),
+		cmocka_unit_test(an_environment_may_be_all_there_is),
 		cmocka_unit_test(commands_may_be_abandoned),
 		cmocka_unit_test(lines_are_split),
 	};
