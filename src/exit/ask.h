@@ -11,74 +11,64 @@
  * told to one host is not told to another.
  *
  * Anything else (another status, a signal, silence, too much, what cannot be read) is *unknown*: never a no, never a
- * yes.  The values of the plan's `env:` that came from ${env:NAME} or ${file:PATH} are cut out of all that is handed on.
+ * yes.  Values of `env:` may be ${env:NAME} or ${file:PATH} (relative to the plan): such a value is a secret, and is cut
+ * out of every sentence here.
  */
 #ifndef EXIT_ASK_H
 #define EXIT_ASK_H
 
 #include "base/buffer.h"
 #include "base/err.h"
+#include "exit/answer.h"
 #include "exit/plan.h"
 #include "loop/loop.h"
 
-#define ASK_OUTPUT_SIZE_MAX  65536
-#define ANSWER_TEXT_SIZE_MAX 1000
+#define ASK_OUTPUT_SIZE_MAX 65536 /* bytes of each output, or of a body; more is unknown */
+#define QUESTION_WORDS_MAX  4
 
 enum question_kind {
-	ASK_GET,
-	ASK_SET,
-	ASK_DRAINED,
+	ASK_GET, /* what is it?  A word (a probe's control) goes behind the command, or into ?control= */
+	ASK_SET, /* be it so: words go behind the command, or joined into "value" */
+	ASK_DO,  /* do it: nothing goes behind the command; the word ("fire", "remove") is for addresses */
+	ASK_DRAINED, /* is nothing under way any more? */
+	ASK_PAGE,    /* an address alone: is there such a page?  What it says does not matter */
 };
 
 struct question {
 	enum question_kind kind;
-	const char *word; /* of ASK_SET: "hold", "start target"; blanks part it into arguments of a command */
+	const char *words[QUESTION_WORDS_MAX + 1]; /* ends with NULL */
 	uint64_t epoch;
 	int64_t timeout_ms;
-};
-
-enum answer_kind {
-	ANSWER_UNKNOWN,
-	ANSWER_GIVEN, /* `text` is the answer; of ASK_DRAINED: it is drained */
-	ANSWER_WAITS,
-	ANSWER_OLDER, /* refused: a newer epoch was seen there */
-};
-
-struct answer {
-	enum answer_kind kind;
-	int status;                          /* exit status or HTTP status; -1 when there is none */
-	bool json;                           /* `text` is an object of JSON */
-	char text[ANSWER_TEXT_SIZE_MAX + 1]; /* printable UTF-8, one line; may be empty */
-	int64_t took_us;
 };
 
 /* Who asks: an exit, a family, a folder, an environment. */
 struct asking;
 
 /*
- * `family` may be NULL.  Both outlive it.  ERR_CONFIG names the entry of `env:` whose value cannot be had, and never
- * a value; ERR_MEMORY.
+ * Plan and family outlive it; `family` may be NULL.  Secrets are looked up once, here: ERR_CONFIG names the entry of
+ * `env:` whose value cannot be had, and never a value.  ERR_MEMORY.
  */
 int asking_new(struct loop *loop, const struct plan *plan, const struct plan_family *family,
 	       struct asking **out, struct fault *fault);
 void asking_free(struct asking *asking); /* NULL is silent */
 
 /*
- * Asks, and waits for the answer.  0 when there is one that means something; `out->kind` is then not ANSWER_UNKNOWN.
- * Else ANSWER_UNKNOWN and why: ERR_TIMEOUT, ERR_LIMIT, ERR_NOT_FOUND (no such command: nobody was asked), ERR_NETWORK,
- * ERR_TLS, ERR_MALFORMED (it cannot be read), ERR_BROKER (a status of its own), ERR_CANCELLED.  `out` is always filled.
- * Must not be called from a callback.
+ * Asks, and waits for the answer.  0 when there is one that means something; its kind is then not ANSWER_UNKNOWN, and
+ * ANSWER_WAITS only for ASK_DRAINED, ANSWER_OLDER only for ASK_SET and ASK_DRAINED.  Else ANSWER_UNKNOWN and why:
+ * ERR_TIMEOUT, ERR_LIMIT (too much), ERR_NOT_FOUND (no such command: nobody was asked), ERR_NETWORK, ERR_TLS,
+ * ERR_MALFORMED (it cannot be read), ERR_BROKER (a status that means nothing), ERR_CANCELLED (loop_stop()), ERR_CONFIG.
+ * `out` is always filled; its `json` holds until the next question.  Must not be called from a callback.
  */
 int ask(struct asking *asking, const struct plan_exec *exec, const struct question *question,
 	struct answer *out, struct fault *fault);
 
-/* Appends what is asked, as a person would type it: "./flag set hold", "PUT https://flags/orders". No password. */
-void ask_describe(const struct plan_exec *exec, const struct question *question, struct buffer *out);
-
 /*
- * What the text of an answer is: its first line trimmed (or, where an address spoke, the body).  The one door for bytes
- * of the operator's making.  ERR_MALFORMED when it is not printable UTF-8, or longer than ANSWER_TEXT_SIZE_MAX.
+ * Appends a text of the operator's making as it may be shown: no control characters, and a mark in place of each secret
+ * of `env:` of at least four bytes.
  */
-int answer_read(struct view output, struct answer *out, struct fault *fault);
+void asking_show(const struct asking *asking, struct view text, struct buffer *out);
+
+/* Appends what is asked, as a person would type it: "./flag set hold", "PUT https://flags/orders {...}". */
+void ask_describe(const struct plan_exec *exec, const struct question *question, struct buffer *out);
 
 #endif

@@ -59,6 +59,7 @@ void http_cancel(struct http_call *call)
 static int fault_from(const struct http_call *call, CURLcode code, struct fault *fault)
 {
 	const char *why = call->error[0] ? call->error : curl_easy_strerror(code);
+	long redirects = 0;
 
 	if (call->too_large)
 		return fault_set(fault, ERR_LIMIT, "%s: the answer is larger than %zu bytes", call->place,
@@ -74,6 +75,10 @@ static int fault_from(const struct http_call *call, CURLcode code, struct fault 
 	case CURLE_SSL_CACERT_BADFILE: return fault_set(fault, ERR_TLS, "%s: %s", call->place, why);
 	case CURLE_URL_MALFORMAT:
 	case CURLE_UNSUPPORTED_PROTOCOL:
+		/* Also curl's word for an answer that is no HTTP. */
+		curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_COUNT, &redirects);
+		if (strncmp(call->place, "http", 4) == 0 && redirects == 0)
+			return fault_set(fault, ERR_NETWORK, "%s: %s", call->place, why);
 		return fault_set(fault, ERR_CONFIG, "%s: not an http or https address", call->place);
 	default: return fault_set(fault, ERR_NETWORK, "%s: %s", call->place, why);
 	}
