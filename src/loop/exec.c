@@ -9,19 +9,23 @@
  * does not die.  It is reaped when it does.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include "loop/exec.h"
+#include "loop/spawn.h"
 
 enum { PIPE_INPUT, PIPE_OUTPUT, PIPE_ERRORS, PIPES };
 
 struct exec {
 	struct loop *loop;
-	uv_process_t process;
+	uv_signal_t child; /* hears that some child has ended */
+	pid_t pid;         /* 0: it was never started */
 	uv_pipe_t pipes[PIPES];
 	uv_write_t write;
 	struct timer *timer;
@@ -30,8 +34,7 @@ struct exec {
 	exec_done *done;
 	void *owner;
 	int64_t timeout_ms;
-	int64_t status;
-	int signal;
+	int status, signal;
 	int handles; /* that libuv has not let go of */
 	int open_outputs;
 	bool leader_only;
@@ -67,8 +70,8 @@ static void close_handle(void *handle)
 static void kill_group(struct exec *exec)
 {
 	/* The child leads a session of its own, so its group is its process id. */
-	if (!exec->exited && exec->process.pid > 0)
-		kill(-exec->process.pid, SIGKILL);
+	if (!exec->exited && exec->pid > 0)
+		kill(-exec->pid, SIGKILL);
 }
 
 static void finish(void *owner)
@@ -76,7 +79,7 @@ static void finish(void *owner)
 	struct exec *exec = owner;
 	struct exec_result result = {
 		.err = exec->fault.err,
-		.status = exec->signal ? -1 : (int)exec->status,
+		.status = exec->signal ? -1 : exec->status,
 		.signal = exec->signal,
 		.output = buffer_bytes(&exec->outputs[PIPE_OUTPUT]),
 		.errors = buffer_bytes(&exec->outputs[PIPE_ERRORS]),
@@ -115,7 +118,7 @@ static void time_is_up(void *owner)
 	struct exec *exec = owner;
 
 	/* It may never have been started: then there is nothing to wait for but the fault. */
-	if (exec->fault.err < 0 && exec->process.pid == 0) {
+	if (exec->fault.err < 0 && exec->pid == 0) {
 		finish(exec);
 		return;
 	}
@@ -153,20 +156,36 @@ static void let_pipes_go(struct exec *exec)
 	finish(exec);
 }
 
-static void exited(uv_process_t *process, int64_t status, int signal)
+static void exited(struct exec *exec, int status)
 {
-	struct exec *exec = process->data;
-
 	exec->exited = true;
-	close_handle(process);
+	close_handle(&exec->child);
 	if (exec->finished || exec->freed)
 		return;
-	exec->status = status;
-	exec->signal = signal;
+	exec->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	exec->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	if (exec->leader_only)
 		let_pipes_go(exec);
 	else
 		finish_when_over(exec);
+}
+
+static void some_child_ended(uv_signal_t *child, int number)
+{
+	struct exec *exec = child->data;
+	int status = 0;
+	pid_t ended;
+
+	(void)number;
+	do
+		ended = waitpid(exec->pid, &status, WNOHANG);
+	while (ended < 0 && errno == EINTR);
+	if (ended == 0)
+		return; /* another one */
+	if (ended < 0)
+		fault_set(&exec->fault, ERR_IO, "how the command %s ended cannot be told: %s", exec->name,
+			  strerror(errno));
+	exited(exec, status);
 }
 
 static void room_wanted(uv_handle_t *handle, size_t size, uv_buf_t *out)
@@ -232,35 +251,72 @@ static char **make_environment(const char *const *added, bool whole)
 	return all;
 }
 
-static int spawn(struct exec *exec, const struct exec_options *options)
+static void init_handles(struct exec *exec)
 {
-	uv_stdio_container_t stdio[PIPES];
-	uv_process_options_t spawn_options = { 0 };
-	char **environment = make_environment(options->environment, options->environment_whole);
-	int err;
-
-	if (!environment)
-		return UV_ENOMEM;
 	for (int i = 0; i < PIPES; i++) {
 		uv_pipe_init(loop_uv(exec->loop), &exec->pipes[i], 0);
 		exec->pipes[i].data = exec;
-		exec->handles++;
-		stdio[i].flags = UV_CREATE_PIPE | (i == PIPE_INPUT ? UV_READABLE_PIPE : UV_WRITABLE_PIPE);
-		stdio[i].data.stream = (uv_stream_t *)&exec->pipes[i];
 	}
-	spawn_options.exit_cb = exited;
-	spawn_options.file = options->arguments[0];
-	spawn_options.args = (char **)options->arguments;
-	spawn_options.env = environment;
-	spawn_options.cwd = options->folder;
-	spawn_options.flags = UV_PROCESS_DETACHED;
-	spawn_options.stdio_count = PIPES;
-	spawn_options.stdio = stdio;
-	exec->process.data = exec;
-	exec->handles++;
-	err = uv_spawn(loop_uv(exec->loop), &exec->process, &spawn_options);
+	uv_signal_init(loop_uv(exec->loop), &exec->child);
+	exec->child.data = exec;
+	exec->handles = PIPES + 1;
+}
+
+/* `theirs` become the command's, `ours` stay with us; where there is no input, ours is -1.  0 or a negative errno. */
+static int make_pipes(const struct exec *exec, int theirs[PIPES], int ours[PIPES])
+{
+	for (int i = 0; i < PIPES; i++) {
+		int ends[2] = { -1, -1 };
+
+		if (i == PIPE_INPUT && exec->input.size == 0)
+			ends[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		else if (pipe2(ends, O_CLOEXEC) < 0)
+			return -errno;
+		if (ends[0] < 0)
+			return -errno;
+		theirs[i] = ends[i == PIPE_INPUT ? 0 : 1];
+		ours[i] = ends[i == PIPE_INPUT ? 1 : 0];
+	}
+	return 0;
+}
+
+static void close_all(const int fds[PIPES])
+{
+	for (int i = 0; i < PIPES; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+/* 0 or a negative errno. */
+static int spawn(struct exec *exec, const struct exec_options *options)
+{
+	int theirs[PIPES] = { -1, -1, -1 }, ours[PIPES] = { -1, -1, -1 }, err;
+	char **environment = make_environment(options->environment, options->environment_whole);
+	struct spawn_options spawning = {
+		.arguments = options->arguments,
+		.environment = (const char *const *)environment,
+		.folder = options->folder,
+	};
+
+	init_handles(exec);
+	err = environment ? make_pipes(exec, theirs, ours) : -ENOMEM;
+	/* We listen before it can end. */
+	err = err ? err : uv_signal_start(&exec->child, some_child_ended, SIGCHLD);
+	if (!err) {
+		memcpy(spawning.inputs, theirs, sizeof theirs);
+		err = spawn_process(&spawning, &exec->pid);
+	}
+	close_all(theirs);
 	free(environment);
-	return err;
+	if (err < 0) {
+		exec->pid = 0;
+		close_all(ours);
+		return err;
+	}
+	for (int i = 0; i < PIPES; i++)
+		if (ours[i] >= 0)
+			uv_pipe_open(&exec->pipes[i], ours[i]);
+	return 0;
 }
 
 static void feed(struct exec *exec)
@@ -298,10 +354,9 @@ int exec_start(struct loop *loop, const struct exec_options *options, exec_done 
 	err = spawn(exec, options);
 	*out = exec;
 	if (err < 0) {
-		exec->process.pid = 0;
 		exec->exited = true;
-		fault_set(&exec->fault, err == UV_ENOENT ? ERR_NOT_FOUND : ERR_IO,
-			  "the command %s cannot be started: %s", exec->name, uv_strerror(err));
+		fault_set(&exec->fault, err == -ENOENT ? ERR_NOT_FOUND : ERR_IO,
+			  "the command %s cannot be started: %s", exec->name, strerror(-err));
 		timer_start(exec->timer, 0);
 		return 0;
 	}
@@ -324,7 +379,7 @@ void exec_free(struct exec *exec)
 		close_handle(&exec->pipes[i]);
 	/* A running child is let go of by exited(): it must be reaped, whoever still cares. */
 	if (exec->exited)
-		close_handle(&exec->process);
+		close_handle(&exec->child);
 	destroy_when_closed(exec);
 }
 
