@@ -147,6 +147,14 @@ int journal_sync(struct journal *journal, struct fault *fault)
 	return err < 0 ? err : reading.count;
 }
 
+bool journal_is_behind(struct journal *journal)
+{
+	struct journal_head head;
+
+	return !journal->stale && !journal->store->broken &&
+	       journal->store->ops->head(journal->store, &head, NULL) == 0 && head.sequence > journal->head.sequence;
+}
+
 struct each {
 	int (*each)(void *context, const struct frame *frame);
 	void *context;

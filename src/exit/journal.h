@@ -45,6 +45,9 @@ const struct state *journal_state(const struct journal *journal);
 /* Reads what others have appended.  Returns how many frames came. */
 int journal_sync(struct journal *journal, struct fault *fault);
 
+/* True when others have appended what we have not read yet; reads nothing, so that it may be asked from a callback. */
+bool journal_is_behind(struct journal *journal);
+
 /*
  * Appends one frame; takes over `body` (which may be NULL: ERR_MEMORY).  Without a lease only FRAME_ACT.  Returns 0 and
  * its sequence.  ERR_STALE: the lease is no longer ours, stop acting.  ERR_FULL, ERR_IO, ERR_NETWORK: not written as far

@@ -322,7 +322,7 @@ static int put_level(struct crossing *c, const struct level *level)
 {
 	return crossing_frame(
 		c, FRAME_LEVEL,
-		json_pack("{s:I, s:I, s:I, s:I, s:s, s:s}", "attempt", (json_int_t)c->now.attempt, "quiet",
+		json_pack("{s:o, s:I, s:I, s:I, s:I, s:s, s:s}", "ends", there.ends, "attempt", (json_int_t)c->now.attempt, "quiet",
 			  (json_int_t)c->now.quiet, "records", (json_int_t)level->records, "matched",
 			  (json_int_t)level->matched, "claim", level->claim, "text", level->text),
 		NULL);

@@ -303,6 +303,7 @@ static int apply_verdict(struct applying *a)
 	err = err ? err : copy(verdict, "gates", a->body, "gates");
 	err = err ? err : copy(verdict, "reasons", a->body, "reasons");
 	err = err ? err : copy(verdict, "boundary", a->body, "boundary");
+	err = err ? err : copy(verdict, "input", a->body, "input");
 	err = err ? err : copy(verdict, "valid_until", a->body, "valid_until");
 	return err ? err : copy(verdict, "authority", a->body, "authority");
 }
@@ -512,6 +513,11 @@ static int apply_stage(struct applying *a)
 		return err;
 	if (moves)
 		err = put(a->family, "since", json_integer(a->frame->moment.wall_ms));
+	if (!err && moves && a->now.stage == STAGE_PLANNED)
+		err = put(a->family, "observed", json_integer(a->frame->moment.wall_ms));
+	/* What an owner let go on is judged anew: failures from before this frame stick no longer. */
+	if (!err && a->now.overlay != OVERLAY_NONE && overlay <= 0)
+		err = put(a->family, "window", json_integer((json_int_t)a->frame->sequence));
 	err = err ? err : copy(a->family, "stage", a->body, "stage");
 	err = err ? err : copy(a->family, "cause", a->body, "cause");
 	if (overlay > 0)
@@ -662,8 +668,12 @@ static int apply_decision(struct applying *a)
 		return wrong(a, "a decision on a verdict that is not open");
 	if (a->now.moving == AUTHORITY_TARGET && a->now.verdict.valid_until_ms < a->frame->moment.wall_ms)
 		return wrong(a, "a decision on a verdict that is no longer fresh");
+	/* "ends" are the source's, whichever side was left. */
 	ends = json_deep_copy(json_object_get(json_object_get(a->family, "quiet"), "ends"));
-	err = put(a->family, "ends", ends);
+	err = put(a->family, a->now.moving == AUTHORITY_TARGET ? "ends" : "ends_to", ends);
+	err = err ? err
+		  : copy(a->family, a->now.moving == AUTHORITY_TARGET ? "ends_to" : "ends",
+			 json_object_get(a->family, "level"), "ends");
 	err = err ? err : copy(a->family, "authority", a->body, "authority");
 	err = err ? err : copy(a->family, "epoch", a->body, "epoch");
 	err = err ? err : put(a->family, "stage", json_string(stage_word(STAGE_DECIDED)));

@@ -21,7 +21,8 @@
  *	          intents   { SEQUENCE: { step, lever, word, before, desired, epoch, attempt, result } }	of this attempt
  *	          standing  { LEVER: the value before we first touched it }	what is ours to set back
  *	          quiet, level   of this attempt: { sequence, ... }
- *	          pause_ms, crossed (wall ms of the last DECISION), ends (of the side that was left)
+ *	          pause_ms, crossed (wall ms of the last DECISION), ends, ends_to (of source and target, then)
+ *	          observed (wall ms since when), window (sequence of the frame from which failures stick)
  *	          drill, leak, acknowledged, confirmed, scaffold, waivers, window
  */
 #ifndef EXIT_STATE_H

@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/file.h"
-#include "base/text.h"
+#include "base/boot.h"
 #include "client/config.h"
 #include "client/offsets.h"
 #include "exit/discover.h"
@@ -34,27 +33,6 @@ struct survey {
 };
 
 /* ---- the world ---- */
-
-/* The kernel's id of this boot; zero when it tells none, and then only wall time is believed. */
-static void read_boot(uint8_t out[16])
-{
-	struct buffer text, bytes;
-
-	buffer_init(&text, 4096);
-	buffer_init(&bytes, 64);
-	if (file_read("/proc/sys/kernel/random/boot_id", &text, NULL) == 0) {
-		char hex[64];
-		size_t size = 0;
-
-		for (size_t i = 0; i < text.size && size < sizeof hex; i++)
-			if (text.at[i] != '-' && text.at[i] != '\n')
-				hex[size++] = (char)text.at[i];
-		if (text_unhex(&bytes, view_of(hex, size)) == 0 && bytes.size == 16)
-			memcpy(out, bytes.at, 16);
-	}
-	buffer_done(&bytes);
-	buffer_done(&text);
-}
 
 static int open_cluster(struct survey *s, enum side side, const struct plan_text *where, struct fault *fault)
 {
@@ -92,7 +70,7 @@ int survey_open(struct loop *loop, const struct plan *plan, const struct survey_
 	arena_init(&s->arena, SURVEY_MEMORY);
 	arena_init(&s->facts_arena, SURVEY_MEMORY);
 	arena_init(&s->next_arena, SURVEY_MEMORY);
-	read_boot(s->boot);
+	boot_id(s->boot);
 	err = open_cluster(s, SIDE_SOURCE, &plan->source, fault);
 	err = err ? err : open_cluster(s, SIDE_TARGET, &plan->target, fault);
 	if (err < 0) {
@@ -120,6 +98,11 @@ void survey_close(struct survey *s)
 struct cluster *survey_cluster(struct survey *s, enum side side)
 {
 	return s->clusters[side];
+}
+
+const struct cluster_config *survey_config(const struct survey *s, enum side side)
+{
+	return s->configs[side];
 }
 
 const struct facts *survey_facts(const struct survey *s)

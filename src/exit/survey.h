@@ -36,6 +36,7 @@ void survey_close(struct survey *survey); /* NULL is silent */
 
 /* Levers and followers may share them.  They live as long as the survey. */
 struct cluster *survey_cluster(struct survey *survey, enum side side);
+const struct cluster_config *survey_config(const struct survey *survey, enum side side);
 
 /*
  * Looks at both clusters now, whether the facts are old or not.  The context's number grows when they have changed.

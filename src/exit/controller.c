@@ -1,0 +1,510 @@
+/* controller.c - the lease, the acts, the round of judgements. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/boot.h"
+#include "base/file.h"
+#include "exit/controller.h"
+#include "exit/journal_holder.h"
+#include "exit/world_clusters.h"
+#include "loop/loop.h"
+
+#define LEASE_POLL_MS	 100
+#define ACT_POLL_MS	 50
+#define BEAT_MS		 500
+#define JUDGE_EVERY_MS	 30000 /* a family, unless the plan says otherwise */
+#define TROUBLE_PAUSE_MS 1000
+#define PUBLISH_EVERY_MS 3600000
+
+struct controller {
+	struct controller_options options;
+	const char *file;
+	struct arena arena;
+	struct plan *plan;
+	struct buffer text; /* of the plan, as it was read */
+	struct journal *journal;
+	struct world *world; /* while we hold the lease */
+	struct mover mover;
+	struct timer *beat;
+	int64_t *judged_ms; /* a family each, monotonic; when it was last judged */
+	int64_t published_ms;
+	char holder[JOURNAL_HOLDER_SIZE_MAX];
+	bool lost; /* set by the beat: the lease is gone */
+	bool cut_short; /* a judgement was stopped for an act, not for us to end */
+};
+
+static void tell(struct controller *c, const char *family, const char *text)
+{
+	if (c->options.tell)
+		c->options.tell(c->options.context, family, text);
+}
+
+static void tell_family(void *context, const char *family, const char *text)
+{
+	tell(context, family, text);
+}
+
+static struct clock const *clock_of(const struct controller *c)
+{
+	return loop_clock(c->options.loop);
+}
+
+static int rest(struct controller *c, int64_t ms)
+{
+	bool never = false;
+	int err = loop_until(c->options.loop, &never, loop_now_ms(c->options.loop) + ms);
+
+	return err == ERR_TIMEOUT ? 0 : err;
+}
+
+/* ---- opening ---- */
+
+static const char *state_address(struct controller *c)
+{
+	struct view state = c->plan->state.text;
+
+	if (!state.at)
+		state = VIEW_LITERAL("interlock.db");
+	if (view_begins(state, "postgres://") || view_begins(state, "postgresql://"))
+		return arena_printf(&c->arena, "%.*s", VIEW_ARGS(state));
+	return plan_path(c->plan, state, &c->arena);
+}
+
+static bool has_ended(const char *holder)
+{
+	return journal_holder_state(holder) == HOLDER_GONE;
+}
+
+static int open_journal(struct controller *c, bool read_only, struct fault *fault)
+{
+	struct journal_options options = { .clock = clock_of(c), .read_only = read_only, .ended = has_ended };
+	const char *address = state_address(c);
+	int err;
+
+	if (!address)
+		return fault_set(fault, ERR_MEMORY, "no memory for the journal");
+	err = journal_holder_self(c->holder, fault);
+	if (err < 0)
+		return err;
+	options.holder = c->holder;
+	boot_id(options.boot);
+	err = journal_store_open(address, read_only ? SQL_READ : SQL_WRITE, NULL, &options.store, fault);
+	return err ? err : journal_open(&options, &c->journal, fault);
+}
+
+int controller_open(const struct controller_options *options, bool read_only, struct plan_faults *faults,
+		    struct controller **out, struct fault *fault)
+{
+	struct controller *c = calloc(1, sizeof *c);
+	int err;
+
+	if (!c)
+		return fault_set(fault, ERR_MEMORY, "no memory for a controller");
+	c->options = *options;
+	c->file = options->plan_file ? options->plan_file : "exit.yaml";
+	arena_init(&c->arena, (size_t)64 << 20);
+	buffer_init(&c->text, PLAN_SIZE_MAX);
+	err = plan_load(c->file, faults, &c->plan);
+	if (err == ERR_CONFIG)
+		fault_set(fault, err, "%s is wrong in %d place%s: nothing was done", c->file, faults->count + faults->more,
+			  faults->count + faults->more == 1 ? "" : "s");
+	else if (err < 0)
+		fault_set(fault, err, "the plan could not be read: %s", err_text(err));
+	err = err ? err : file_read(c->file, &c->text, fault);
+	err = err ? err : open_journal(c, read_only, fault);
+	if (err == 0) {
+		c->judged_ms = calloc((size_t)c->plan->family_count + 1, sizeof *c->judged_ms);
+		err = c->judged_ms ? 0 : fault_set(fault, ERR_MEMORY, "no memory for a controller");
+	}
+	if (err < 0) {
+		controller_close(c);
+		return err;
+	}
+	*out = c;
+	return 0;
+}
+
+static void give_up_lease(struct controller *c)
+{
+	timer_free(c->beat);
+	c->beat = NULL;
+	world_close(c->world);
+	c->world = NULL;
+	journal_lease_release(c->journal, NULL);
+}
+
+void controller_close(struct controller *c)
+{
+	if (!c)
+		return;
+	if (c->journal)
+		give_up_lease(c);
+	journal_close(c->journal);
+	free(c->judged_ms);
+	plan_free(c->plan);
+	buffer_done(&c->text);
+	arena_done(&c->arena);
+	free(c);
+}
+
+const struct plan *controller_plan(const struct controller *c)
+{
+	return c->plan;
+}
+
+struct journal *controller_journal(const struct controller *c)
+{
+	return c->journal;
+}
+
+bool controller_is_alive(struct controller *c)
+{
+	const json_t *lease = json_object_get(journal_state(c->journal)->root, "lease");
+	const char *holder = body_text(lease, "holder");
+
+	return json_is_true(json_object_get(lease, "taken")) && holder && !has_ended(holder);
+}
+
+/* ---- the lease ---- */
+
+static bool acts_wait(const struct controller *c)
+{
+	return json_object_size(json_object_get(journal_state(c->journal)->root, "acts")) > 0;
+}
+
+/* Twice a second: the lease is kept, and a judgement that stands in the way of an act is cut short. */
+static void on_beat(void *owner)
+{
+	struct controller *c = owner;
+	struct fault fault;
+
+	if (journal_lease_beat(c->journal, &fault) == ERR_STALE) {
+		c->lost = true;
+		loop_stop(c->options.loop);
+		return;
+	}
+	if (c->world && world_is_gathering(c->world) && journal_is_behind(c->journal)) {
+		c->cut_short = true;
+		loop_stop(c->options.loop);
+	}
+	timer_start(c->beat, BEAT_MS);
+}
+
+static const char *folder_of(struct controller *c)
+{
+	return c->plan->folder;
+}
+
+/* After the lease: the plan in force, the world, and what was under way. */
+static int settle_in(struct controller *c, struct fault *fault)
+{
+	struct world_options options = { .loop = c->options.loop,
+					 .plan = c->plan,
+					 .plan_file = c->file,
+					 .journal = c->journal,
+					 .state_folder = folder_of(c),
+					 .timeout_ms = c->options.timeout_ms,
+					 .memory_bytes = c->options.memory_bytes,
+					 .rate_bytes_per_s = c->options.rate_bytes_per_s,
+					 .tell = tell_family,
+					 .context = c };
+	int moved, err;
+
+	c->lost = false;
+	err = timer_new(c->options.loop, on_beat, c, &c->beat);
+	if (err < 0)
+		return fault_set(fault, err, "no timer");
+	timer_start(c->beat, BEAT_MS);
+	err = world_open(&options, &c->world, fault);
+	if (err < 0)
+		return err;
+	c->mover = (struct mover){ c->journal, c->world, c->plan };
+	err = mover_plan(&c->mover, buffer_bytes(&c->text), fault);
+	return err ? err : mover_recover(&c->mover, &moved, fault);
+}
+
+/* 0: it is ours; ERR_CONFLICT: somebody else's, for now. */
+static int take_lease(struct controller *c, struct fault *fault)
+{
+	int err = journal_lease_take(c->journal, fault);
+
+	if (err < 0)
+		return err;
+	err = settle_in(c, fault);
+	if (err < 0)
+		give_up_lease(c);
+	return err;
+}
+
+/* ---- acts ---- */
+
+/* The oldest act that waits; 0 when none does. */
+static uint64_t next_act(const struct controller *c)
+{
+	json_t *acts = json_object_get(journal_state(c->journal)->root, "acts"), *act;
+	uint64_t first = 0;
+	const char *key;
+
+	json_object_foreach(acts, key, act)
+	{
+		uint64_t sequence = strtoull(key, NULL, 10);
+
+		if (!first || sequence < first)
+			first = sequence;
+	}
+	return first;
+}
+
+/* Stopped by the beat for an act is no order to end. */
+static bool asked_to_end(struct controller *c, int err)
+{
+	if (err != ERR_CANCELLED)
+		return false;
+	if (c->cut_short) {
+		c->cut_short = false;
+		return false;
+	}
+	return !c->lost;
+}
+
+static int carry_out_acts(struct controller *c, struct fault *fault)
+{
+	int err = journal_sync(c->journal, fault);
+
+	while (err >= 0 && acts_wait(c)) {
+		enum mover_answer answer;
+
+		err = mover_act(&c->mover, next_act(c), &answer, fault);
+	}
+	return err < 0 ? err : 0;
+}
+
+/* ---- the round ---- */
+
+/* Often enough that nothing which the class lets grow old does so between two looks. */
+static int64_t judge_every_ms(const struct controller *c, const struct plan_family *family)
+{
+	int64_t every_ms = c->plan->reading.every_ms.given ? c->plan->reading.every_ms.value : JUDGE_EVERY_MS;
+	int64_t age_ms = family->class->limits[LIMIT_PARITY_AGE].value / 2;
+
+	return every_ms < age_ms || age_ms <= 0 ? every_ms : age_ms;
+}
+
+static bool is_watched(const struct controller *c, const struct plan_family *family)
+{
+	struct standing standing;
+	char name[300];
+
+	snprintf(name, sizeof name, "%.*s", VIEW_ARGS(family->name.text));
+	return state_family(journal_state(c->journal), name, &standing) && standing.stage < STAGE_SEALED &&
+	       standing.moving == AUTHORITY_NONE && standing.overlay != OVERLAY_UNKNOWN;
+}
+
+static int judge_due(struct controller *c, struct fault *fault)
+{
+	int64_t now_ms = loop_now_ms(c->options.loop);
+
+	for (int i = 0; i < c->plan->family_count; i++) {
+		const struct plan_family *family = &c->plan->families[i];
+		char name[300];
+		int err;
+
+		if (!is_watched(c, family) ||
+		    (c->judged_ms[i] && now_ms - c->judged_ms[i] < judge_every_ms(c, family)))
+			continue;
+		snprintf(name, sizeof name, "%.*s", VIEW_ARGS(family->name.text));
+		err = mover_judge(&c->mover, family, fault);
+		if (err == ERR_CANCELLED)
+			return err;
+		c->judged_ms[i] = loop_now_ms(c->options.loop);
+		if (err < 0)
+			tell(c, name, fault->text);
+		/* What the journal itself refuses ends the round; what a cluster refuses is for the next one. */
+		if (err < 0 && (err == ERR_STALE || err == ERR_FULL || err == ERR_IO || err == ERR_MALFORMED))
+			return err;
+		return 0; /* one at a time: an act must not wait behind all of them */
+	}
+	return 0;
+}
+
+static int publish_due(struct controller *c, struct fault *fault)
+{
+	int64_t now_ms = loop_now_ms(c->options.loop);
+	int err;
+
+	if (c->published_ms && now_ms - c->published_ms < PUBLISH_EVERY_MS)
+		return 0;
+	c->published_ms = now_ms;
+	err = mover_publish(&c->mover, fault);
+	if (err == ERR_NETWORK) {
+		tell(c, NULL, fault->text);
+		return 0;
+	}
+	return err;
+}
+
+static int one_round(struct controller *c, struct fault *fault)
+{
+	int err = carry_out_acts(c, fault);
+
+	err = err ? err : judge_due(c, fault);
+	err = err ? err : publish_due(c, fault);
+	return err ? err : rest(c, ACT_POLL_MS);
+}
+
+/* While the lease is ours.  Ends when it is lost, or when we are asked to end. */
+static int keep(struct controller *c, struct fault *fault)
+{
+	for (;;) {
+		int err = one_round(c, fault);
+
+		if (c->lost || err == ERR_STALE)
+			return ERR_STALE;
+		if (asked_to_end(c, err) || err == ERR_MALFORMED || err == ERR_CHECKSUM || err == ERR_MEMORY)
+			return err;
+		if (err < 0 && err != ERR_CANCELLED) {
+			int moved, stop;
+
+			/* A full disk, a database that is away: nothing is done until it can be written down. */
+			tell(c, NULL, fault->text);
+			stop = rest(c, TROUBLE_PAUSE_MS);
+			if (stop < 0 && asked_to_end(c, stop))
+				return stop;
+			mover_recover(&c->mover, &moved, fault);
+		}
+	}
+}
+
+int controller_run(struct controller *c, struct fault *fault)
+{
+	bool said = false;
+
+	for (;;) {
+		int err = take_lease(c, fault);
+
+		if (err == 0) {
+			said = false;
+			tell(c, NULL, "holds the lease, and keeps this exit");
+			err = keep(c, fault);
+			give_up_lease(c);
+		}
+		if (err == ERR_CANCELLED || err == ERR_CONFIG || err == ERR_MALFORMED || err == ERR_CHECKSUM ||
+		    err == ERR_MEMORY || err == ERR_UNSUPPORTED)
+			return err;
+		if (!said)
+			tell(c, NULL, fault->text);
+		said = true;
+		err = rest(c, LEASE_POLL_MS);
+		if (err < 0)
+			return err;
+	}
+}
+
+/* ---- one act of a verb ---- */
+
+struct answer_seen {
+	uint64_t act;
+	enum mover_answer answer;
+	struct buffer *text;
+	bool found;
+};
+
+static int find_answer(void *context, const struct frame *frame)
+{
+	static const char *const words[] = { "done", "refused", "returned", "unknown" };
+	struct answer_seen *seen = context;
+	json_t *body;
+
+	if (frame->kind != FRAME_ANSWER)
+		return 0;
+	body = frame_body_read(frame, NULL);
+	if ((uint64_t)body_number(body, "act") == seen->act) {
+		const char *result = body_text(body, "result"), *text = body_text(body, "text");
+
+		seen->found = true;
+		for (int i = 0; result && i < 4; i++)
+			if (strcmp(result, words[i]) == 0)
+				seen->answer = (enum mover_answer)i;
+		buffer_reset(seen->text);
+		buffer_text(seen->text, text ? text : "");
+	}
+	json_decref(body);
+	return 0;
+}
+
+static bool act_is_pending(const struct controller *c, uint64_t act)
+{
+	char key[24];
+
+	snprintf(key, sizeof key, "%llu", (unsigned long long)act);
+	return json_object_get(json_object_get(journal_state(c->journal)->root, "acts"), key) != NULL;
+}
+
+/* Sees an act through, by whoever holds the lease. */
+static int see_through(struct controller *c, uint64_t act, struct fault *fault)
+{
+	for (;;) {
+		int err = journal_sync(c->journal, fault);
+
+		if (err < 0 && err != ERR_NETWORK && err != ERR_TIMEOUT)
+			return err;
+		if (!act_is_pending(c, act))
+			return 0;
+		err = take_lease(c, fault);
+		if (err == 0) {
+			err = carry_out_acts(c, fault);
+			if (c->lost)
+				err = ERR_STALE;
+			give_up_lease(c);
+		}
+		if (err < 0 && err != ERR_CONFLICT && err != ERR_STALE)
+			return err;
+		err = rest(c, LEASE_POLL_MS);
+		if (err < 0)
+			return err;
+	}
+}
+
+/* A family has one act at a time; hold is for when another is under way. */
+static bool another_waits(const struct controller *c, const json_t *body)
+{
+	const char *family = body_text(body, "family"), *word = body_text(body, "act");
+	json_t *acts = json_object_get(journal_state(c->journal)->root, "acts"), *act;
+	const char *key;
+
+	if (word && (strcmp(word, "hold") == 0 || strcmp(word, "rollback") == 0))
+		return false;
+	json_object_foreach(acts, key, act)
+	{
+		const char *of = body_text(act, "family");
+
+		if (family && of && strcmp(family, of) == 0)
+			return true;
+	}
+	return false;
+}
+
+int controller_act(struct controller *c, json_t *body, bool wait, enum mover_answer *out, struct buffer *text,
+		   struct fault *fault)
+{
+	struct answer_seen seen = { .text = text };
+	uint64_t act = 0;
+	int err = journal_sync(c->journal, fault);
+
+	if (err >= 0 && another_waits(c, body))
+		err = fault_set(fault, ERR_CONFLICT, "another act of this family is under way; `interlock status` shows it");
+	if (err < 0) {
+		json_decref(body);
+		return err;
+	}
+	err = journal_append(c->journal, FRAME_ACT, body, &act, fault);
+	if (err < 0 || !wait)
+		return err;
+	err = see_through(c, act, fault);
+	err = err ? err : journal_walk(c->journal, act, find_answer, &seen, fault);
+	if (err < 0)
+		return err;
+	*out = seen.found ? seen.answer : MOVER_UNKNOWN;
+	return 0;
+}

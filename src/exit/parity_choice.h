@@ -1,0 +1,12 @@
+/* parity_choice.h - a family's claim, identity and topics as options of the comparer. */
+#ifndef EXIT_PARITY_CHOICE_H
+#define EXIT_PARITY_CHOICE_H
+
+#include "exit/gather.h"
+#include "parity/options.h"
+
+/* `mirrored`: the target is the reference.  Texts and lists come from the arena.  0 or ERR_MEMORY. */
+int parity_choice(const struct plan_family *family, const struct gather_topic *topics, int topic_count, bool mirrored,
+		  struct arena *arena, struct parity_options *out);
+
+#endif

@@ -1,0 +1,68 @@
+/* world_inside.h - what the files of the controller's world share; for them only. */
+#ifndef EXIT_WORLD_INSIDE_H
+#define EXIT_WORLD_INSIDE_H
+
+#include "base/map.h"
+#include "exit/ask.h"
+#include "exit/world_clusters.h"
+
+struct live;
+struct quiet;
+struct follower;
+struct publisher;
+
+/* An item of evidence that a later judgement must still see: its canonical bytes, read back into memory of its own. */
+struct kept;
+
+/* What is kept of one family. */
+struct scene {
+	struct scene *next;
+	const struct plan_family *family;
+	const char *name;
+	struct arena arena;
+	struct asking *asking;
+	struct map levers; /* by name */
+	struct gather_topic *topics;
+	const char **names[SIDE_COUNT]; /* of the topics, on each side */
+	int topic_count;
+	struct quiet *quiet[SIDE_COUNT];
+	struct kept **kept; /* oldest first */
+	int kept_count;
+	uint64_t window; /* sequence of the frame from which failures stick */
+	bool looked;	 /* `kept` is of that window */
+	struct follower *follower; /* while a crossing is ahead or under way */
+};
+
+struct clusters {
+	struct world world; /* first */
+	struct world_options options;
+	struct survey *survey;
+	struct scene *scenes;
+	struct publisher *publisher;
+	bool gathering;
+};
+
+/* Finds or makes it; its topics are known after it. */
+int scene_of(struct clusters *w, const struct plan_family *family, struct scene **out, struct fault *fault);
+
+/* The file in which comparisons of this family with that reference side go on. */
+void scene_checkpoint(const struct clusters *w, const struct scene *scene, enum side reference, char *out, size_t size);
+
+/* world_judge.c */
+int world_judge(struct world *world, const struct plan_family *family, json_t *state, json_t **body,
+		struct fault *fault);
+
+/* world_level.c */
+int world_forecast(struct world *world, const struct plan_family *family, enum authority to, int64_t timeout_ms,
+		   struct forecast *out, struct fault *fault);
+int world_level(struct world *world, const struct plan_family *family, enum authority to, const json_t *ends,
+		int64_t timeout_ms, struct level *out, struct fault *fault);
+void world_release(struct world *world, const struct plan_family *family);
+void follower_stop(struct scene *scene);
+
+/* world_publish.c */
+int world_publish(struct world *world, uint64_t size, struct sha256 head, int64_t timeout_ms, json_t **note,
+		  json_t **holders, struct fault *fault);
+void world_publish_done(struct clusters *w);
+
+#endif

@@ -1,0 +1,327 @@
+/*
+ * world_judge.c - gathers for a family, judges all gates under one moment, and keeps in the journal what it rests on.
+ *
+ * The VERDICT frame names a blob (basis.h) that names the evidence by ids; each item's bytes are a blob of their own.  With
+ * them an auditor comes to the same answer.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "exit/basis.h"
+#include "exit/history_read.h"
+#include "exit/world_inside.h"
+
+#define WAIVERS_MAX 200
+#define KEPT_MAX    10000
+
+struct kept {
+	struct arena arena;
+	struct evidence item;
+};
+
+/* ---- what earlier judgements leave ---- */
+
+static void kept_free(struct kept *kept)
+{
+	arena_done(&kept->arena);
+	free(kept);
+}
+
+static void forget_kept(struct scene *scene)
+{
+	for (int i = 0; i < scene->kept_count; i++)
+		kept_free(scene->kept[i]);
+	scene->kept_count = 0;
+}
+
+static bool is_kept(const struct scene *scene, const struct evidence *item)
+{
+	for (int i = 0; i < scene->kept_count; i++)
+		if (sha256_equal(scene->kept[i]->item.id, item->id))
+			return true;
+	return false;
+}
+
+/* A copy that outlives the judgement it came from. */
+static int keep_bytes(struct scene *scene, struct view bytes, struct fault *fault)
+{
+	struct kept **grown, *kept = calloc(1, sizeof *kept);
+	int err;
+
+	grown = kept ? realloc(scene->kept, ((size_t)scene->kept_count + 1) * sizeof *grown) : NULL;
+	if (!grown) {
+		free(kept);
+		return fault_set(fault, ERR_MEMORY, "no memory to keep evidence");
+	}
+	scene->kept = grown;
+	arena_init(&kept->arena, EVIDENCE_SIZE_MAX * 4);
+	err = evidence_read(arena_copy(&kept->arena, bytes), &kept->arena, &kept->item, fault);
+	if (err < 0) {
+		kept_free(kept);
+		return err;
+	}
+	scene->kept[scene->kept_count++] = kept;
+	return 0;
+}
+
+static int keep_what_sticks(struct scene *scene, const struct surveyed *surveyed, struct fault *fault)
+{
+	int err = 0;
+
+	for (int i = 0; i < surveyed->log.count && !err && scene->kept_count < KEPT_MAX; i++) {
+		const struct evidence *item = surveyed->log.items[i];
+		struct buffer bytes;
+
+		if (!judge_sticks(&surveyed->rules, item) || is_kept(scene, item))
+			continue;
+		buffer_init(&bytes, EVIDENCE_SIZE_MAX);
+		err = evidence_write(item, &bytes);
+		err = err ? err : keep_bytes(scene, buffer_bytes(&bytes), fault);
+		buffer_done(&bytes);
+	}
+	return err;
+}
+
+/* After a restart: what the last verdict saw, as far as it sticks. */
+static int recall(struct clusters *w, struct scene *scene, const json_t *state, struct fault *fault)
+{
+	struct buffer bytes;
+	struct basis basis;
+	struct arena arena;
+	struct rules rules;
+	struct sha256 input;
+	int err;
+
+	if (!body_hash(json_object_get(state, "verdict"), "input", &input))
+		return 0;
+	buffer_init(&bytes, BASIS_SIZE_MAX);
+	arena_init(&arena, BASIS_SIZE_MAX * 4);
+	err = journal_blob_get(w->options.journal, input, &bytes, fault);
+	err = err ? err : basis_read(buffer_bytes(&bytes), &arena, &basis, fault);
+	err = err ? err : rules_bind(scene->family, &arena, &rules, fault);
+	for (int i = 0; !err && i < basis.evidence_count; i++) {
+		struct buffer item;
+
+		buffer_init(&item, EVIDENCE_SIZE_MAX);
+		err = journal_blob_get(w->options.journal, basis.evidence[i], &item, fault);
+		err = err ? err : keep_bytes(scene, buffer_bytes(&item), fault);
+		if (!err && !judge_sticks(&rules, &scene->kept[scene->kept_count - 1]->item))
+			kept_free(scene->kept[--scene->kept_count]);
+		buffer_done(&item);
+	}
+	arena_done(&arena);
+	buffer_done(&bytes);
+	return err;
+}
+
+/* Failures stick until an owner opens a new window. */
+static int open_window(struct clusters *w, struct scene *scene, const json_t *state, struct fault *fault)
+{
+	uint64_t window = (uint64_t)body_number(state, "window");
+
+	if (scene->looked && scene->window == window)
+		return 0;
+	forget_kept(scene);
+	scene->window = window;
+	scene->looked = true;
+	/* A verdict that is older than the window speaks of what was put right. */
+	if ((uint64_t)body_number(json_object_get(state, "verdict"), "sequence") <= window)
+		return 0;
+	return recall(w, scene, state, fault);
+}
+
+/* ---- the request ---- */
+
+static struct view view_or_null(const char *text)
+{
+	return text ? view_text(text) : VIEW_NULL;
+}
+
+static int read_waivers(const json_t *state, struct waiver *out)
+{
+	json_t *list = json_object_get(state, "waivers"), *each;
+	size_t index;
+	int count = 0;
+
+	json_array_foreach(list, index, each)
+	{
+		struct waiver waiver = { .rule = view_or_null(body_text(each, "rule")),
+					 .subject = view_or_null(body_text(each, "subject")),
+					 .value_max = body_number(each, "value_max"),
+					 .reason = view_or_null(body_text(each, "reason")),
+					 .owner = view_or_null(body_text(each, "owner")),
+					 .second = view_or_null(body_text(each, "second")),
+					 .stage = view_or_null(body_text(each, "stage")),
+					 .authority = (uint64_t)body_number(each, "authority"),
+					 .granted_ms = body_number(each, "granted"),
+					 .expires_ms = body_number(each, "expires") };
+
+		body_hash(each, "evidence", &waiver.evidence);
+		if (count < WAIVERS_MAX)
+			out[count++] = waiver;
+	}
+	return count;
+}
+
+void scene_checkpoint(const struct clusters *w, const struct scene *scene, enum side reference, char *out, size_t size)
+{
+	snprintf(out, size, "%s%s.%s.%llu.parity", w->options.state_folder, scene->name, side_word(reference),
+		 (unsigned long long)scene->window);
+}
+
+/* ---- the frame ---- */
+
+static int store(struct clusters *w, const struct surveyed *surveyed, const struct basis *basis, struct sha256 *input,
+		 struct fault *fault)
+{
+	struct buffer bytes;
+	struct sha256 id;
+	int err = 0;
+
+	for (int i = 0; i < surveyed->log.count && !err; i++) {
+		buffer_init(&bytes, EVIDENCE_SIZE_MAX);
+		err = evidence_write(surveyed->log.items[i], &bytes);
+		err = err ? err : journal_blob_put(w->options.journal, buffer_bytes(&bytes), &id, fault);
+		buffer_done(&bytes);
+	}
+	buffer_init(&bytes, BASIS_SIZE_MAX);
+	err = err ? err : basis_write(basis, &bytes);
+	err = err ? err : journal_blob_put(w->options.journal, buffer_bytes(&bytes), input, fault);
+	buffer_done(&bytes);
+	return err;
+}
+
+#define REASONS_MAX 40
+
+static void add_reasons(json_t *out, const struct gate_result *gate)
+{
+	for (int i = 0; i < gate->result_count && json_array_size(out) < REASONS_MAX; i++) {
+		const struct rule_result *result = &gate->results[i];
+		struct buffer text;
+		json_t *reason;
+
+		if (result->verdict == VERDICT_OPEN || result->rule->advisory)
+			continue;
+		buffer_init(&text, 4000);
+		rule_result_text(result, true, &text);
+		reason = json_pack("{s:s, s:s, s:s, s:s}", "gate", gate_word(gate->gate), "code", rule_result_code(result),
+				   "rule", result->rule->name, "who", result->rule->who ? result->rule->who : "owner");
+		if (reason && result->subject.at)
+			json_object_set_new(reason, "subject",
+					    json_stringn((const char *)result->subject.at, result->subject.size));
+		if (reason)
+			json_object_set_new(reason, "text", json_string(buffer_string(&text)));
+		json_array_append_new(out, reason);
+		buffer_done(&text);
+	}
+}
+
+/* Until when all of it stays fresh by age: the earliest end of any evidence that a rule was opened by. */
+static int64_t valid_until(const struct judgement *judged, int64_t now_ms)
+{
+	int64_t until_ms = INT64_MAX;
+
+	for (int gate = 0; gate < GATE_COUNT; gate++) {
+		for (int i = 0; i < judged->gates[gate].result_count; i++) {
+			const struct rule_result *result = &judged->gates[gate].results[i];
+			int64_t ends_ms;
+
+			if (!result->evidence || result->rule->advisory)
+				continue;
+			ends_ms = result->evidence->ended.wall_ms + result->rule->fresh.age_ms_max;
+			until_ms = ends_ms < until_ms ? ends_ms : until_ms;
+		}
+	}
+	return until_ms == INT64_MAX ? now_ms : until_ms;
+}
+
+static json_t *write_body(const struct judgement *judged, const struct surveyed *surveyed, struct sha256 input,
+			  uint64_t authority, int64_t now_ms)
+{
+	json_t *gates = json_object(), *reasons = json_array(), *boundary;
+	char hash[SHA256_TEXT_SIZE];
+
+	for (int gate = 0; gate < GATE_COUNT; gate++) {
+		json_object_set_new(gates, gate_word((enum gate)gate),
+				    json_string(verdict_word(judged->gates[gate].verdict)));
+		add_reasons(reasons, &judged->gates[gate]);
+	}
+	boundary = boundary_of(&surveyed->log);
+	return json_pack("{s:s, s:o, s:o, s:o, s:I, s:I, s:s}", "verdict", verdict_word(judged->verdict), "gates", gates,
+			 "reasons", reasons, "boundary", boundary ? boundary : json_null(), "valid_until",
+			 (json_int_t)valid_until(judged, now_ms), "authority", (json_int_t)authority, "input",
+			 sha256_text(input, hash));
+}
+
+static int judge_now(struct clusters *w, struct scene *scene, const struct survey_request *request, json_t **body,
+		     struct fault *fault)
+{
+	struct surveyed *surveyed = NULL;
+	struct judgement judged;
+	struct judging judging;
+	struct basis basis;
+	struct sha256 input;
+	int err;
+
+	w->gathering = true;
+	err = survey_family(w->survey, scene->family, request, &surveyed, fault);
+	err = err ? err : survey_judge(w->survey, surveyed, request, &judging, &judged, fault);
+	w->gathering = false;
+	if (err < 0)
+		goto done;
+	err = basis_of(&judging, surveyed->gates, &judged, &surveyed->arena, &basis);
+	err = err ? err : store(w, surveyed, &basis, &input, fault);
+	err = err ? err : keep_what_sticks(scene, surveyed, fault);
+	if (err < 0)
+		goto done;
+	*body = write_body(&judged, surveyed, input, request->authority, judging.now.moment.wall_ms);
+	if (!*body)
+		err = fault_set(fault, ERR_MEMORY, "no memory for a verdict");
+done:
+	surveyed_free(surveyed);
+	return err;
+}
+
+int world_judge(struct world *world, const struct plan_family *family, json_t *state, json_t **body,
+		struct fault *fault)
+{
+	struct clusters *w = (struct clusters *)world;
+	json_t *plan = json_object_get(journal_state(w->options.journal)->root, "plan");
+	const char *authority = body_text(state, "authority");
+	struct survey_request request = { .plan_number = (uint64_t)body_number(plan, "number"),
+					  .authority = (uint64_t)body_number(state, "epoch"),
+					  .stage = view_or_null(body_text(state, "stage")) };
+	struct waiver waivers[WAIVERS_MAX];
+	const struct evidence **kept;
+	struct history_held history;
+	struct scene *scene;
+	char checkpoint[1024];
+	json_t *held;
+	int err = scene_of(w, family, &scene, fault);
+
+	err = err ? err : open_window(w, scene, state, fault);
+	if (err < 0)
+		return err;
+	kept = calloc((size_t)scene->kept_count + 1, sizeof *kept);
+	if (!kept)
+		return fault_set(fault, ERR_MEMORY, "no memory to judge family %s", scene->name);
+	for (int i = 0; i < scene->kept_count; i++)
+		kept[i] = &scene->kept[i]->item;
+	/* The state may move on while evidence is gathered. */
+	held = json_deep_copy(state);
+	request.reference = authority && strcmp(authority, "target") == 0 ? SIDE_TARGET : SIDE_SOURCE;
+	request.waivers = waivers;
+	request.waiver_count = read_waivers(held, waivers);
+	request.kept = kept;
+	request.kept_count = scene->kept_count;
+	request.stage = view_or_null(body_text(held, "stage"));
+	history_read(held, &history);
+	request.history = &history.history;
+	scene_checkpoint(w, scene, request.reference, checkpoint, sizeof checkpoint);
+	request.checkpoint = checkpoint;
+	err = judge_now(w, scene, &request, body, fault);
+	history_done(&history);
+	json_decref(held);
+	free(kept);
+	return err;
+}

@@ -1,0 +1,287 @@
+/*
+ * world_level.c - the follower that proves the target level, and what preflight makes of it.
+ *
+ * It starts at preflight, while writes go on, from where the last comparison stood, and reads until it is at both ends.
+ * From then on only what is written in these milliseconds is left to prove.  With authority on the target its sides are
+ * exchanged: the comparer's source is whichever side is the baseline.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "exit/lever_acl.h"
+#include "exit/parity_choice.h"
+#include "exit/world_inside.h"
+#include "parity/live.h"
+
+#define GLANCE_EVERY_MS 20
+#define ENDS_MAX	100000
+
+struct follower {
+	struct arena arena;
+	struct parity_options parity;
+	struct live *live;
+	enum authority to;
+};
+
+void follower_stop(struct scene *scene)
+{
+	struct follower *follower = scene->follower;
+
+	if (!follower)
+		return;
+	live_stop(follower->live);
+	arena_done(&follower->arena);
+	free(follower);
+	scene->follower = NULL;
+}
+
+void world_release(struct world *world, const struct plan_family *family)
+{
+	struct scene *scene;
+
+	if (scene_of((struct clusters *)world, family, &scene, NULL) == 0)
+		follower_stop(scene);
+}
+
+static int follower_start(struct clusters *w, struct scene *scene, enum authority to, struct fault *fault)
+{
+	enum side reference = to == AUTHORITY_TARGET ? SIDE_SOURCE : SIDE_TARGET;
+	enum side held = reference == SIDE_SOURCE ? SIDE_TARGET : SIDE_SOURCE;
+	struct live_options options = { .configs = { survey_config(w->survey, reference),
+						     survey_config(w->survey, held) },
+					.names = { side_word(reference), side_word(held) } };
+	struct follower *follower;
+	char checkpoint[1024];
+	int err;
+
+	if (scene->follower && scene->follower->to == to)
+		return 0;
+	follower_stop(scene);
+	follower = calloc(1, sizeof *follower);
+	if (!follower)
+		return fault_set(fault, ERR_MEMORY, "no memory for a follower");
+	arena_init(&follower->arena, (size_t)16 << 20);
+	follower->to = to;
+	err = parity_choice(scene->family, scene->topics, scene->topic_count, reference == SIDE_TARGET, &follower->arena,
+			    &follower->parity);
+	scene_checkpoint(w, scene, reference, checkpoint, sizeof checkpoint);
+	follower->parity.checkpoint = arena_text(&follower->arena, checkpoint);
+	if (w->options.memory_bytes)
+		follower->parity.memory = w->options.memory_bytes;
+	follower->parity.rate = w->options.rate_bytes_per_s;
+	options.parity = &follower->parity;
+	if (err < 0 || !follower->parity.checkpoint)
+		err = fault_set(fault, ERR_MEMORY, "no memory for a follower");
+	err = err ? err : live_start(&options, &follower->live, fault);
+	if (err < 0) {
+		arena_done(&follower->arena);
+		free(follower);
+		return err;
+	}
+	scene->follower = follower;
+	return 0;
+}
+
+/* ---- preflight ---- */
+
+/* Until it is at both ends, or says why it never will be. */
+static int wait_caught_up(struct clusters *w, struct scene *scene, int64_t timeout_ms, struct forecast *out,
+			  struct fault *fault)
+{
+	int64_t deadline_ms = loop_now_ms(w->options.loop) + timeout_ms;
+
+	for (;;) {
+		struct live_glance glance;
+		int err = live_glance(scene->follower->live, &glance);
+		/* Under load a twin is always on its way: that is no lag, as long as none is overdue. */
+		bool caught_up = err == 0 && glance.state == LIVE_FOLLOWING && !glance.overdue[0] && !glance.overdue[1];
+
+		if (err < 0)
+			return fault_set(fault, err, "no memory for a glance");
+		if (glance.state == LIVE_FAILED)
+			snprintf(out->text, sizeof out->text, "the comparison cannot go on: %s", glance.fault.text);
+		else
+			snprintf(out->text, sizeof out->text,
+				 "the comparison has not caught up: %llu records wait for their twin on the %s, %llu on the other side%s%s",
+				 (unsigned long long)glance.pending[0],
+				 scene->follower->to == AUTHORITY_TARGET ? "source" : "target",
+				 (unsigned long long)glance.pending[1], glance.fault.err ? ": " : "",
+				 glance.fault.err ? glance.fault.text : "");
+		err = glance.state == LIVE_FAILED ? ERR_IO : 0;
+		if (caught_up && glance.records_per_second[0] > 0)
+			out->pause_ms = (int64_t)((double)glance.pending[0] * 1000 / glance.records_per_second[0]);
+		live_glance_done(&glance);
+		if (caught_up || err)
+			return err ? 1 : 0;
+		if (loop_now_ms(w->options.loop) >= deadline_ms)
+			return 1;
+		if (w->world.ops->pause(&w->world, GLANCE_EVERY_MS) < 0)
+			return ERR_CANCELLED;
+	}
+}
+
+/* What one answer of the operator's lever costs now; a lever that does not answer is no fence. */
+static int time_lever(struct clusters *w, struct scene *scene, const char *name, int64_t *ms, struct forecast *out,
+		      struct fault *fault)
+{
+	struct lever *lever = w->world.ops->lever(&w->world, scene->family, name);
+	int64_t began_ms = loop_now_ms(w->options.loop);
+	struct buffer value;
+	int err;
+
+	if (!lever) {
+		snprintf(out->text, sizeof out->text, "lever %s cannot be made from the plan", name);
+		return 1;
+	}
+	buffer_init(&value, LEVER_VALUE_SIZE_MAX);
+	err = lever_observe(lever, 5000, &value, fault);
+	buffer_done(&value);
+	if (err == ERR_CANCELLED || err == ERR_MEMORY)
+		return err;
+	if (err < 0) {
+		snprintf(out->text, sizeof out->text, "lever %s does not answer: %s", name, fault ? fault->text : "");
+		return 1;
+	}
+	*ms += loop_now_ms(w->options.loop) - began_ms;
+	return 0;
+}
+
+/* Whether a deny would hold the family's writers on that side, as far as that can be known before. */
+static int acl_may_fence(struct clusters *w, struct scene *scene, enum side side, int64_t timeout_ms, int64_t *ms,
+			 struct forecast *out, struct fault *fault)
+{
+	const char *name = side == SIDE_TARGET ? "acl:target" : "acl:source";
+	struct lever *lever = w->world.ops->lever(&w->world, scene->family, name);
+	struct lever_acl_bounds bounds;
+	struct arena arena;
+	int err;
+
+	if (!lever) {
+		snprintf(out->text, sizeof out->text, "lever %s cannot be made from the plan", name);
+		return 1;
+	}
+	arena_init(&arena, (size_t)16 << 20);
+	err = lever_acl_bounds(lever, timeout_ms, &arena, &bounds, fault);
+	if (err < 0 && err != ERR_CANCELLED && err != ERR_MEMORY) {
+		snprintf(out->text, sizeof out->text, "whether ACLs bind on the %s cannot be told: %s", side_word(side),
+			 fault->text);
+		err = 1;
+	}
+	for (int i = 0; err == 0 && i < bounds.count; i++) {
+		bool blocks = bounds.at[i].bound <= LEVER_ACL_BLOCKS_LAST || bounds.at[i].bound == LEVER_ACL_NO_WITNESS;
+
+		out->acl_binds = out->acl_binds && !blocks;
+		if (blocks && !out->text[0])
+			snprintf(out->text, sizeof out->text, "%s on the %s: %s",
+				 lever_acl_bound_code(bounds.at[i].bound), side_word(side), bounds.at[i].text);
+	}
+	arena_done(&arena);
+	if (err)
+		return err;
+	return out->acl_binds ? time_lever(w, scene, name, ms, out, fault) : 1;
+}
+
+#define STILL_MS 30 /* two looks at the ends, a proof of being level, the decision and its checkpoint */
+
+int world_forecast(struct world *world, const struct plan_family *family, enum authority to, int64_t timeout_ms,
+		   struct forecast *out, struct fault *fault)
+{
+	struct clusters *w = (struct clusters *)world;
+	const struct plan_levers *levers = &family->levers;
+	struct forecast made = { .acl_binds = true };
+	struct scene *scene;
+	int64_t lever_ms = 0;
+	struct fault why = { 0 };
+	int err = scene_of(w, family, &scene, fault);
+
+	if (err < 0)
+		return err;
+	if (!levers->flag.head.given && !levers->bootstrap.head.given && !levers->acl.value &&
+	    !levers->transactional_ids.count) {
+		snprintf(made.text, sizeof made.text,
+			 "the plan has no lever that fences this family: give it flag, bootstrap, acl or transactional-ids");
+		*out = made;
+		return 0;
+	}
+	if (levers->flag.head.given)
+		err = time_lever(w, scene, "flag", &lever_ms, &made, &why);
+	if (!err && levers->bootstrap.head.given)
+		err = time_lever(w, scene, "bootstrap", &lever_ms, &made, &why);
+	if (!err && levers->acl.value)
+		err = acl_may_fence(w, scene, to == AUTHORITY_TARGET ? SIDE_SOURCE : SIDE_TARGET, timeout_ms, &lever_ms, &made, &why);
+	if (!err)
+		err = follower_start(w, scene, to, fault);
+	if (!err)
+		err = wait_caught_up(w, scene, timeout_ms, &made, fault);
+	if (err < 0)
+		return err;
+	made.may = err == 0;
+	/* Set, seen, drained, set, seen: five answers, as quick as the ones just had. */
+	made.pause_ms += 5 * lever_ms + STILL_MS;
+	if (made.may)
+		snprintf(made.text, sizeof made.text, "the comparison is at both ends; levers answered in %lld ms",
+			 (long long)lever_ms);
+	*out = made;
+	return 0;
+}
+
+/* ---- level ---- */
+
+static int read_ends(const json_t *ends, struct live_end *out)
+{
+	json_t *end;
+	size_t index;
+	int count = 0;
+
+	json_array_foreach(ends, index, end)
+	{
+		out[count++] = (struct live_end){ .topic = json_string_value(json_array_get(end, 0)),
+						  .partition = (int32_t)json_integer_value(json_array_get(end, 1)),
+						  .offset = json_integer_value(json_array_get(end, 2)),
+						  .leader_epoch = (int32_t)json_integer_value(json_array_get(end, 3)) };
+	}
+	return count;
+}
+
+/* What is behind may come yet; what contradicts does not go away. */
+static enum level_answer answer_of(const struct live_answer *answer)
+{
+	if (answer->verdict == LIVE_LEVEL)
+		return LEVEL_YES;
+	if (answer->verdict == LIVE_CANNOT_TELL)
+		return LEVEL_UNKNOWN;
+	return strcmp(answer->code, "TARGET_BEHIND") == 0 ? LEVEL_BEHIND : LEVEL_DIFFERENT;
+}
+
+int world_level(struct world *world, const struct plan_family *family, enum authority to, const json_t *ends,
+		int64_t timeout_ms, struct level *out, struct fault *fault)
+{
+	struct clusters *w = (struct clusters *)world;
+	struct live_answer answer;
+	struct live_end *list;
+	struct scene *scene;
+	int count, err = scene_of(w, family, &scene, fault);
+
+	/* After a crash there is none yet; it begins where the last one stood. */
+	err = err ? err : follower_start(w, scene, to, fault);
+	if (err < 0)
+		return err;
+	list = calloc(json_array_size(ends) + 1, sizeof *list);
+	if (!list)
+		return fault_set(fault, ERR_MEMORY, "no memory for the ends of the logs");
+	count = read_ends(ends, list);
+	err = live_level(scene->follower->live, list, (size_t)count, NULL, 0, timeout_ms, &answer);
+	free(list);
+	if (err < 0)
+		return fault_set(fault, err, "the follower could not be asked: %s", err_text(err));
+	*out = (struct level){ .answer = answer_of(&answer),
+			       .records = answer.matched + answer.pending[0],
+			       .matched = answer.matched,
+			       .pending = answer.pending[0] + answer.pending[1] };
+	snprintf(out->claim, sizeof out->claim, "%s",
+		 claim_word(answer.proved) ? claim_word(answer.proved) : "nothing");
+	snprintf(out->text, sizeof out->text, "%s%s%s", answer.code[0] ? answer.code : live_verdict_word(answer.verdict),
+		 answer.text[0] ? ": " : "", answer.text);
+	live_answer_done(&answer);
+	return 0;
+}
