@@ -29,6 +29,18 @@ int admin_no_memory(struct cluster *cluster, struct fault *fault);
 /* Adds one ask for each broker known; `request` is the same for all. */
 int asks_add_brokers(struct asks *asks, int16_t api_key, const void *request);
 
+/* The brokers that the cluster lists at this moment: asks one of them anew.  `out` is in `arena`. */
+int admin_brokers_now(struct cluster *cluster, int64_t timeout_ms, struct arena *arena, int32_t **out,
+		      int *count, struct fault *fault);
+
+/*
+ * One change, sent to the controller until it has taken it or refused it; NOT_CONTROLLER and the like are asked again.
+ * `code` gives the error code that decides about that, of the response at hand.
+ */
+int admin_change(struct cluster *cluster, int16_t api_key, const void *request, int64_t timeout_ms,
+		 struct arena *arena, void *response, int16_t (*code)(const void *response),
+		 struct fault *fault);
+
 /* The first failure among the asks goes to `failed`; returns how many failed. */
 int asks_failed(const struct asks *asks, struct fault *failed);
 

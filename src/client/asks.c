@@ -26,6 +26,7 @@ static void ask_done(void *context, const struct reply *reply)
 
 	ask->call = NULL;
 	ask->ended = true;
+	ask->place = ++asks->ended_count;
 	ask->err = reply->err;
 	if (reply->err < 0) {
 		ask->fault = *reply->fault;

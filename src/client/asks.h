@@ -19,6 +19,7 @@ struct ask {
 	struct fault fault;
 	int16_t version;
 	const void *response; /* struct <api>_response, all of it in the arena */
+	int place; /* 1 for the first that ended, 2 for the next: the order in which answers came */
 
 	struct asks *asks; /* from here on private */
 	struct call *call;
@@ -32,7 +33,7 @@ struct asks {
 	struct cluster *cluster; /* from here on private */
 	struct arena *arena;
 	int64_t deadline_ms;
-	int capacity, open;
+	int capacity, open, ended_count;
 	bool all_ended;
 };
 
