@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "exit/controller.h"
 #include "exit/journal_holder.h"
+#include "exit/preview.h"
 #include "exit/world_clusters.h"
 #include "loop/loop.h"
 
@@ -191,24 +192,25 @@ static void on_beat(void *owner)
 	timer_start(c->beat, BEAT_MS);
 }
 
-static const char *folder_of(struct controller *c)
-{
-	return c->plan->folder;
-}
-
-/* After the lease: the plan in force, the world, and what was under way. */
-static int settle_in(struct controller *c, struct fault *fault)
+static int open_world(struct controller *c, struct world **out, struct fault *fault)
 {
 	struct world_options options = { .loop = c->options.loop,
 					 .plan = c->plan,
 					 .plan_file = c->file,
 					 .journal = c->journal,
-					 .state_folder = folder_of(c),
+					 .state_folder = c->plan->folder,
 					 .timeout_ms = c->options.timeout_ms,
 					 .memory_bytes = c->options.memory_bytes,
 					 .rate_bytes_per_s = c->options.rate_bytes_per_s,
 					 .tell = tell_family,
 					 .context = c };
+
+	return world_open(&options, out, fault);
+}
+
+/* After the lease: the plan in force, the world, and what was under way. */
+static int settle_in(struct controller *c, struct fault *fault)
+{
 	int moved, err;
 
 	c->lost = false;
@@ -216,7 +218,7 @@ static int settle_in(struct controller *c, struct fault *fault)
 	if (err < 0)
 		return fault_set(fault, err, "no timer");
 	timer_start(c->beat, BEAT_MS);
-	err = world_open(&options, &c->world, fault);
+	err = open_world(c, &c->world, fault);
 	if (err < 0)
 		return err;
 	c->mover = (struct mover){ c->journal, c->world, c->plan };
@@ -399,6 +401,30 @@ int controller_run(struct controller *c, struct fault *fault)
 		if (err < 0)
 			return err;
 	}
+}
+
+/* ---- looking ahead ---- */
+
+int controller_preview(struct controller *c, const struct plan_family *family, enum authority to, json_t **out,
+		       struct fault *fault)
+{
+	const char *name = arena_printf(&c->arena, "%.*s", VIEW_ARGS(family->name.text));
+	struct standing now = { .name = name, .epoch = 1 };
+	json_t *list = json_array();
+	struct world *world = NULL;
+	int err = list && name ? open_world(c, &world, fault) : fault_set(fault, ERR_MEMORY, "no memory to look ahead");
+
+	if (err == 0) {
+		/* Before the first act the journal knows nothing of it. */
+		state_family(journal_state(c->journal), name, &now);
+		err = preview_steps(world, family, &now, to, 5000, list, fault);
+	}
+	world_close(world);
+	if (err < 0)
+		json_decref(list);
+	else
+		*out = list;
+	return err;
 }
 
 /* ---- one act of a verb ---- */

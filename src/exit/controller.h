@@ -45,6 +45,13 @@ bool controller_is_alive(struct controller *controller);
 int controller_run(struct controller *controller, struct fault *fault);
 
 /*
+ * What a crossing of that family to `to` would write as intents (preview.h), as a list.  Takes no lease and sets nothing,
+ * but asks levers and clusters.
+ */
+int controller_preview(struct controller *controller, const struct plan_family *family, enum authority to, json_t **out,
+		       struct fault *fault);
+
+/*
  * Appends an act (takes over `body`: act, family, by, reason, arguments) and sees it through.  `wait` false: returns once
  * it is in the journal.  0 and the answer with its text; ERR_CONFLICT: another act of this family is waiting;
  * ERR_CANCELLED: we were asked to end, and the act waits on.

@@ -1,0 +1,82 @@
+/* acting.c - an exit opened for a verb. */
+#include "base/arena.h"
+#include "base/text.h"
+#include "cli/acting.h"
+
+static void tell(void *context, const char *family, const char *text)
+{
+	struct acting_on *on = context;
+
+	if (on->steady)
+		output_note(on->output, "%s%s%s", family ? family : "", family ? ": " : "", text);
+	else
+		output_progress(on->output, "%s%s%s", family ? family : "", family ? ": " : "", text);
+}
+
+/* A wrong plan: every fault with its line, so that one reading mends them all. */
+static enum status plan_is_wrong(struct output *output, const struct plan_faults *faults, const struct fault *fault)
+{
+	struct buffer lines;
+
+	if (faults->count == 0)
+		return output_fault(output, fault);
+	buffer_init(&lines, 1u << 20);
+	plan_faults_print(faults, &lines);
+	output_progress(output, "%s", "");
+	fputs(buffer_string(&lines), output->err);
+	buffer_done(&lines);
+	return output_error(output, STATUS_CONFIG, "%s", fault->text);
+}
+
+enum status acting_open(struct acting_on *on, struct output *output, const char *plan, bool read_only, int64_t timeout_ms,
+			bool *opened)
+{
+	struct controller_options options = { .plan_file = plan, .timeout_ms = timeout_ms, .tell = tell, .context = on };
+	enum status status = STATUS_OPEN;
+	struct plan_faults faults;
+	struct fault fault = { 0 };
+	int err;
+
+	*opened = false;
+	on->output = output;
+	on->controller = NULL;
+	if (session_open(&on->session, output, true, &fault) < 0)
+		return output_fault(output, &fault);
+	options.loop = on->session.loop;
+	plan_faults_init(&faults, plan);
+	err = controller_open(&options, read_only, &faults, &on->controller, &fault);
+	if (err == ERR_CONFIG)
+		status = plan_is_wrong(output, &faults, &fault);
+	else if (err < 0)
+		status = output_fault(output, &fault);
+	plan_faults_done(&faults);
+	if (err < 0)
+		session_close(&on->session);
+	*opened = err == 0;
+	return status;
+}
+
+void acting_close(struct acting_on *on)
+{
+	controller_close(on->controller);
+	session_close(&on->session);
+}
+
+const struct plan_family *acting_family(struct acting_on *on, const char *name, enum status *status)
+{
+	const struct plan *plan = controller_plan(on->controller);
+	const struct plan_family *family = plan_family(plan, view_text(name));
+	const char *words[PLAN_FAMILIES_MAX + 1] = { 0 }, *near;
+	struct arena scratch;
+
+	if (family)
+		return family;
+	arena_init(&scratch, (size_t)4 << 20);
+	for (int i = 0; i < plan->family_count; i++)
+		words[i] = arena_printf(&scratch, "%.*s", VIEW_ARGS(plan->families[i].name.text));
+	near = text_nearest(view_text(name), words);
+	*status = output_error(on->output, STATUS_USAGE, "the plan has no family '%s'%s%s%s", name,
+			       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	arena_done(&scratch);
+	return NULL;
+}

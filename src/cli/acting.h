@@ -1,0 +1,29 @@
+/*
+ * acting.h - what verbs share that work on one exit: the plan and its state opened, families found, what is said meanwhile.
+ */
+#ifndef CLI_ACTING_H
+#define CLI_ACTING_H
+
+#include "cli/output.h"
+#include "cli/session.h"
+#include "exit/controller.h"
+
+struct acting_on {
+	struct output *output;
+	struct session session;
+	struct controller *controller;
+	bool steady; /* each line stays: a log, not a progress line */
+};
+
+/*
+ * Opens session, plan and state; `read_only` as controller_open().  0, or the status to end with, everything then closed
+ * and said.
+ */
+enum status acting_open(struct acting_on *on, struct output *output, const char *plan, bool read_only, int64_t timeout_ms,
+			bool *opened);
+void acting_close(struct acting_on *on);
+
+/* The family of that name; NULL and the status when the plan has none, with the nearest one named. */
+const struct plan_family *acting_family(struct acting_on *on, const char *name, enum status *status);
+
+#endif

@@ -1,0 +1,65 @@
+/* verb_run.c - `interlock run`: the controller of an exit. */
+#include "cli/acting.h"
+#include "cli/verbs.h"
+
+struct run_settings {
+	SETTINGS_COMMON;
+	const char *plan;
+	int64_t timeout_ms;
+};
+
+#define AT(field) offsetof(struct run_settings, field)
+
+static const struct option options[] = {
+	{ .name = "plan",
+	  .value = "FILE",
+	  .kind = OPTION_PATH,
+	  .at = AT(plan),
+	  .fallback = "exit.yaml",
+	  .help = "the plan; paths in it are relative to it" },
+	{ .name = "timeout",
+	  .value = "DURATION",
+	  .kind = OPTION_DURATION,
+	  .at = AT(timeout_ms),
+	  .fallback = "10s",
+	  .help = "how long a cluster may be silent before it counts as unreachable" },
+	{ .name = NULL },
+};
+
+static const struct example examples[] = {
+	{ "interlock run", "Keep the exit of exit.yaml until told to end:" },
+	{ NULL, NULL },
+};
+
+static enum status run(struct output *output, const struct verb *verb, const void *given, const struct texts *rest)
+{
+	const struct run_settings *settings = given;
+	struct acting_on on = { .steady = true };
+	struct fault fault = { 0 };
+	enum status status;
+	bool opened;
+	int err;
+
+	status = acting_open(&on, output, settings->plan, false, settings->timeout_ms, &opened);
+	if (!opened)
+		return status;
+	err = controller_run(on.controller, &fault);
+	status = err == ERR_CANCELLED ? STATUS_OPEN : output_fault(output, &fault);
+	acting_close(&on);
+	return status;
+}
+
+const struct verb verb_run = {
+	.name = "run",
+	.kind = VERB_READY,
+	.summary = "the controller: gathers evidence all the time, keeps the stages, carries out acts",
+	.options = options,
+	.settings_size = sizeof(struct run_settings),
+	.text = "Takes the lease of the journal when it is free, brings every crossing that was under way to where it belongs, "
+		"judges each family again and again, arms and disarms it, watches stop conditions, and carries out the acts that "
+		"owners write into the journal. Ends in good order at SIGINT or SIGTERM. It may be killed at any moment: the next "
+		"one goes on. A second one waits until the lease is free.\n\n"
+		"The HTTP door (API, metrics, the panel) is not in this version.",
+	.examples = examples,
+	.run = run,
+};
