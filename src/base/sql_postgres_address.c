@@ -96,16 +96,20 @@ static bool is_misread(const struct postgres_address *address)
 
 static char *name_of(const struct postgres_address *address)
 {
-	const char *hosts = value_of(address, "host"), *ports = value_of(address, "port");
+	const char *hosts = value_of(address, "host");
 	const char *database = value_of(address, "dbname");
 	struct buffer name;
 	char *copy;
 
 	buffer_init(&name, 4096);
 	buffer_text(&name, "postgres://");
-	for (int i = 0; i < address->hosts.count && hosts[0] != '/'; i++)
-		buffer_printf(&name, "%s%s%s%s", i ? "," : "", address->hosts.items[i], ports ? ":" : "",
-			      ports ? item(&address->ports, i) : "");
+	for (int i = 0; i < address->hosts.count && hosts[0] != '/'; i++) {
+		const char *port = item(&address->ports, i);
+
+		buffer_printf(&name, "%s%s", i ? "," : "", address->hosts.items[i]);
+		if (port && *port)
+			buffer_printf(&name, ":%s", port);
+	}
 	buffer_printf(&name, "/%s", database ? database : "");
 	if (hosts && hosts[0] == '/')
 		buffer_printf(&name, " at %s", hosts);

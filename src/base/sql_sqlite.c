@@ -276,6 +276,9 @@ static int connect_(struct sql *sql, bool fresh, struct fault *fault)
 	if (err == 0)
 		err = open_handle(sql, sql->name, reading ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE,
 				  fault);
+	/* SQLite would open what it may not write for reading, and say so only at the first change. */
+	if (err == 0 && !reading && sqlite3_db_readonly(own->handle, "main") == 1)
+		err = say(sql, SQLITE_READONLY, "read-only", fault);
 	if (err < 0 || !reading)
 		return err;
 	err = run(sql, "SELECT COUNT(*) FROM sqlite_master", SQL_NO_VALUES, keep_nothing, NULL, NULL, fault);
