@@ -4,6 +4,7 @@
  * All keys are read first, then each part of the config is made from them, so that the order of lines means nothing
  * and every refusal can name its line.
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,8 @@
 struct holder {
 	struct cluster_config config;
 	struct arena arena;
-	struct buffer shown; /* what config_describe() prints */
-	int references;
+	struct buffer shown;   /* what config_describe() prints */
+	atomic_int references; /* clusters of several threads may share one */
 };
 
 static struct holder *holder_of(const struct cluster_config *config)
@@ -34,7 +35,7 @@ static struct holder *holder_of(const struct cluster_config *config)
 
 const struct cluster_config *config_hold(const struct cluster_config *config)
 {
-	holder_of(config)->references++;
+	atomic_fetch_add(&holder_of(config)->references, 1);
 	return config;
 }
 
@@ -42,7 +43,7 @@ void config_release(const struct cluster_config *config)
 {
 	struct holder *holder = config ? holder_of(config) : NULL;
 
-	if (!holder || --holder->references > 0)
+	if (!holder || atomic_fetch_sub(&holder->references, 1) > 1)
 		return;
 	arena_done(&holder->arena);
 	buffer_done(&holder->shown);

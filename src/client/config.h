@@ -84,7 +84,7 @@ int config_load(const char *argument, const struct cluster_config **out, struct 
  */
 int config_parse(struct view text, const char *name, const struct cluster_config **out, struct fault *fault);
 
-/* References; not for more than one thread. */
+/* References; any thread may take and drop them. */
 const struct cluster_config *config_hold(const struct cluster_config *config);
 void config_release(const struct cluster_config *config); /* NULL is silent */
 

@@ -76,6 +76,7 @@ struct fetch_part {
 	struct repair *repair;
 
 	int64_t confirmed_ms, unreachable_since_ms;
+	int32_t confirmed_epoch; /* of the leader that was asked then */
 	bool told_unreachable, halted;
 	enum fetch_event_kind halted_by, telling;
 	int64_t tell_offset;

@@ -216,7 +216,7 @@ static int stream_prepare(void *context, int16_t version, int32_t node)
 	struct fetch_request *request = &stream->request;
 	int64_t now = fetch_now(fetcher);
 	int active = 0, gone = 0, hungry_count = 0;
-	bool starved = false;
+	bool starved = false, fresh = false;
 	int64_t share;
 
 	if (stream->session_epoch && stream->with_ids != (version >= 13))
@@ -230,6 +230,8 @@ static int stream_prepare(void *context, int16_t version, int32_t node)
 		if (fetch_part_active(part, now)) {
 			active++;
 			hungry_count += fetch_part_hungry(part);
+			/* Until its leader has said once that the log is the one we read, nobody should wait for a poll. */
+			fresh |= !part->confirmed_ms || part->confirmed_epoch != part->leader_epoch;
 		} else {
 			gone += part->in_session;
 			starved |= part->credit <= 0 && !part->halted && part->position < part->end;
@@ -240,7 +242,7 @@ static int stream_prepare(void *context, int16_t version, int32_t node)
 	if (room_for(stream, active, gone) < 0)
 		return ERR_MEMORY;
 	request_default(API_FETCH, request);
-	request->max_wait_ms = starved ? FETCH_WAIT_SHORT_MS : fetcher->options.wait_ms;
+	request->max_wait_ms = starved || fresh ? FETCH_WAIT_SHORT_MS : fetcher->options.wait_ms;
 	request->min_bytes = 1;
 	request->max_bytes = (int32_t)stream->reserved;
 	request->isolation_level = fetcher->options.committed;

@@ -135,6 +135,7 @@ void fetch_part_trouble(struct fetch_part *part, int err, const struct fault *fa
 void fetch_part_well(struct fetch_part *part)
 {
 	part->confirmed_ms = fetch_now(part->fetcher);
+	part->confirmed_epoch = part->asked_leader_epoch;
 	part->refusal_count = part->rest_count = 0;
 	if (!part->unreachable_since_ms)
 		return;
@@ -567,6 +568,7 @@ void fetch_part_state(const struct fetch_part *part, struct fetch_state *out)
 		.leader_epoch = part->leader_epoch,
 		.credit = part->credit,
 		.confirmed_ms = part->confirmed_ms,
+		.confirmed_epoch = part->confirmed_epoch,
 		.unreachable_since_ms = silent_since(part, fetch_now(part->fetcher)),
 		.ended = part->position >= part->end,
 		.halted = part->halted,

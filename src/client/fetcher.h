@@ -127,6 +127,7 @@ struct fetch_state {
 	int32_t leader, leader_epoch;
 	int64_t credit;
 	int64_t confirmed_ms;         /* monotonic: the last good answer that covered it; 0 for never */
+	int32_t confirmed_epoch;      /* of the leader that gave it, for our log was held against its own */
 	int64_t unreachable_since_ms; /* 0 while its leader answers */
 	bool ended;                   /* position >= end */
 	bool halted;                  /* stands still after an event */

@@ -57,7 +57,7 @@ static uint64_t options_hash(const struct compare *compare)
 	buffer_printf(&text, "%d %d %s %d %d %d %d", options->claim, options->identity,
 		      options->identity_header ? options->identity_header : "", options->ignore_timestamp,
 		      options->since_ms != PARITY_TIME_NONE, options->until_ms != PARITY_TIME_NONE,
-		      options->follow);
+		      compare_goes_on(compare));
 	for (size_t i = 0; i < options->ignore_header_count; i++)
 		buffer_printf(&text, " -%s", options->ignore_headers[i]);
 	for (size_t i = 0; i < options->topic_count; i++)
@@ -220,6 +220,8 @@ static int put_topic(struct buffer *out, const struct topic *topic)
 {
 	size_t size_at, body;
 	uint8_t *size;
+	const struct topic_report empty = { 0 };
+	bool goes_on = compare_goes_on(topic->compare), stopped = false;
 	int err = 0;
 
 	for (int side = 0; side < 2; side++) {
@@ -234,16 +236,22 @@ static int put_topic(struct buffer *out, const struct topic *topic)
 			buffer_i64(out, part->limit);
 			buffer_i8(out, part->hole);
 			buffer_i32(out, part->epoch);
+			stopped |= part->stopped;
 		}
 	}
-	buffer_i8(out, topic->stage == TOPIC_DONE);
-	buffer_i32(out, (int32_t)topic->shard);
-	buffer_i32(out, (int32_t)topic->shards);
-	put_topic_report(out, &topic->compare->report->topics[topic->report]);
+	buffer_i8(out, !goes_on && topic->stage == TOPIC_DONE);
+	buffer_i32(out, goes_on ? 0 : (int32_t)topic->shard);
+	buffer_i32(out, goes_on ? 1 : (int32_t)topic->shards);
+	put_topic_report(out, goes_on ? &empty : &topic->compare->report->topics[topic->report]);
 	size_at = out->size;
 	put_u64(out, 0);
 	body = out->size;
-	if (topic->stage == TOPIC_READING || topic->stage == TOPIC_SETTLING)
+	/* Whoever goes on has no memory of a reason, so what was given up is not kept either: it is read again. */
+	if (goes_on && topic->stage != TOPIC_READING && topic->stage != TOPIC_SETTLING)
+		buffer_view(out, buffer_bytes(&topic->onward));
+	else if (goes_on && (stopped || topic->shards > 1))
+		;
+	else if (topic->stage == TOPIC_READING || topic->stage == TOPIC_SETTLING)
 		err = join_save(topic->join, out);
 	else if (topic->stage == TOPIC_ASKING && topic->saved.size)
 		buffer_view(out, buffer_bytes(&topic->saved));
@@ -290,13 +298,19 @@ static int take_side(struct cursor *in, struct kept_side *kept)
 
 static void take_parts(struct topic *topic, struct kept_side kept[2])
 {
+	bool goes_on = compare_goes_on(topic->compare);
+
 	for (int side = 0; side < 2; side++) {
 		for (int32_t p = 0; p < topic->partitions[side]; p++) {
 			struct part *part = &topic->parts[side][p];
+			int64_t first_end, limit;
 
 			part->start = part->position = cursor_i64(&kept[side].parts);
-			part->first_end = cursor_i64(&kept[side].parts);
-			part->limit = cursor_i64(&kept[side].parts);
+			first_end = cursor_i64(&kept[side].parts);
+			limit = cursor_i64(&kept[side].parts);
+			/* Whoever goes on compares up to the ends as they are now. */
+			part->first_end = goes_on ? part->first_end : first_end;
+			part->limit = goes_on ? part->limit : limit;
 			part->hole = cursor_i8(&kept[side].parts);
 			part->epoch = cursor_i32(&kept[side].parts);
 		}
@@ -345,10 +359,12 @@ static int take_topic(struct compare *compare, struct cursor *in)
 			done = true;
 		}
 	}
-	take_parts(topic, kept);
+	/* Without a state it begins anew, where the log begins now; only a pass under way keeps its range. */
+	if (saved.size || !compare_goes_on(compare))
+		take_parts(topic, kept);
 	topic->shard = shard;
 	topic->shards = shards;
-	if (done)
+	if (topic->stage == TOPIC_DONE || done)
 		topic->stage = TOPIC_DONE;
 	else if (saved.size)
 		buffer_view(&topic->saved, saved);
@@ -364,38 +380,44 @@ free_kept:
 
 /* ---- the file ---- */
 
-int checkpoint_write(struct compare *compare, struct fault *fault)
+int checkpoint_make(struct compare *compare, struct buffer *out, struct fault *fault)
 {
-	struct buffer out;
 	uint32_t crc;
 	uint64_t size;
 	int err = 0;
 
-	buffer_init(&out, FILE_SIZE_MAX);
-	buffer_put(&out, MAGIC, 8);
-	buffer_i32(&out, CHECKPOINT_VERSION);
-	buffer_i32(&out, 0);
-	put_u64(&out, 0);
-	put_u64(&out, options_hash(compare));
-	put_u64(&out, compare->seed);
-	put_text(&out, compare->cluster_id[SOURCE]);
-	put_text(&out, compare->cluster_id[TARGET]);
-	put_report(&out, compare->report);
-	put_u64(&out, compare->topic_count);
+	buffer_init(out, FILE_SIZE_MAX);
+	buffer_put(out, MAGIC, 8);
+	buffer_i32(out, CHECKPOINT_VERSION);
+	buffer_i32(out, 0);
+	put_u64(out, 0);
+	put_u64(out, options_hash(compare));
+	put_u64(out, compare->seed);
+	put_text(out, compare->cluster_id[SOURCE]);
+	put_text(out, compare->cluster_id[TARGET]);
+	put_report(out, compare->report);
+	put_u64(out, compare->topic_count);
 	for (size_t i = 0; i < compare->topic_count && err == 0; i++)
-		err = put_topic(&out, &compare->topics[i]);
-	err = err ? err : out.err;
-	if (err < 0) {
-		fault_set(fault, err, "checkpoint: %s", err_text(err));
-	} else {
-		size = out.size - HEAD_SIZE;
-		crc = crc32c(out.at + HEAD_SIZE, size);
-		for (int i = 0; i < 4; i++)
-			out.at[12 + i] = (uint8_t)(crc >> (24 - 8 * i));
-		for (int i = 0; i < 8; i++)
-			out.at[16 + i] = (uint8_t)(size >> (56 - 8 * i));
+		err = put_topic(out, &compare->topics[i]);
+	err = err ? err : out->err;
+	if (err < 0)
+		return fault_set(fault, err, "checkpoint: %s", err_text(err));
+	size = out->size - HEAD_SIZE;
+	crc = crc32c(out->at + HEAD_SIZE, size);
+	for (int i = 0; i < 4; i++)
+		out->at[12 + i] = (uint8_t)(crc >> (24 - 8 * i));
+	for (int i = 0; i < 8; i++)
+		out->at[16 + i] = (uint8_t)(size >> (56 - 8 * i));
+	return 0;
+}
+
+int checkpoint_write(struct compare *compare, struct fault *fault)
+{
+	struct buffer out;
+	int err = checkpoint_make(compare, &out, fault);
+
+	if (err == 0)
 		err = file_replace(compare->options->checkpoint, buffer_bytes(&out), fault);
-	}
 	buffer_done(&out);
 	return err;
 }
@@ -413,6 +435,7 @@ static bool same_text(const char *a, const char *b)
 
 static int take_all(struct compare *compare, struct cursor *in)
 {
+	struct parity_report past;
 	char *ids[2];
 	uint64_t count;
 	bool same;
@@ -429,7 +452,10 @@ static int take_all(struct compare *compare, struct cursor *in)
 	free(ids[TARGET]);
 	if (!same)
 		return refuse(compare, ERR_USAGE, "it was written for other clusters");
-	err = take_report(in, compare->report);
+	/* What was found and is so still is found again; what stood in the way of knowing may be gone. */
+	parity_report_init(&past, compare->options->claim);
+	err = take_report(in, compare_goes_on(compare) ? &past : compare->report);
+	parity_report_done(&past);
 	count = cursor_u64(in);
 	for (uint64_t i = 0; i < count && err == 0 && !in->fault; i++)
 		err = take_topic(compare, in);

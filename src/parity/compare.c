@@ -13,6 +13,7 @@
 #define SHARDS_MOST         4096
 #define CHECKPOINT_EVERY_MS 2000
 #define SAVED_WHILE_ASKING  ((size_t)16 << 20)
+#define ONWARD_SIZE_MAX     ((size_t)256 << 20)
 
 /* ---- where a topic stands ---- */
 
@@ -21,7 +22,7 @@ static bool part_reached(const struct part *part)
 {
 	if (part->stopped || part->ended)
 		return true;
-	if (!part_idle(part))
+	if (!part_idle(part) || part_confirming(part))
 		return false;
 	return part->position >= part->first_end || (part->stable >= 0 && part->position >= part->stable);
 }
@@ -155,12 +156,7 @@ static int topic_more_shards(struct topic *topic)
 	struct topic_report *report = &compare->report->topics[topic->report];
 
 	if (compare->options->follow || topic->shards >= SHARDS_MOST) {
-		topic->limit = false;
-		for (int side = 0; side < 2; side++)
-			for (int32_t p = 0; p < topic->partitions[side]; p++)
-				part_stop(&topic->parts[side][p], "WINDOW_FULL",
-					  "more records wait for their twins than fit into memory; --memory "
-					  "gives more");
+		topic_window_full(topic);
 		return 0;
 	}
 	topic->shards = shards_wanted(topic);
@@ -173,13 +169,35 @@ static int topic_more_shards(struct topic *topic)
 	return topic_begin(topic);
 }
 
+/*
+ * What the next run reads on from: everything that was eaten, before any end or cut is set into it.  What was given up has
+ * no such state, and neither has a pass that sees only a share of the keys: it is read again from the start.
+ */
+static int keep_onward(struct topic *topic)
+{
+	int err;
+
+	buffer_done(&topic->onward);
+	topic->onward.limit = ONWARD_SIZE_MAX;
+	if (!compare_goes_on(topic->compare) || !topic->compare->options->checkpoint || topic->shards > 1)
+		return 0;
+	for (int side = 0; side < 2; side++)
+		for (int32_t p = 0; p < topic->partitions[side]; p++)
+			if (topic->parts[side][p].stopped)
+				return 0;
+	err = join_save(topic->join, &topic->onward);
+	if (err < 0)
+		buffer_done(&topic->onward);
+	return err == ERR_MEMORY ? err : 0;
+}
+
 /* The ends are known and read: judges what there is. */
 static int topic_finish(struct topic *topic)
 {
 	struct compare *compare = topic->compare;
-	int err = 0;
+	int err = keep_onward(topic);
 
-	for (int side = 0; side < 2; side++) {
+	for (int side = 0; side < 2 && err == 0; side++) {
 		for (int32_t p = 0; p < topic->partitions[side]; p++) {
 			struct part *part = &topic->parts[side][p];
 
@@ -200,7 +218,8 @@ static int topic_finish(struct topic *topic)
 			part_end(part);
 		}
 	}
-	err = join_advance(topic->join, 0);
+	if (err == 0)
+		err = join_advance(topic->join, 0);
 	if (err == ERR_LIMIT)
 		return topic_more_shards(topic);
 	/* While the source is asked, this is what a checkpoint begins with again. */
@@ -522,6 +541,36 @@ static void add_speed(struct compare *compare)
 	speed->peak_rss_bytes = usage.peak_rss_bytes;
 }
 
+int compare_open(struct compare *compare)
+{
+	int err;
+
+	compare->started_ms = loop_now_ms(compare->loop);
+	if (!compare->seed)
+		random_secret(&compare->seed, sizeof compare->seed);
+	err = controls_run(compare->fault);
+	if (err == 0)
+		err = topics_look(compare);
+	if (err == 0)
+		err = list_topics(compare);
+	if (err == 0)
+		err = add_declared(compare);
+	if (err == 0 && compare->options->checkpoint)
+		err = checkpoint_read(compare);
+	if (err == 0)
+		err = readers_start(compare);
+	/* At once, so that a place where it cannot be kept is known now and not in an hour. */
+	if (err == 0 && compare->options->checkpoint)
+		err = checkpoint_write(compare, compare->fault);
+	return err;
+}
+
+void compare_close(struct compare *compare)
+{
+	readers_stop(compare);
+	topics_free(compare);
+}
+
 int parity_compare(struct loop *loop, struct cluster *source, struct cluster *target,
 		   const struct parity_options *options, parity_progress_fn *progress, void *context,
 		   struct parity_report *report, struct fault *fault)
@@ -541,35 +590,21 @@ int parity_compare(struct loop *loop, struct cluster *source, struct cluster *ta
 
 	parity_report_init(report, options->claim);
 	report->started_ms = clock_wall_ms(loop_clock(loop));
-	compare.started_ms = loop_now_ms(loop);
-	if (!compare.seed)
-		random_secret(&compare.seed, sizeof compare.seed);
 	if (options->signals)
 		err = signals_new(loop, on_signal, &compare, &compare.signals);
 	if (err == 0)
-		err = controls_run(compare.fault);
-	if (err == 0)
-		err = topics_look(&compare);
-	if (err == 0)
-		err = list_topics(&compare);
-	if (err == 0)
-		err = add_declared(&compare);
-	if (err == 0 && options->checkpoint)
-		err = checkpoint_read(&compare);
-	if (err == 0)
-		err = readers_start(&compare);
-	/* At once, so that a place where it cannot be kept is known now and not in an hour. */
-	if (err == 0 && options->checkpoint)
-		err = checkpoint_write(&compare, compare.fault);
+		err = compare_open(&compare);
 	compare.driving = true;
 	if (err == 0)
 		err = drive(&compare);
 	else if (err == ERR_CANCELLED)
 		err = parity_report_reason(report, false, "INTERRUPTED", NULL,
 					   "the comparison was stopped before anything was read");
+	/* What was read to the end is where the next run goes on. */
+	if (err == 0 && options->onward && options->checkpoint && checkpoint_write(&compare, &own) < 0)
+		err = parity_report_reason(report, false, "CHECKPOINT_FAILED", NULL, "%s", own.text);
 	tell_progress(&compare, STAGE_DONE);
-	readers_stop(&compare);
-	topics_free(&compare);
+	compare_close(&compare);
 	signals_free(compare.signals);
 	if (err == 0)
 		err = parity_report_judge(report);

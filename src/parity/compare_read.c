@@ -134,6 +134,8 @@ static void job_done(void *context)
 			slab_free(slab);
 			continue;
 		}
+		if (slab->count)
+			part->data_end = slab->offsets[slab->count - 1] + 1;
 		if (slab->borrows) {
 			fetch_frame_hold(job->frame);
 			slab->release = frame_release;
@@ -404,6 +406,33 @@ static int part_read(struct part *part, int64_t from, int32_t epoch, int64_t end
 	return err;
 }
 
+/*
+ * Nothing has come since the last run, as far as the end says.  That the log is still the one which was read then, and
+ * not another that was cut back and grew again, only its leader can say: it is asked for what follows.
+ */
+static int part_confirm(struct part *part, int64_t from)
+{
+	struct topic *topic = part->topic;
+	int err;
+
+	if (part->first_end < from) {
+		part_stop(part, "TRUNCATED",
+			  "%s: %s-%d: the log was truncated: it ends at offset %lld, and the last run had "
+			  "read up "
+			  "to %lld",
+			  cluster_name(part->compare->clusters[part->side]), topic->name[part->side],
+			  part->partition, (long long)part->first_end, (long long)from);
+		return 0;
+	}
+	err = fetch_part_add(part->compare->fetchers[part->side], topic->name[part->side],
+			     &topic->id[part->side], part->partition, from, part->epoch, INT64_MAX, part,
+			     &part->fetch);
+	part->confirm = err == 0;
+	if (err == 0)
+		part_credit(part);
+	return err;
+}
+
 /* ---- topics ---- */
 
 int topic_begin(struct topic *topic)
@@ -452,7 +481,8 @@ int topic_begin(struct topic *topic)
 				resumed ? join_offset(topic->join, (enum log_side)side, p) : part->start;
 
 			part_forget(part);
-			part->ended = part->stopped = false;
+			part->ended = part->stopped = part->confirm = false;
+			part->data_end = part->resumed = from;
 			if (!resumed)
 				err = join_begin(topic->join, (enum log_side)side, p, part->start,
 						 part->hole);
@@ -460,17 +490,30 @@ int topic_begin(struct topic *topic)
 				err = part_read(part, from, resumed ? part->epoch : -1,
 						options->follow && !compare->stop_signals ? INT64_MAX
 											  : part->first_end);
+			if (err == 0 && resumed && !part->fetch && options->onward)
+				err = part_confirm(part, from);
 		}
 	}
 	compare_dirty(topic);
 	return err;
 }
 
+void topic_window_full(struct topic *topic)
+{
+	topic->limit = false;
+	for (int side = 0; side < 2; side++)
+		for (int32_t p = 0; p < topic->partitions[side]; p++)
+			part_stop(&topic->parts[side][p], "WINDOW_FULL",
+				  "more records wait for their twins than fit into memory; --memory gives "
+				  "more");
+}
+
 /* The target may have written more since: what the source still misses there may come. */
 void topic_settle(struct topic *topic)
 {
 	topic->stage = TOPIC_SETTLING;
-	for (int32_t p = 0; p < topic->partitions[TARGET]; p++)
+	/* Whoever goes on from here needs what stands behind the limit as well: then it is set only at the finish. */
+	for (int32_t p = 0; p < topic->partitions[TARGET] && !compare_goes_on(topic->compare); p++)
 		join_limit(topic->join, p, topic->parts[TARGET][p].limit);
 	if (topic->compare->options->until_ms != PARITY_TIME_NONE)
 		return;
@@ -531,6 +574,35 @@ int topic_ask(struct topic *topic)
 	return err;
 }
 
+static bool at_end(const struct part *part)
+{
+	return part_idle(part) && ((part->high >= 0 && part->position >= part->high) ||
+				   (part->stable >= 0 && part->position >= part->stable));
+}
+
+/*
+ * A follower holds nobody up while somebody waits for its answer, nor where something waits on the side that is at its
+ * end: the twin may stand right at the other's head.  But what has no twin yet stays queued, where credit bounds it, as
+ * soon as the table is half full.
+ */
+static void let_pass_live(struct topic *topic)
+{
+	const struct compare *compare = topic->compare;
+	bool paired = topic->partitions[SOURCE] == topic->partitions[TARGET];
+	bool room = join_memory(topic->join) < compare->join_memory / 2;
+	bool waits = false;
+
+	for (int side = 0; side < 2 && !paired; side++)
+		for (int32_t p = 0; p < topic->partitions[side]; p++)
+			waits |= join_pending(topic->join, p) > 0;
+	for (int side = 0; side < 2; side++)
+		for (int32_t p = 0; p < topic->partitions[side]; p++)
+			join_dry(topic->join, (enum log_side)side, p,
+				 room && at_end(&topic->parts[side][p]) &&
+					 (compare->pressing ||
+					  (paired ? join_pending(topic->join, p) > 0 : waits)));
+}
+
 /*
  * A side that is at its end, or at an open transaction, may get more; the other then goes on alone as soon as it has more
  * than may wait, for nobody would ever make room.
@@ -539,6 +611,10 @@ static void let_pass(struct topic *topic)
 {
 	const struct compare *compare = topic->compare;
 
+	if (compare->live) {
+		let_pass_live(topic);
+		return;
+	}
 	if (compare->options->follow && !compare->stop_signals)
 		return;
 	for (int side = 0; side < 2; side++) {
@@ -552,7 +628,7 @@ static void let_pass(struct topic *topic)
 
 			if (part_idle(part) && (part->position >= part->first_end ||
 						(part->stable >= 0 && part->position >= part->stable)))
-				join_dry(topic->join, (enum log_side)side, p);
+				join_dry(topic->join, (enum log_side)side, p, true);
 		}
 	}
 }
@@ -586,8 +662,9 @@ void topic_advance(struct topic *topic)
 			part_pump(part);
 			part_credit(part);
 			/* The source is fixed; it ends as soon as its end has reached the join. */
-			if (side == SOURCE && !part->ended && topic->stage != TOPIC_ASKING &&
-			    part_idle(part) && part->position >= part->end)
+			if (side == SOURCE && !compare->live && !part->ended &&
+			    topic->stage != TOPIC_ASKING && part_idle(part) && !part_confirming(part) &&
+			    part->position >= part->end)
 				part_end(part);
 		}
 	}

@@ -26,6 +26,7 @@ void topics_free(struct compare *compare)
 		free(topic->parts[TARGET]);
 		join_free(topic->join);
 		buffer_done(&topic->saved);
+		buffer_done(&topic->onward);
 	}
 	free(compare->topics);
 	free(compare->cluster_id[SOURCE]);
@@ -82,6 +83,7 @@ static int add_topic(struct compare *compare, const char *source, const char *ta
 	topic = &topics[compare->topic_count];
 	*topic = (struct topic){ .compare = compare, .shards = 1, .partitions = { -1, -1 } };
 	buffer_init(&topic->saved, SAVED_MOST);
+	buffer_init(&topic->onward, SAVED_MOST);
 	compare->topic_count++;
 	for (int side = 0; side < 2; side++) {
 		const struct topic_info *info = find(&snapshots[side], names[side]);

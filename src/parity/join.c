@@ -309,6 +309,7 @@ static int begin_waiting(struct join *join, struct stream *stream)
 		entry->details = details_of(slab_slice(slab, row), join->options.seed);
 	else
 		entry->gap = slab->sizes[row];
+	join->gaps[stream->side] += entry->gap != 0;
 	err = lane_unit(join, join_lane(join, stream->partition));
 	if (err == 0)
 		err = entry_link(join, stream, entry);
@@ -852,9 +853,9 @@ void join_end(struct join *join, enum log_side side, int32_t partition)
 	join_stream(join, side, partition)->ended = true;
 }
 
-void join_dry(struct join *join, enum log_side side, int32_t partition)
+void join_dry(struct join *join, enum log_side side, int32_t partition, bool dry)
 {
-	join_stream(join, side, partition)->dry = true;
+	join_stream(join, side, partition)->dry = dry;
 }
 
 static bool source_done(const struct join *join)

@@ -51,8 +51,8 @@ int join_begin(struct join *join, enum log_side side, int32_t partition, int64_t
 /* No more slabs will come for this partition. */
 void join_end(struct join *join, enum log_side side, int32_t partition);
 
-/* All that the partition holds was pushed; more may come, but what the other side has is not held back for it. */
-void join_dry(struct join *join, enum log_side side, int32_t partition);
+/* All that the partition holds was pushed; more may come, but while `dry` what the other side has is not held back for it. */
+void join_dry(struct join *join, enum log_side side, int32_t partition, bool dry);
 
 /*
  * Eats what can be eaten: 0, ERR_LIMIT when more would have to wait than memory allows (start again with more shards),
@@ -77,6 +77,49 @@ void join_look(const struct join *join, struct join_glance *out);
 
 /* Records of one partition that wait for a twin, both sides together. */
 uint64_t join_pending(const struct join *join, int32_t partition);
+
+/* Rows that were pushed and not eaten yet. */
+uint64_t join_ahead(const struct join *join, enum log_side side, int32_t partition);
+
+/*
+ * How a join stands that goes on: what it could say if nothing more came.  Where something is pending, no class has been
+ * found yet for it; where nothing is, the findings are all there are, and `proved` is the level that holds for what was
+ * eaten.  Looks at the homes of all keys when partition counts differ.
+ */
+struct join_standing {
+	uint64_t ahead[2]; /* rows not eaten */
+	uint64_t pending
+		[2]; /* records that wait for a twin (claim `latest`: [SOURCE] counts keys that differ) */
+	uint64_t gaps[2]; /* holes and unreadable batches: what they hide is not known */
+	uint64_t records[2];
+	uint64_t findings[FINDING_CLASSES]; /* those that the claim judges */
+	bool offsets_shifted;               /* only where the claim is `offsets` */
+	bool sums_agree;                    /* the two witnesses; only where nothing is ahead */
+	enum claim proved;
+};
+void join_stand(const struct join *join, struct join_standing *out);
+
+/* Records pushed so far; the rank of one is the number of those pushed before it. */
+int64_t join_pushed(const struct join *join, enum log_side side, int32_t partition);
+
+/*
+ * Records of one partition, of those pushed before `rank`, that have no twin yet: how many, and the first `most` of them
+ * in order.
+ */
+uint64_t join_waiting(const struct join *join, enum log_side side, int32_t partition, int64_t rank,
+		      struct record_place *out, size_t most);
+
+/* True when all of the partition that waits is its newest: nothing behind it has a twin. */
+bool join_tail_only(const struct join *join, enum log_side side, int32_t partition);
+
+/*
+ * Another join that has eaten the same, to be finished while this one goes on.  0, ERR_UNSUPPORTED (claim `latest`),
+ * ERR_LIMIT (its state is larger than `size_max` bytes), ERR_MEMORY.
+ */
+int join_clone(const struct join *join, size_t size_max, struct join **out);
+
+/* Examples of findings so far, by class; at most `most`.  Returns how many. */
+size_t join_examples(const struct join *join, struct finding *out, size_t most);
 
 /*
  * The comparison ends here, though more may have been read while it waited for the target: a record of the target from

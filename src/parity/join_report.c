@@ -372,7 +372,7 @@ static void name_homes(struct join *join)
 
 /* ---- adding up ---- */
 
-static bool judged(const struct join *join, enum finding_class class)
+bool join_judges(const struct join *join, enum finding_class class)
 {
 	switch (class) {
 	case FINDING_MISROUTED:
@@ -382,9 +382,9 @@ static bool judged(const struct join *join, enum finding_class class)
 	}
 }
 
-static enum claim proved(const struct join *join, uint64_t source, uint64_t target, bool target_readable)
+enum claim join_proves(const struct join *join, const uint64_t *found, uint64_t source, uint64_t target,
+		       bool target_readable)
 {
-	const uint64_t *found = join->findings;
 	bool disordered = join->crossed + join->strayed > 0 || !join->paired || join->options.shards > 1;
 
 	if (join->latest)
@@ -493,7 +493,7 @@ static int add_examples(struct join *join, struct topic_report *topic)
 	for (int class = 0; class < FINDING_CLASSES; class ++) {
 		const struct example_list *list = &join->examples[class];
 
-		if (!judged(join, (enum finding_class) class))
+		if (!join_judges(join, (enum finding_class) class))
 			continue;
 		for (size_t i = 0; i < list->count && had[class] + i < (size_t)join->options.examples; i++)
 			examples[topic->example_count++] = list->at[i];
@@ -571,7 +571,8 @@ int join_report(struct join *join, struct parity_report *report, struct topic_re
 		topic->partitions[TARGET] = join->options.partitions[TARGET];
 	}
 	topic->matched += join->matched;
-	holds = proved(join, topic->records[SOURCE], topic->records[TARGET], !topic->unreadable[TARGET]);
+	holds = join_proves(join, join->findings, topic->records[SOURCE], topic->records[TARGET],
+			    !topic->unreadable[TARGET]);
 	topic->proved = first || holds < topic->proved ? holds : topic->proved;
 	if (err == 0)
 		err = add_reasons(join, report, topic);
@@ -581,7 +582,7 @@ int join_report(struct join *join, struct parity_report *report, struct topic_re
 		return parity_report_reason(report, true, "OFFSETS_SHIFTED", topic->name[SOURCE],
 					    "equal records have other offsets on the target");
 	for (int class = 0; class < FINDING_CLASSES; class ++)
-		if (judged(join, (enum finding_class) class) && (class != FINDING_UNREADABLE || first))
+		if (join_judges(join, (enum finding_class) class) && (class != FINDING_UNREADABLE || first))
 			topic->findings[class] += join->findings[class];
 	return add_examples(join, topic);
 }

@@ -350,6 +350,7 @@ static int take_entry(struct join *join, struct cursor *in, struct stream *strea
 		return ERR_MALFORMED;
 	}
 	join->memory += sizeof *entry;
+	join->gaps[stream->side] += entry->gap != 0;
 	if (number >= 0) {
 		entry->txn = txns[number];
 		entry->txn->refs++;

@@ -172,8 +172,9 @@ struct join {
 	struct linked_txn *linked;
 	size_t memory;
 	uint64_t matched, crossed; /* crossed: pairs in different partitions although paired */
-	uint64_t strayed;	   /* misrouted records without a key: at home anywhere below `partition-order` */
-	uint64_t excused;	   /* leftovers put down to what cannot be read */
+	uint64_t strayed; /* misrouted records without a key: at home anywhere below `partition-order` */
+	uint64_t gaps[2]; /* entries that are no records */
+	uint64_t excused; /* leftovers put down to what cannot be read */
 	struct digest named_sum[2]; /* digests of pairs that are not equal */
 	uint64_t findings[FINDING_CLASSES];
 	struct example_list examples[FINDING_CLASSES];
@@ -240,6 +241,11 @@ int unit_close(struct join *join, struct unit *unit);
 int entry_link(struct join *join, struct stream *stream, struct entry *entry); /* waits from now on */
 int entry_drop(struct join *join, struct entry *entry); /* matched: out of every list, and freed */
 void add_example(struct join *join, const struct finding *finding);
+
+/* join_report.c */
+bool join_judges(const struct join *join, enum finding_class class); /* under the claim that was asked for */
+enum claim join_proves(const struct join *join, const uint64_t *found, uint64_t source, uint64_t target,
+		       bool target_readable);
 
 /* join_txn.c */
 void txn_unref(struct join *join, struct txn *txn);

@@ -34,13 +34,14 @@ struct parity_options {
 	size_t ignore_header_count;
 	bool ignore_timestamp;
 	bool follow;
-	bool signals;			/* SIGINT and SIGTERM end the comparison in good order */
-	const char *checkpoint;		/* path, or NULL */
-	uint64_t memory;		/* bytes, for the whole process */
-	uint64_t rate;			/* bytes a second from both clusters together; 0: as fast as it goes */
-	int findings;			/* examples kept a class */
-	int64_t deadline_ms;		/* how long a cluster may be away before it counts as lost; 0: the default of 30 s */
-	uint64_t seed;			/* of the digests; 0: drawn from the kernel */
+	bool signals;           /* SIGINT and SIGTERM end the comparison in good order */
+	const char *checkpoint; /* path, or NULL */
+	bool onward; /* the checkpoint also holds what was read to the end, and the next run reads on from there */
+	uint64_t memory;     /* bytes, for the whole process */
+	uint64_t rate;       /* bytes a second from both clusters together; 0: as fast as it goes */
+	int findings;        /* examples kept a class */
+	int64_t deadline_ms; /* how long a cluster may be away before it counts as lost; 0: the default of 30 s */
+	uint64_t seed;       /* of the digests; 0: drawn from the kernel */
 };
 
 void parity_options_init(struct parity_options *options);

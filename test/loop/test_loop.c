@@ -3,12 +3,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "loop/bell.h"
 #include "loop/dns.h"
 #include "loop/exec.h"
 #include "loop/loop.h"
@@ -348,12 +350,53 @@ static void lines_are_split(void **state)
 	assert_int_equal(exec_split("  ", &words, &fault), ERR_CONFIG);
 }
 
+#define RINGS 1000
+
+struct ringer {
+	struct play play;
+	struct bell *bell;
+};
+
+static void bell_answered(void *owner)
+{
+	((struct ringer *)owner)->play.done = true;
+}
+
+static void *ring_often(void *context)
+{
+	struct ringer *ringer = context;
+
+	for (int i = 0; i < RINGS; i++)
+		bell_ring(ringer->bell);
+	return NULL;
+}
+
+static void another_thread_wakes_the_loop(void **state)
+{
+	struct ringer ringer;
+	pthread_t thread;
+
+	play_open(&ringer.play);
+	assert_int_equal(bell_new(ringer.play.loop, bell_answered, &ringer, &ringer.bell), 0);
+	assert_int_equal(pthread_create(&thread, NULL, ring_often, &ringer), 0);
+	assert_int_equal(play_wait(&ringer.play, 10000), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	/* One ring after the last answer is never lost. */
+	while (play_wait(&ringer.play, 20) == 0)
+		;
+	bell_ring(ringer.bell);
+	assert_int_equal(play_wait(&ringer.play, 10000), 0);
+	bell_free(ringer.bell);
+	loop_free(ringer.play.loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(timers_fire_and_may_free_themselves),
 		cmocka_unit_test(work_is_done_elsewhere_and_told_here),
 		cmocka_unit_test(signals_are_told),
+		cmocka_unit_test(another_thread_wakes_the_loop),
 		cmocka_unit_test(names_have_addresses_or_not),
 		cmocka_unit_test(commands_run),
 		cmocka_unit_test(commands_are_bounded),
