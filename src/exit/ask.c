@@ -202,6 +202,19 @@ void asking_free(struct asking *asking)
 	free(asking);
 }
 
+int64_t asking_now_ms(const struct asking *asking)
+{
+	return loop_now_ms(asking->loop);
+}
+
+int asking_wait(struct asking *asking, int64_t wait_ms)
+{
+	const bool never = false;
+	int err = loop_until(asking->loop, &never, asking_now_ms(asking) + wait_ms);
+
+	return err == ERR_TIMEOUT ? 0 : err;
+}
+
 /* ---- what may be shown ---- */
 
 static const struct view *secret_at(const struct asking *asking, struct view text)

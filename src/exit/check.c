@@ -167,6 +167,20 @@ static int gather_records_of(struct checking *c, const struct gather_run *run, s
 	return err ? err : gather_schemas(run, fault);
 }
 
+static int gather_parity_of(const struct gather_run *run, struct fault *fault)
+{
+	int err = gather_parity(run, fault);
+
+	return err ? err : gather_counters(run, SIDE_SOURCE, fault);
+}
+
+static int gather_progress_of(const struct gather_run *run, struct fault *fault)
+{
+	int err = gather_progress(run, fault);
+
+	return err ? err : gather_outside(run, fault);
+}
+
 static int gather(struct checking *c, enum gate gate, struct gathering *g, struct fault *fault)
 {
 	struct gather_run run = {
@@ -186,8 +200,8 @@ static int gather(struct checking *c, enum gate gate, struct gathering *g, struc
 
 	switch (gate) {
 	case GATE_COMPATIBILITY: return gather_records_of(c, &run, fault);
-	case GATE_PARITY: return gather_parity(&run, fault);
-	case GATE_PROGRESS: return gather_progress(&run, fault);
+	case GATE_PARITY: return gather_parity_of(&run, fault);
+	case GATE_PROGRESS: return gather_progress_of(&run, fault);
 	default: return 0;
 	}
 }
