@@ -1,0 +1,475 @@
+/*
+ * mover_act.c - what an owner asked for: whether it may be, and then doing it.
+ *
+ * A refusal changes nothing and says why.  Whatever leads to a crossing looks at everything anew first.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/units.h"
+#include "exit/act.h"
+#include "exit/mover_inside.h"
+
+#define FORECAST_TIMEOUT_MS 60000
+
+struct acting {
+	struct crossing *c;
+	uint64_t act;
+	const json_t *json;
+	enum mover_answer *out;
+};
+
+static int answer(struct acting *a, enum mover_answer what, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static int answer(struct acting *a, enum mover_answer what, const char *format, ...)
+{
+	char text[1500];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(text, sizeof text, format, list);
+	va_end(list);
+	*a->out = what;
+	return mover_answer_act(a->c, a->act, what, text);
+}
+
+/* ---- judging ---- */
+
+/* ARMED comes and goes with the verdict; nothing else arms. */
+static int arm_or_not(struct crossing *c)
+{
+	bool open = c->now.verdict.verdict == VERDICT_OPEN && c->now.verdict.authority == c->now.epoch &&
+		    c->now.verdict.valid_until_ms > mover_wall(c->mover);
+	char hash[SHA256_TEXT_SIZE];
+
+	if (c->now.moving != AUTHORITY_NONE)
+		return 0;
+	if (c->now.stage == STAGE_OBSERVING && open && c->now.overlay == OVERLAY_NONE)
+		return crossing_stage(c, STAGE_ARMED, -1, "every gate is open and fresh",
+				      json_pack("{s:s}", "verdict", sha256_text(c->now.verdict.hash, hash)));
+	if (c->now.stage == STAGE_ARMED && !open)
+		return crossing_stage(c, STAGE_OBSERVING, -1, "a gate is not open any more", NULL);
+	return 0;
+}
+
+/* A judgement that cannot be made is none: what the last one said goes stale by itself. */
+int mover_judge_crossing(struct crossing *c)
+{
+	json_t *body = NULL;
+	int err;
+
+	/* The authority may have moved since; evidence is stamped with what is now. */
+	crossing_look(c);
+	err = c->mover->world->ops->judge(c->mover->world, c->family, c->now.json, &body, &c->fault);
+	if (err < 0)
+		return err;
+	err = crossing_frame(c, FRAME_VERDICT, body, NULL);
+	return err ? err : arm_or_not(c);
+}
+
+int mover_judge(struct mover *mover, const struct plan_family *family, struct fault *fault)
+{
+	struct crossing c;
+	int err = crossing_open(&c, mover, family);
+
+	if (err == 0) {
+		err = mover_judge_crossing(&c);
+		if (err == 0)
+			err = watch_stop_conditions(&c);
+		crossing_close(&c);
+	}
+	if (err < 0 && fault)
+		*fault = c.fault;
+	return err;
+}
+
+/* "parity: 2 records ... ; progress: unknown" of the last verdict. */
+static void say_reasons(const struct crossing *c, char *text, size_t size)
+{
+	json_t *reason, *reasons = json_object_get(json_object_get(c->now.json, "verdict"), "reasons");
+	size_t index, used = 0;
+
+	text[0] = 0;
+	json_array_foreach(reasons, index, reason)
+	{
+		const char *code = body_text(reason, "code"), *says = body_text(reason, "text");
+
+		if (used < size)
+			used += (size_t)snprintf(text + used, size - used, "%s%s (%s)", used ? "; " : "",
+						 says ? says : "", code ? code : "");
+	}
+	if (!text[0])
+		snprintf(text, size, "not every gate is open");
+}
+
+/* ---- promote, rollback ---- */
+
+/* Families that must have held on the target first. */
+static bool wave_waits(const struct crossing *c, char *text, size_t size)
+{
+	const struct plan_names *after = &c->family->after;
+
+	for (int i = 0; i < after->count; i++) {
+		const struct plan_family *family = plan_family(c->mover->plan, after->at[i].text);
+		char name[300];
+		struct standing first;
+		int64_t held_ms;
+
+		snprintf(name, sizeof name, "%.*s", VIEW_ARGS(after->at[i].text));
+		if (!state_family(journal_state(c->mover->journal), name, &first) ||
+		    (first.stage != STAGE_TARGET && first.stage != STAGE_SEALED &&
+		     first.stage != STAGE_RETIRED)) {
+			snprintf(text, size, "family %s must be on the target first", name);
+			return true;
+		}
+		held_ms = mover_wall(c->mover) - first.crossed_ms;
+		if (first.overlay != OVERLAY_NONE || first.verdict.verdict != VERDICT_OPEN) {
+			snprintf(text, size, "family %s is on the target, and is held or not open", name);
+			return true;
+		}
+		if (family && held_ms < family->class->limits[LIMIT_OBSERVE].value) {
+			snprintf(text, size,
+				 "family %s has been on the target for %lld s of the %lld s that it is "
+				 "watched",
+				 name, (long long)held_ms / 1000,
+				 (long long)family->class->limits[LIMIT_OBSERVE].value / 1000);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Everything that takes time is made ready before anybody is asked to wait. */
+static int forecast(struct crossing *c, char *text, size_t size)
+{
+	int64_t pause_max_ms = c->family->class->limits[LIMIT_PAUSE].value;
+	struct forecast forecast = { 0 };
+	int err = c->mover->world->ops->forecast(c->mover->world, c->family, c->to, FORECAST_TIMEOUT_MS,
+						 &forecast, &c->fault);
+
+	if (err == ERR_CANCELLED || err == ERR_MEMORY)
+		return err;
+	text[0] = 0;
+	if (err < 0)
+		snprintf(text, size, "preflight could not look: %s", c->fault.text);
+	else if (!forecast.may)
+		snprintf(text, size, "preflight: %s", forecast.text);
+	else if (forecast.pause_ms > pause_max_ms)
+		snprintf(text, size,
+			 "the predicted write pause is %lld ms, and the class allows %lld ms (%s)",
+			 (long long)forecast.pause_ms, (long long)pause_max_ms, forecast.text);
+	if (text[0])
+		c->mover->world->ops->release(c->mover->world, c->family);
+	else
+		crossing_tell(c, "preflight: predicted pause %lld ms: %s", (long long)forecast.pause_ms,
+			      forecast.text);
+	return 0;
+}
+
+static int begin_crossing(struct acting *a)
+{
+	struct crossing *c = a->c;
+	char text[1200];
+	int err = mover_publish(c->mover, &c->fault);
+
+	crossing_look(c);
+	if (err == ERR_NETWORK)
+		return answer(a, MOVER_REFUSED, "%s; a decision needs somebody outside who holds it",
+			      c->fault.text);
+	err = err ? err : forecast(c, text, sizeof text);
+	if (err < 0) {
+		c->stopped = true;
+		return err;
+	}
+	if (text[0])
+		return answer(a, MOVER_REFUSED, "%s", text);
+	/* Preflight takes time, and the verdict grows old meanwhile. */
+	if (c->to == AUTHORITY_TARGET) {
+		err = arm_or_not(c);
+		if (err < 0)
+			return err;
+		if (c->now.stage != STAGE_ARMED)
+			return answer(a, MOVER_REFUSED,
+				      "the evidence grew stale while preflight looked; ask again");
+	}
+	err = crossing_frame(c, FRAME_MOVE,
+			     json_pack("{s:I, s:s, s:I}", "attempt", (json_int_t)c->now.attempt + 1, "to",
+				       authority_word(c->to), "act", (json_int_t)a->act),
+			     NULL);
+	return err ? err : mover_carry(c, a->out);
+}
+
+/* The family is under way for this very act: somebody was killed; go on. */
+static bool is_under_way(const struct acting *a)
+{
+	return a->c->now.moving != AUTHORITY_NONE && a->c->now.act == a->act;
+}
+
+static int promote(struct acting *a)
+{
+	struct crossing *c = a->c;
+	char text[1200];
+	int err;
+
+	if (is_under_way(a))
+		return mover_carry(c, a->out);
+	if (c->now.overlay != OVERLAY_NONE)
+		return answer(a, MOVER_REFUSED, "the family is %s: %s", overlay_word(c->now.overlay),
+			      c->now.cause);
+	if (c->now.stage >= STAGE_TARGET)
+		return answer(a, MOVER_DONE, "authority is on the target already (%s)",
+			      stage_word(c->now.stage));
+	if (c->now.stage != STAGE_OBSERVING && c->now.stage != STAGE_ARMED)
+		return answer(a, MOVER_REFUSED, "a crossing cannot begin in %s", stage_word(c->now.stage));
+	if (wave_waits(c, text, sizeof text))
+		return answer(a, MOVER_REFUSED, "%s", text);
+	crossing_tell(c, "gathers evidence and judges every gate");
+	err = mover_judge_crossing(c);
+	if (err < 0 && !mover_must_stop(c, err))
+		return answer(a, MOVER_REFUSED, "the gates could not be judged: %s", c->fault.text);
+	if (err < 0)
+		return err;
+	if (c->now.stage != STAGE_ARMED) {
+		say_reasons(c, text, sizeof text);
+		return answer(a, MOVER_REFUSED, "%s", text);
+	}
+	c->to = AUTHORITY_TARGET;
+	return begin_crossing(a);
+}
+
+static int release_overlay(struct crossing *c, const char *cause)
+{
+	return c->now.overlay == OVERLAY_HELD ? crossing_stage(c, c->now.stage, OVERLAY_NONE, cause, NULL)
+					      : 0;
+}
+
+static int rollback(struct acting *a)
+{
+	struct crossing *c = a->c;
+	int err;
+
+	if (is_under_way(a))
+		return mover_carry(c, a->out);
+	if (c->now.overlay == OVERLAY_UNKNOWN)
+		return answer(a, MOVER_REFUSED, "the family is UNKNOWN: %s", c->now.cause);
+	if (c->now.moving == AUTHORITY_NONE && c->now.authority == AUTHORITY_SOURCE)
+		return answer(a, MOVER_DONE, "authority is on the source already (%s)",
+			      stage_word(c->now.stage));
+	if (c->now.stage >= STAGE_SEALED)
+		return answer(a, MOVER_REFUSED, "the family is %s: the way back was closed on purpose",
+			      stage_word(c->now.stage));
+	err = release_overlay(c, "an owner asked for rollback");
+	if (err < 0)
+		return err;
+	if (c->now.moving != AUTHORITY_NONE) { /* it was frozen on the way there */
+		c->to = c->now.moving;
+		return mover_carry(c, a->out);
+	}
+	c->to = AUTHORITY_SOURCE;
+	return begin_crossing(a);
+}
+
+/* ---- hold, resume ---- */
+
+static int hold(struct acting *a)
+{
+	struct crossing *c = a->c;
+	char cause[800];
+	int err;
+
+	if (c->now.overlay == OVERLAY_UNKNOWN)
+		return answer(a, MOVER_DONE, "the family is UNKNOWN, and so is held already");
+	snprintf(cause, sizeof cause, "%s: %s", body_text(a->json, "by"), body_text(a->json, "reason"));
+	err = crossing_stage(c, c->now.stage, OVERLAY_HELD, cause, NULL);
+	return err ? err : answer(a, MOVER_DONE, "%s is held in %s", c->name, stage_word(c->now.stage));
+}
+
+/* Out of UNKNOWN only by looking: every effect in doubt must be seen to stand where the journal can place it. */
+static int resume_unknown(struct acting *a)
+{
+	struct crossing *c = a->c;
+	enum effect effect;
+	int err = effect_settle(c, true, &effect);
+
+	if (err < 0)
+		return err;
+	if (effect == EFFECT_UNKNOWN)
+		return answer(a, MOVER_REFUSED,
+			      "observation and journal still disagree: %s; diagnose says what would make "
+			      "them agree",
+			      c->fault.text);
+	err = crossing_stage(c, c->now.stage, OVERLAY_NONE,
+			     "every effect in doubt was established by looking",
+			     json_pack("{s:b}", "observed", 1));
+	if (err < 0)
+		return err;
+	if (c->now.moving == AUTHORITY_NONE)
+		return answer(a, MOVER_DONE, "%s goes on in %s", c->name, stage_word(c->now.stage));
+	c->to = c->now.moving;
+	err = steps_make(c->family, c->to, &c->arena, &c->steps);
+	err = err ? err : mover_carry(c, a->out);
+	return err ? err : answer(a, *a->out, "%s: %s", stage_word(c->now.stage), c->now.cause);
+}
+
+static int resume(struct acting *a)
+{
+	struct crossing *c = a->c;
+	int err;
+
+	if (c->now.overlay == OVERLAY_NONE)
+		return answer(a, MOVER_DONE, "%s is not held", c->name);
+	if (c->now.overlay == OVERLAY_UNKNOWN)
+		return resume_unknown(a);
+	err = release_overlay(c, "an owner resumed it");
+	if (err < 0 || c->now.moving == AUTHORITY_NONE)
+		return err ? err
+			   : answer(a, MOVER_DONE, "%s goes on in %s", c->name, stage_word(c->now.stage));
+	/* It was frozen: a resume without a rollback lifts the fence. */
+	c->to = c->now.moving;
+	c->asked_to_stop = true;
+	fault_set(&c->fault, ERR_CANCELLED, "an owner resumed it");
+	err = stage_is_decided(c->now.stage) || c->now.returning ? 0 : return_begin(c, a->out);
+	err = err ? err : mover_carry(c, a->out);
+	return err ? err : answer(a, MOVER_DONE, "%s: %s", stage_word(c->now.stage), c->now.cause);
+}
+
+/* ---- seal, and what needs no effect ---- */
+
+static bool is_owner(const struct plan_family *family, const char *who)
+{
+	const struct plan_owners *owners = &family->owners;
+	struct view view = view_text(who);
+
+	return view_equal(view, owners->decision.text) || view_equal(view, owners->on_call.text) ||
+	       view_equal(view, owners->source.text) || view_equal(view, owners->target.text);
+}
+
+/* NULL when the act has a second owner, who is another one. */
+static const char *second_is_missing(const struct acting *a)
+{
+	const char *second = body_text(json_object_get(a->json, "arguments"), "second");
+
+	if (!second)
+		return "it needs a second owner";
+	if (strcmp(second, body_text(a->json, "by")) == 0)
+		return "the second owner must be another one";
+	return is_owner(a->c->family, second) ? NULL : "the second owner is none whom the plan names";
+}
+
+static int seal(struct acting *a)
+{
+	struct crossing *c = a->c;
+	int64_t observe_ms = c->family->class->limits[LIMIT_OBSERVE].value;
+	char text[1200];
+	const char *missing = second_is_missing(a);
+	int err;
+
+	if (c->now.stage == STAGE_SEALED || c->now.stage == STAGE_RETIRED)
+		return answer(a, MOVER_DONE, "the way back is closed already (%s)", stage_word(c->now.stage));
+	if (c->now.stage != STAGE_TARGET || c->now.overlay != OVERLAY_NONE)
+		return answer(
+			a, MOVER_REFUSED,
+			"only a family that is on the target, and not held, can be sealed; it is %s%s%s",
+			stage_word(c->now.stage), c->now.overlay ? ", " : "",
+			c->now.overlay ? overlay_word(c->now.overlay) : "");
+	if (c->mover->plan->signing.seal_owners.value > 1 && missing)
+		return answer(a, MOVER_REFUSED, "%s", missing);
+	if (mover_wall(c->mover) - c->now.crossed_ms < observe_ms)
+		return answer(a, MOVER_REFUSED,
+			      "it has been on the target for %lld s of the %lld s that it is watched",
+			      (long long)(mover_wall(c->mover) - c->now.crossed_ms) / 1000,
+			      (long long)observe_ms / 1000);
+	err = mover_judge_crossing(c);
+	if (err < 0 && !mover_must_stop(c, err))
+		return answer(a, MOVER_REFUSED, "the gates could not be judged: %s", c->fault.text);
+	if (err < 0)
+		return err;
+	if (c->now.verdict.verdict != VERDICT_OPEN) {
+		say_reasons(c, text, sizeof text);
+		return answer(a, MOVER_REFUSED, "%s", text);
+	}
+	err = crossing_stage(c, STAGE_SEALED, -1, "an owner closed the way back", NULL);
+	return err ? err : answer(a, MOVER_DONE, "%s is sealed: there is no way back from here", c->name);
+}
+
+static int waive(struct acting *a)
+{
+	const json_t *arguments = json_object_get(a->json, "arguments");
+	const char *missing = second_is_missing(a);
+	int64_t expires_ms = body_number(arguments, "expires");
+
+	if (missing)
+		return answer(a, MOVER_REFUSED, "%s", missing);
+	if (!body_text(arguments, "rule") || expires_ms <= mover_wall(a->c->mover))
+		return answer(a, MOVER_REFUSED, "a waiver names a rule, and ends in the future");
+	return answer(a, MOVER_DONE, "%s is waived until then, within its bound",
+		      body_text(arguments, "rule"));
+}
+
+static int note_it(struct acting *a)
+{
+	return answer(a, MOVER_DONE, "%s", "noted");
+}
+
+static int drill(struct acting *a)
+{
+	return mover_drill(a->c, a->act, a->json, a->out);
+}
+
+static int retire(struct acting *a)
+{
+	return mover_retire(a->c, a->act, a->json, a->out);
+}
+
+int mover_act_carry(struct crossing *c, uint64_t act, const json_t *json, enum mover_answer *out)
+{
+	static int (*const carries[ACT_COUNT])(struct acting *) = {
+		[ACT_PROMOTE] = promote, [ACT_ROLLBACK] = rollback, [ACT_HOLD] = hold,
+		[ACT_RESUME] = resume,   [ACT_DRILL] = drill,       [ACT_WAIVE] = waive,
+		[ACT_SEAL] = seal,       [ACT_RETIRE] = retire,     [ACT_ACKNOWLEDGE] = note_it,
+		[ACT_CONFIRM] = note_it,
+	};
+	struct acting a = { c, act, json, out };
+	int kind = act_find(view_text(body_text(json, "act")));
+
+	if (kind < 0)
+		return answer(&a, MOVER_REFUSED, "this version does not know the act '%s'",
+			      body_text(json, "act"));
+	if (act_allowed(c->family, (enum act)kind, view_text(body_text(json, "by")), &c->fault) < 0)
+		return answer(&a, MOVER_REFUSED, "%s", c->fault.text);
+	return carries[kind](&a);
+}
+
+int mover_revert(struct mover *mover, const struct plan_family *family, const char *cause,
+		 enum mover_answer *out, struct fault *fault)
+{
+	struct crossing c;
+	char text[1200];
+	int err = crossing_open(&c, mover, family);
+
+	if (err < 0)
+		goto say;
+	c.to = AUTHORITY_SOURCE;
+	err = steps_make(family, c.to, &c.arena, &c.steps);
+	err = err ? err : forecast(&c, text, sizeof text);
+	if (!err && text[0]) {
+		snprintf(c.fault.text, sizeof c.fault.text, "%s; it cannot go back by itself: %s", cause,
+			 text);
+		*out = MOVER_REFUSED;
+		err = crossing_stage(&c, c.now.stage, OVERLAY_HELD, c.fault.text, NULL);
+	} else if (!err) {
+		err = crossing_frame(&c, FRAME_MOVE,
+				     json_pack("{s:I, s:s, s:I, s:s}", "attempt",
+					       (json_int_t)c.now.attempt + 1, "to", "source", "act",
+					       (json_int_t)0, "cause", cause),
+				     NULL);
+		err = err ? err : mover_carry(&c, out);
+		if (!err && c.now.stage == STAGE_OBSERVING)
+			err = crossing_stage(&c, c.now.stage, OVERLAY_HELD, cause, NULL);
+	}
+	crossing_close(&c);
+say:
+	if (err < 0 && fault)
+		*fault = c.fault;
+	return err;
+}

@@ -1,0 +1,506 @@
+/*
+ * mover_cross.c - the crossing: fence, silence, level, decision, opening.  Both directions are this one.
+ *
+ * Each part begins by asking the journal what is there already, so that it can be entered again after a crash.  Until the
+ * decision every failure, and the deadline, leads to return_begin(); after it a failure is tried again, for ever.
+ */
+#include <stdio.h>
+
+#include "exit/mover_inside.h"
+
+/* Two looks that agree, so far apart, after a proof that nobody can write any more (a proved deny, or "drained"). */
+#define STILL_SHORT_MS 10
+/* Without such a proof: longer than a producer may still have a record in flight (its delivery and request time-outs). */
+#define STILL_LONG_MS        150000
+#define LOOK_TIMEOUT_MS      5000
+#define PUBLISH_TIMEOUT_MS   5000
+#define FORWARD_PAUSE_MS     100
+#define FORWARD_PAUSE_MS_MAX 2000
+
+static enum authority other(enum authority side)
+{
+	return side == AUTHORITY_TARGET ? AUTHORITY_SOURCE : AUTHORITY_TARGET;
+}
+
+/* Of the deadline, by the wall clock that the journal has and by our own monotonic one: a jump gives nobody more time. */
+static int64_t left_of(const struct crossing *c)
+{
+	int64_t left = c->now.deadline_ms - mover_wall(c->mover);
+	int64_t ours = c->family->class->limits[LIMIT_DEADLINE].value -
+		       (clock_monotonic_ms(journal_clock(c->mover->journal)) - c->fenced_ms);
+
+	left = left < ours ? left : ours;
+	return left < 0 ? 0 : left;
+}
+
+/* An owner's word that came meanwhile: hold and rollback give a crossing up, as long as it can be. */
+static int owner_says_stop(struct crossing *c)
+{
+	json_t *act;
+	const char *key;
+	int got = journal_sync(c->mover->journal, &c->fault);
+
+	if (got < 0)
+		return got;
+	if (got == 0)
+		return 0;
+	crossing_look(c);
+	json_object_foreach(json_object_get(journal_state(c->mover->journal)->root, "acts"), key, act)
+	{
+		const char *word = body_text(act, "act"), *family = body_text(act, "family");
+
+		if (!family || strcmp(family, c->name) != 0)
+			continue;
+		if (strcmp(word, "hold") == 0 ||
+		    (strcmp(word, "rollback") == 0 && c->to == AUTHORITY_TARGET)) {
+			fault_set(&c->fault, ERR_CANCELLED, "%s asked for %s", body_text(act, "by"), word);
+			c->asked_to_stop = true;
+		}
+	}
+	return 0;
+}
+
+/* 0: go on; else it is time to give up, or to stop.  A short rest is part of it. */
+static int may_wait(struct crossing *c, int64_t ms)
+{
+	int err = owner_says_stop(c);
+
+	if (err < 0)
+		return err;
+	if (c->asked_to_stop)
+		return ERR_TIMEOUT;
+	if (left_of(c) == 0)
+		return ERR_TIMEOUT;
+	return c->mover->world->ops->pause(c->mover->world, ms);
+}
+
+/* All steps of a phase, in order, each done or nothing after it. */
+static int bring_phase(struct crossing *c, enum step_phase phase, int64_t deadline_ms, enum effect *out)
+{
+	*out = EFFECT_DONE;
+	for (int i = 0; i < c->steps.count; i++) {
+		const struct step *step = &c->steps.at[i];
+		const char *back = NULL;
+		int err;
+
+		if (step->phase != phase)
+			continue;
+		if (!step->word) {
+			back = state_standing(&c->now, step->lever);
+			if (!back)
+				continue;
+			back = arena_text(&c->arena, back);
+		}
+		crossing_tell(c, "%s: %s %s", stage_word(c->now.stage), step->lever,
+			      step->word ? step->word : "as it was");
+		err = effect_bring_about(c, step->name, step->lever, step->word ? step->word : "as it was",
+					 back, deadline_ms, out);
+		if (err < 0 || *out != EFFECT_DONE)
+			return err;
+	}
+	return 0;
+}
+
+/* ---- FENCING ---- */
+
+static int fence(struct crossing *c, enum mover_answer *out)
+{
+	enum effect effect;
+	int err = bring_phase(c, PHASE_FENCE, c->now.deadline_ms, &effect);
+
+	if (err < 0)
+		return err;
+	if (effect != EFFECT_DONE)
+		return return_begin(c, out);
+	return crossing_stage(c, STAGE_QUIET, -1, "the fence stands", NULL);
+}
+
+/* ---- QUIET ---- */
+
+/* What is known of silence so far. */
+struct silence {
+	bool drained, denied; /* proofs that nobody can write any more */
+	char proof[200];
+	json_t *ends; /* as first seen still */
+	int64_t since_ms;
+	bool waits; /* something is known not to be silent yet; the fault says what */
+};
+
+/* Asks whoever writes whether anything is still on its way. */
+static int ask_drained(struct crossing *c, const char *name, struct silence *silence)
+{
+	struct world *world = c->mover->world;
+	struct lever *lever = world->ops->lever(world, c->family, name);
+	int64_t left = left_of(c);
+	int answer;
+
+	if (!lever || !lever->ops->drained || silence->waits)
+		return 0;
+	answer = lever->ops->drained(lever, c->now.epoch, left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS,
+				     &c->fault);
+	if (answer == ERR_CANCELLED)
+		return answer;
+	if (answer == LEVER_DRAINED) {
+		silence->drained = true;
+		snprintf(silence->proof, sizeof silence->proof, "%s answered drained", name);
+	} else if (answer != ERR_UNSUPPORTED) {
+		silence->waits = true; /* it has an opinion and it is not yes */
+		if (answer == LEVER_WAITS)
+			fault_set(&c->fault, ERR_TIMEOUT, "%s still waits for writes that are on their way",
+				  name);
+	}
+	return 0;
+}
+
+/* A write that writes nothing must be refused by every leader. */
+static int ask_canaries(struct crossing *c, struct silence *silence)
+{
+	struct canaries canaries = { 0 };
+	int64_t left = left_of(c);
+	int err;
+
+	if (!c->family->levers.acl.value || silence->waits)
+		return 0;
+	err = c->mover->world->ops->canary(c->mover->world, c->family, other(c->to),
+					   left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS, &canaries,
+					   &c->fault);
+	if (err == ERR_CANCELLED)
+		return err;
+	if (err == 0 && canaries.denied > 0 && canaries.allowed == 0 && canaries.unknown == 0) {
+		silence->denied = true;
+		if (!silence->drained)
+			snprintf(silence->proof, sizeof silence->proof, "%d leaders refused a canary",
+				 canaries.denied);
+		return 0;
+	}
+	silence->waits = true;
+	if (err == 0)
+		fault_set(&c->fault, ERR_TIMEOUT,
+			  "the fence is not proved: %d of %d canaries were let through or not answered%s%s",
+			  canaries.allowed + canaries.unknown,
+			  canaries.denied + canaries.allowed + canaries.unknown, canaries.text[0] ? ": " : "",
+			  canaries.text);
+	return 0;
+}
+
+static int look_at_ends(struct crossing *c, struct look *look)
+{
+	int64_t left = left_of(c);
+
+	*look = (struct look){ 0 };
+	return c->mover->world->ops->look(c->mover->world, c->family, other(c->to),
+					  left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS, look,
+					  &c->fault);
+}
+
+/* One look; true in `still` when the ends have stood long enough. */
+static int look_still(struct crossing *c, struct silence *silence, bool *still)
+{
+	int64_t now_ms, least_ms = silence->drained || silence->denied ? STILL_SHORT_MS : STILL_LONG_MS;
+	struct look look;
+	int err;
+
+	*still = false;
+	if (silence->waits)
+		return 0;
+	err = look_at_ends(c, &look);
+	if (err < 0)
+		return err == ERR_CANCELLED ? err : 0;
+	now_ms = clock_monotonic_ms(journal_clock(c->mover->journal));
+	if (!look.settled || look.open_transactions != 0) {
+		fault_set(&c->fault, ERR_TIMEOUT, "the %s is not silent: %s", authority_word(other(c->to)),
+			  look.text[0] ? look.text : "open transactions cannot be told");
+		json_decref(silence->ends);
+		silence->ends = NULL;
+	} else if (!silence->ends || !json_equal(silence->ends, look.ends)) {
+		fault_set(&c->fault, ERR_TIMEOUT, "the ends of the %s have not stood still for %lld ms",
+			  authority_word(other(c->to)), (long long)least_ms);
+		json_decref(silence->ends);
+		silence->ends = json_incref(look.ends);
+		silence->since_ms = now_ms;
+	} else {
+		*still = now_ms - silence->since_ms >= least_ms;
+	}
+	json_decref(look.ends);
+	return 0;
+}
+
+static int put_quiet(struct crossing *c, const struct silence *silence)
+{
+	return crossing_frame(
+		c, FRAME_QUIET,
+		json_pack("{s:I, s:s, s:O, s:I, s:s}", "attempt", (json_int_t)c->now.attempt, "side",
+			  authority_word(other(c->to)), "ends", silence->ends, "still_ms",
+			  (json_int_t)(clock_monotonic_ms(journal_clock(c->mover->journal)) -
+				       silence->since_ms),
+			  "proof", silence->proof[0] ? silence->proof : "the ends stood still for long"),
+		NULL);
+}
+
+static int be_quiet(struct crossing *c, enum mover_answer *out)
+{
+	struct silence silence = { 0 };
+	bool still = false;
+	int err = 0;
+
+	while (!c->now.quiet && !still && !err) {
+		silence.waits = silence.drained = silence.denied = false;
+		err = ask_drained(c, "flag", &silence);
+		err = err ? err : ask_drained(c, "bootstrap", &silence);
+		err = err ? err : ask_canaries(c, &silence);
+		err = err ? err : look_still(c, &silence, &still);
+		if (!err && !still)
+			err = may_wait(c, silence.waits ? 2 : STILL_SHORT_MS / 2);
+	}
+	if (!err && !c->now.quiet)
+		err = put_quiet(c, &silence);
+	json_decref(silence.ends);
+	if (mover_must_stop(c, err))
+		return err;
+	if (err < 0)
+		return return_begin(c, out);
+	return crossing_stage(c, STAGE_LEVEL, -1, "silence is proved", NULL);
+}
+
+/* ---- LEVEL ---- */
+
+/* Whether the fenced side still ends where silence was proved. */
+static int ends_unchanged(struct crossing *c)
+{
+	json_t *ends = json_object_get(json_object_get(c->now.json, "quiet"), "ends");
+	struct look look;
+	int err = look_at_ends(c, &look);
+
+	if (err < 0)
+		return err;
+	if (!json_equal(ends, look.ends) || !look.settled)
+		err = fault_set(&c->fault, ERR_CONFLICT,
+				"a record came behind the fence: the %s grew after silence was proved",
+				authority_word(other(c->to)));
+	json_decref(look.ends);
+	return err;
+}
+
+static int put_leak(struct crossing *c)
+{
+	return crossing_frame(
+		c, FRAME_LEAK,
+		json_pack("{s:s, s:s}", "side", authority_word(other(c->to)), "text", c->fault.text), NULL);
+}
+
+/* Asks until it is level, or contradicted, or the time is over. */
+static int wait_level(struct crossing *c, struct level *level)
+{
+	json_t *ends = json_incref(json_object_get(json_object_get(c->now.json, "quiet"), "ends"));
+	int err = 0;
+
+	for (;;) {
+		int64_t left = left_of(c);
+
+		*level = (struct level){ 0 };
+		err = c->mover->world->ops->level(c->mover->world, c->family, c->to, ends,
+						  left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS, level,
+						  &c->fault);
+		if (err == ERR_CANCELLED || (err == 0 && level->answer == LEVEL_YES))
+			break;
+		if (err == 0)
+			fault_set(&c->fault, ERR_TIMEOUT, "the %s is not level: %s", authority_word(c->to),
+				  level->text);
+		if (err == 0 && level->answer == LEVEL_DIFFERENT) {
+			err = ERR_CONFLICT;
+			break;
+		}
+		err = may_wait(c, 5);
+		if (err < 0)
+			break;
+	}
+	json_decref(ends);
+	return err;
+}
+
+static int put_level(struct crossing *c, const struct level *level)
+{
+	return crossing_frame(
+		c, FRAME_LEVEL,
+		json_pack("{s:I, s:I, s:I, s:I, s:s, s:s}", "attempt", (json_int_t)c->now.attempt, "quiet",
+			  (json_int_t)c->now.quiet, "records", (json_int_t)level->records, "matched",
+			  (json_int_t)level->matched, "claim", level->claim, "text", level->text),
+		NULL);
+}
+
+static int put_decision(struct crossing *c)
+{
+	char hash[SHA256_TEXT_SIZE];
+
+	return crossing_frame(c, FRAME_DECISION,
+			      json_pack("{s:I, s:s, s:I, s:s, s:I, s:I, s:I}", "attempt",
+					(json_int_t)c->now.attempt, "authority", authority_word(c->to),
+					"epoch", (json_int_t)c->now.epoch + 1, "verdict",
+					sha256_text(c->now.verdict.hash, hash), "quiet",
+					(json_int_t)c->now.quiet, "level", (json_int_t)c->now.level, "act",
+					(json_int_t)c->now.act),
+			      NULL);
+}
+
+/* The verdict must still be fresh, and nobody may have said stop, at the moment of the decision. */
+static int may_decide(struct crossing *c)
+{
+	int err = owner_says_stop(c);
+
+	if (err < 0 || c->asked_to_stop)
+		return err < 0 ? err : ERR_TIMEOUT;
+	if (left_of(c) == 0)
+		return fault_set(&c->fault, ERR_TIMEOUT, "the deadline passed before the decision");
+	if (c->to == AUTHORITY_TARGET && c->now.verdict.valid_until_ms < mover_wall(c->mover))
+		return fault_set(&c->fault, ERR_STALE,
+				 "the verdict that the crossing rests on is no longer fresh");
+	return ends_unchanged(c);
+}
+
+static int be_level(struct crossing *c, enum mover_answer *out)
+{
+	enum effect effect = EFFECT_DONE;
+	struct level level;
+	int err = c->now.level ? 0 : wait_level(c, &level);
+
+	if (!err && !c->now.level)
+		err = put_level(c, &level);
+	err = err ? err : bring_phase(c, PHASE_PLACE, c->now.deadline_ms, &effect);
+	err = err ? err : effect == EFFECT_DONE ? may_decide(c) : ERR_TIMEOUT;
+	if (mover_must_stop(c, err))
+		return err;
+	if (err == ERR_CONFLICT && c->fault.err == ERR_CONFLICT && c->now.level) {
+		int put = put_leak(c);
+
+		if (put < 0)
+			return put;
+	}
+	if (err < 0)
+		return return_begin(c, out);
+	return put_decision(c);
+}
+
+/* ---- DECIDED, OPENING: only forward ---- */
+
+/* Nothing is opened before somebody outside holds the decision. */
+static int decided(struct crossing *c)
+{
+	int64_t pause_ms = FORWARD_PAUSE_MS;
+	int err;
+
+	while ((err = mover_publish(c->mover, &c->fault)) < 0) {
+		if (mover_must_stop(c, err))
+			return err;
+		crossing_tell(c, "DECIDED: waits for somebody to hold the checkpoint: %s", c->fault.text);
+		err = c->mover->world->ops->pause(c->mover->world, pause_ms);
+		if (err < 0)
+			return err;
+		pause_ms = pause_ms * 2 > FORWARD_PAUSE_MS_MAX ? FORWARD_PAUSE_MS_MAX : pause_ms * 2;
+	}
+	crossing_look(c);
+	return crossing_stage(c, STAGE_OPENING, -1, "the decision is held outside", NULL);
+}
+
+/* From the first fence of this attempt to the last route that was opened. */
+static int64_t pause_of(const struct crossing *c)
+{
+	struct intent each;
+	int64_t began_ms = 0;
+
+	for (int i = 0; state_intent_at(&c->now, i, &each) && !began_ms; i++)
+		if (strncmp(each.step, "fence ", 6) == 0)
+			began_ms = body_number(
+				json_array_get(json_object_get(c->now.json, "intents"), (size_t)i), "wall");
+	return began_ms ? mover_wall(c->mover) - began_ms : 0;
+}
+
+/* Tried until it is so: writes are held, and there is no way back from here. */
+static int open_phase(struct crossing *c, enum step_phase phase)
+{
+	int64_t pause_ms = FORWARD_PAUSE_MS;
+
+	for (;;) {
+		enum effect effect;
+		int err = bring_phase(c, phase, mover_wall(c->mover) + EFFECT_TIMEOUT_MS, &effect);
+
+		if (err < 0 || effect == EFFECT_DONE)
+			return err;
+		if (effect == EFFECT_UNKNOWN) {
+			/* Looked at again until it can be told: forward is the only way there is. */
+			err = effect_settle(c, true, &effect);
+			if (err < 0)
+				return err;
+		}
+		crossing_tell(c, "%s: %s; trying again", stage_word(c->now.stage), c->fault.text);
+		err = c->mover->world->ops->pause(c->mover->world, pause_ms);
+		if (err < 0)
+			return err;
+		pause_ms = pause_ms * 2 > FORWARD_PAUSE_MS_MAX ? FORWARD_PAUSE_MS_MAX : pause_ms * 2;
+	}
+}
+
+static int opening(struct crossing *c, enum mover_answer *out)
+{
+	int64_t pause_ms;
+	int err = open_phase(c, PHASE_OPEN);
+
+	if (err < 0)
+		return err;
+	pause_ms = pause_of(c);
+	err = open_phase(c, PHASE_GROUPS_LAST);
+	if (err < 0)
+		return err;
+	*out = MOVER_DONE;
+	return crossing_stage(c, c->to == AUTHORITY_TARGET ? STAGE_TARGET : STAGE_OBSERVING, -1,
+			      c->to == AUTHORITY_TARGET ? "authority is on the target"
+							: "authority is back on the source",
+			      json_pack("{s:I}", "pause_ms", (json_int_t)pause_ms));
+}
+
+/* ---- all of it ---- */
+
+/* Groups that move first, while writes go on; then the fence. */
+static int begin(struct crossing *c, enum mover_answer *out)
+{
+	int64_t limit_ms = c->family->class->limits[LIMIT_DEADLINE].value;
+	enum effect effect;
+	int err = bring_phase(c, PHASE_GROUPS_FIRST, mover_wall(c->mover) + limit_ms, &effect);
+
+	if (err < 0)
+		return err;
+	err = owner_says_stop(c);
+	if (err < 0)
+		return err;
+	if (effect != EFFECT_DONE || c->asked_to_stop)
+		return return_begin(c, out);
+	c->fenced_ms = clock_monotonic_ms(journal_clock(c->mover->journal));
+	return crossing_stage(c, STAGE_FENCING, -1, "the crossing begins",
+			      json_pack("{s:I, s:I}", "epoch", (json_int_t)c->now.epoch + 1, "deadline",
+					(json_int_t)(mover_wall(c->mover) + limit_ms)));
+}
+
+int cross_go_on(struct crossing *c, enum mover_answer *out)
+{
+	int err = 0;
+
+	while (!err && c->now.moving != AUTHORITY_NONE && c->now.overlay != OVERLAY_UNKNOWN) {
+		c->fault.err = 0;
+		if (c->now.returning) {
+			err = return_go_on(c, out);
+			continue;
+		}
+		switch (c->now.stage) {
+		case STAGE_ARMED:
+		case STAGE_TARGET: err = begin(c, out); break;
+		case STAGE_FENCING: err = fence(c, out); break;
+		case STAGE_QUIET: err = be_quiet(c, out); break;
+		case STAGE_LEVEL: err = be_level(c, out); break;
+		case STAGE_DECIDED: err = decided(c); break;
+		case STAGE_OPENING: err = opening(c, out); break;
+		default:
+			err = fault_set(&c->fault, ERR_INTERNAL, "a crossing in %s",
+					stage_word(c->now.stage));
+		}
+	}
+	return err;
+}

@@ -1,0 +1,269 @@
+/*
+ * mover_effect.c - one effect, so that it is known before, during and after.
+ *
+ *	observe --> INTENT --> set --> observe until it is so --> OBSERVATION --> OUTCOME
+ *
+ * A crash after INTENT leaves it open.  Whoever finds it observes first:
+ *
+ *	it stands at `desired`			done (recovered)
+ *	it stands at `before`			not done: it may be tried again
+ *	anything else, or no answer		unknown: stop
+ *
+ * A set() that failed is judged in the same way, by looking.  Only a refusal in so many words is believed at once.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "exit/mover_inside.h"
+
+#define LOOK_AGAIN_MS     5
+#define LOOK_AGAIN_MS_MAX 200
+
+static int64_t left_of(const struct crossing *c, int64_t deadline_ms)
+{
+	int64_t left = deadline_ms - mover_wall(c->mover);
+
+	return left < 1 ? 1 : left > EFFECT_TIMEOUT_MS ? EFFECT_TIMEOUT_MS : left;
+}
+
+static struct lever *lever_of(struct crossing *c, const char *name)
+{
+	struct world *world = c->mover->world;
+	struct lever *lever = world->ops->lever(world, c->family, name);
+
+	if (!lever)
+		fault_set(&c->fault, ERR_NOT_FOUND, "the plan has no lever %s any more", name);
+	return lever;
+}
+
+/* 0 with a text in `value`; ERR_STALE: its parts disagree; else it cannot be told. */
+static int observe(struct crossing *c, struct lever *lever, int64_t timeout_ms, struct buffer *value)
+{
+	int err;
+
+	buffer_reset(value);
+	err = lever_observe(lever, timeout_ms, value, &c->fault);
+	if (value->err)
+		return fault_set(&c->fault, value->err, "%s: what it stands at is too long", lever->name);
+	return err;
+}
+
+static int put_observation(struct crossing *c, uint64_t intent, const struct buffer *value, bool known)
+{
+	json_t *body = json_pack("{s:I}", "intent", (json_int_t)intent);
+	json_t *text = known ? json_stringn((const char *)value->at, value->size) : NULL;
+
+	if (body && text)
+		json_object_set_new(body, "value", text);
+	else if (body)
+		json_object_set_new(body, "why", json_string(c->fault.text));
+	return crossing_frame(c, FRAME_OBSERVATION, body, NULL);
+}
+
+static int put_outcome(struct crossing *c, uint64_t intent, enum outcome outcome, bool recovered)
+{
+	json_t *body = json_pack("{s:I, s:s, s:b}", "intent", (json_int_t)intent, "result",
+				 outcome_word(outcome), "recovered", recovered);
+
+	if (body && outcome != OUTCOME_DONE)
+		json_object_set_new(body, "why", json_string(c->fault.text));
+	return crossing_frame(c, FRAME_OUTCOME, body, NULL);
+}
+
+/* What became of an intent, from a look at its lever. */
+static int establish(struct crossing *c, const struct intent *intent, const struct buffer *value, int looked,
+		     bool recovered, enum outcome *out)
+{
+	struct view seen = buffer_bytes(value);
+	enum outcome outcome = OUTCOME_UNKNOWN;
+	int err;
+
+	if (looked == 0 && view_is(seen, intent->desired))
+		outcome = OUTCOME_DONE;
+	else if (looked == 0 && view_is(seen, intent->before))
+		outcome = OUTCOME_NOT_DONE;
+	else if (looked == 0)
+		fault_set(&c->fault, ERR_CONFLICT,
+			  "%s stands at %.*s, which is neither what it was nor what was asked for",
+			  intent->lever, (int)(seen.size < 200 ? seen.size : 200), (const char *)seen.at);
+	*out = outcome;
+	err = put_observation(c, intent->sequence, value, looked == 0);
+	return err ? err : put_outcome(c, intent->sequence, outcome, recovered);
+}
+
+/* Looks until it is so, or the time is over; parts that disagree are given the time, for brokers learn one by one. */
+static int watch(struct crossing *c, struct lever *lever, const char *desired, int64_t deadline_ms,
+		 struct buffer *value)
+{
+	int64_t pause_ms = LOOK_AGAIN_MS;
+
+	for (;;) {
+		int err = observe(c, lever, left_of(c, deadline_ms), value);
+
+		if (err == ERR_CANCELLED || (err == 0 && view_is(buffer_bytes(value), desired)))
+			return err;
+		if (mover_wall(c->mover) >= deadline_ms)
+			return err;
+		if (c->mover->world->ops->pause(c->mover->world, pause_ms) < 0)
+			return ERR_CANCELLED;
+		pause_ms = pause_ms * 2 > LOOK_AGAIN_MS_MAX ? LOOK_AGAIN_MS_MAX : pause_ms * 2;
+	}
+}
+
+static int put_intent(struct crossing *c, const char *name, const char *lever, const char *word,
+		      const char *desired, int64_t deadline_ms, const struct buffer *before,
+		      struct intent *out)
+{
+	char hash[SHA256_TEXT_SIZE];
+	json_t *body = json_pack("{s:s, s:s, s:s, s:s%, s:s, s:I, s:I, s:I, s:s}", "step", name, "lever",
+				 lever, "word", word, "before", before->at ? (const char *)before->at : "",
+				 before->size, "desired", desired, "epoch", (json_int_t)c->now.epoch,
+				 "attempt", (json_int_t)c->now.attempt, "deadline", (json_int_t)deadline_ms,
+				 "verdict", sha256_text(c->now.verdict.hash, hash));
+	int err = crossing_frame(c, FRAME_INTENT, body, NULL);
+
+	if (err == 0)
+		state_intent(&c->now, name, out);
+	return err;
+}
+
+/* Sets it, and looks what came of it. */
+static int set_and_see(struct crossing *c, struct lever *lever, const struct intent *intent,
+		       int64_t deadline_ms, struct buffer *value, enum effect *out)
+{
+	/* The frames that follow move the state on; these two are needed until the end. */
+	char *desired = arena_text(&c->arena, intent->desired),
+	     *before = arena_text(&c->arena, intent->before);
+	struct intent kept = *intent;
+	enum outcome outcome;
+	int set, looked, err;
+
+	if (!desired || !before)
+		return fault_set(&c->fault, ERR_MEMORY, "no memory for a crossing");
+	kept.desired = desired;
+	kept.before = before;
+	kept.lever = lever->name;
+	set = lever_set(lever, desired, kept.epoch, left_of(c, deadline_ms), &c->fault);
+	if (set == ERR_CANCELLED)
+		return set;
+	/* Refused in so many words: one look, to say so on evidence.  Else as long as there is time. */
+	looked = set == ERR_DENIED || set == ERR_CONFLICT || set == ERR_USAGE
+			 ? observe(c, lever, left_of(c, deadline_ms), value)
+			 : watch(c, lever, desired, deadline_ms, value);
+	if (looked == ERR_CANCELLED)
+		return looked;
+	err = establish(c, &kept, value, looked, false, &outcome);
+	*out = outcome == OUTCOME_DONE       ? EFFECT_DONE
+	       : outcome == OUTCOME_NOT_DONE ? EFFECT_FAILED
+					     : EFFECT_UNKNOWN;
+	if (outcome == OUTCOME_NOT_DONE && !c->fault.err)
+		fault_set(&c->fault, ERR_TIMEOUT, "%s was set to %s, and still stands at %s", kept.lever,
+			  desired, before);
+	return err;
+}
+
+/* What an earlier try of this step came to: 1 when it is settled and `out` says how, 0 when it may be tried (again). */
+static int earlier(struct crossing *c, const char *name, struct lever *lever, int64_t deadline_ms,
+		   struct buffer *value, enum effect *out)
+{
+	struct intent intent;
+	enum outcome outcome;
+	int looked, err;
+
+	if (!state_intent(&c->now, name, &intent))
+		return 0;
+	if (intent.outcome == OUTCOME_DONE || intent.outcome == OUTCOME_UNKNOWN) {
+		*out = intent.outcome == OUTCOME_DONE ? EFFECT_DONE : EFFECT_UNKNOWN;
+		return 1;
+	}
+	if (intent.outcome == OUTCOME_NOT_DONE)
+		return 0;
+	looked = watch(c, lever, intent.desired, deadline_ms, value);
+	if (looked == ERR_CANCELLED)
+		return looked;
+	err = establish(c, &intent, value, looked, true, &outcome);
+	if (err < 0 || outcome == OUTCOME_NOT_DONE)
+		return err;
+	*out = outcome == OUTCOME_DONE ? EFFECT_DONE : EFFECT_UNKNOWN;
+	return 1;
+}
+
+static int aim(struct crossing *c, struct lever *lever, const char *word, struct buffer *before,
+	       struct buffer *desired)
+{
+	int err = lever_aim(lever, word, buffer_string(before), desired, &c->fault);
+
+	if (err == 0 && (before->err || desired->err))
+		err = fault_set(&c->fault, ERR_LIMIT, "%s: what it stands at is too long for the journal",
+				lever->name);
+	buffer_string(desired);
+	return err;
+}
+
+int effect_bring_about(struct crossing *c, const char *name, const char *lever_name, const char *word,
+		       const char *desired, int64_t deadline_ms, enum effect *out)
+{
+	struct lever *lever = lever_of(c, lever_name);
+	struct buffer before, wanted, value;
+	struct intent intent;
+	int err, found;
+
+	*out = EFFECT_FAILED;
+	if (!lever)
+		return 0;
+	c->fault.err = 0;
+	buffer_init(&before, LEVER_VALUE_SIZE_MAX / 4);
+	buffer_init(&wanted, LEVER_VALUE_SIZE_MAX / 4);
+	buffer_init(&value, LEVER_VALUE_SIZE_MAX / 4);
+	found = earlier(c, name, lever, deadline_ms, &value, out);
+	if (found) {
+		err = found < 0 ? found : 0;
+		goto done;
+	}
+	/* Not to be seen: nothing was done, nothing will be. */
+	err = observe(c, lever, left_of(c, deadline_ms), &before);
+	if (err == 0 && !desired)
+		err = aim(c, lever, word, &before, &wanted);
+	if (err < 0) {
+		err = err == ERR_CANCELLED || err == ERR_MEMORY ? err : 0;
+		goto done;
+	}
+	err = put_intent(c, name, lever_name, word, desired ? desired : buffer_string(&wanted), deadline_ms,
+			 &before, &intent);
+	err = err ? err : set_and_see(c, lever, &intent, deadline_ms, &value, out);
+done:
+	buffer_done(&value);
+	buffer_done(&wanted);
+	buffer_done(&before);
+	return err;
+}
+
+int effect_settle(struct crossing *c, bool again, enum effect *out)
+{
+	struct intent intent;
+	int err = 0;
+
+	*out = EFFECT_DONE;
+	for (int i = 0; !err && state_intent_at(&c->now, i, &intent); i++) {
+		struct lever *lever;
+		struct buffer value;
+		enum outcome outcome = OUTCOME_UNKNOWN;
+		int looked;
+
+		if (intent.outcome != OUTCOME_OPEN && !(again && intent.outcome == OUTCOME_UNKNOWN))
+			continue;
+		buffer_init(&value, LEVER_VALUE_SIZE_MAX / 4);
+		lever = lever_of(c, intent.lever);
+		looked = lever ? observe(c, lever, EFFECT_TIMEOUT_MS, &value) : ERR_NOT_FOUND;
+		if (looked == ERR_CANCELLED)
+			err = looked;
+		else if (again && looked < 0)
+			*out = EFFECT_UNKNOWN; /* it has that outcome already */
+		else
+			err = establish(c, &intent, &value, looked, true, &outcome);
+		if (outcome == OUTCOME_UNKNOWN)
+			*out = EFFECT_UNKNOWN;
+		buffer_done(&value);
+	}
+	return err;
+}

@@ -1,0 +1,98 @@
+/* mover_inside.h - what the files of the mover share; for them only. */
+#ifndef EXIT_MOVER_INSIDE_H
+#define EXIT_MOVER_INSIDE_H
+
+#include "exit/mover.h"
+#include "exit/step.h"
+
+/* One crossing, or the giving up of one, as this process carries it out. */
+struct crossing {
+	struct mover *mover;
+	const struct plan_family *family;
+	const char *name; /* of the family, with a NUL */
+	struct arena arena;
+	struct steps steps; /* to `to` */
+	enum authority to;
+	struct standing now; /* read again after every frame */
+	struct fault fault;  /* why it fails, for the cause */
+	int64_t fenced_ms;   /* monotonic: when this process began to fence, or came upon it */
+	bool stopped;        /* a frame could not be written: nothing more may be done */
+	bool asked_to_stop;  /* an owner's hold or rollback came meanwhile: no failure */
+};
+
+/* How long one question to a lever may take at most; the lever's own limit may be shorter. */
+#define EFFECT_TIMEOUT_MS 10000
+
+int64_t mover_wall(const struct mover *mover);
+
+/* Reads the standing again. */
+void crossing_look(struct crossing *c);
+
+/* Appends a frame about the family; takes over `body` and adds `family` to it. */
+int crossing_frame(struct crossing *c, enum frame_kind kind, json_t *body, uint64_t *sequence);
+
+/* Goes to `stage` with `overlay` (as it is: -1), for `cause`. */
+int crossing_stage(struct crossing *c, enum stage stage, int overlay, const char *cause, json_t *more);
+
+/* True for errors after which nothing may be done any more: the journal, the lease, or being asked to end. */
+bool mover_must_stop(const struct crossing *c, int err);
+
+void crossing_tell(struct crossing *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- mover_effect.c ---- */
+
+enum effect { EFFECT_DONE, EFFECT_FAILED, EFFECT_UNKNOWN };
+
+/*
+ * Brings about one step: observes, writes the INTENT, sets, observes until it is so or `deadline_ms` (wall) has passed, and
+ * writes OBSERVATION and OUTCOME.  When the journal has an intent of that step already, it first finds out what became of
+ * it.  `desired` NULL: what the step's word amounts to.  A negative return means that nothing more may be done; otherwise
+ * `out` says what happened, and c->fault why it failed.
+ */
+int effect_bring_about(struct crossing *c, const char *name, const char *lever, const char *word,
+		       const char *desired, int64_t deadline_ms, enum effect *out);
+
+/* Establishes what became of every intent that has no outcome; EFFECT_UNKNOWN when one cannot be established. */
+int effect_settle(struct crossing *c, bool again, enum effect *out);
+
+/* ---- mover_cross.c ---- */
+
+/* Goes on with the crossing from the stage that it is in, to its end. */
+int cross_go_on(struct crossing *c, enum mover_answer *out);
+
+/* ---- mover_return.c ---- */
+
+/* Gives it up: writes RETURN, lifts what was fenced, and ends where it began, held if it was a failure. */
+int return_begin(struct crossing *c, enum mover_answer *out);
+
+/* Goes on with giving up. */
+int return_go_on(struct crossing *c, enum mover_answer *out);
+
+/* Lays UNKNOWN over the family. */
+int crossing_unknown(struct crossing *c, enum mover_answer *out);
+
+/* ---- mover.c ---- */
+
+int crossing_open(struct crossing *c, struct mover *mover, const struct plan_family *family);
+void crossing_close(struct crossing *c);
+
+/* Writes the ANSWER of an act. */
+int mover_answer_act(struct crossing *c, uint64_t act, enum mover_answer answer, const char *text);
+
+/* Goes on with what is under way, and answers the act behind it. */
+int mover_carry(struct crossing *c, enum mover_answer *out);
+
+/* ---- mover_act.c ---- */
+
+int mover_act_carry(struct crossing *c, uint64_t act, const json_t *json, enum mover_answer *out);
+
+/* Judges, writes the VERDICT, arms or disarms. */
+int mover_judge_crossing(struct crossing *c);
+
+/* ---- mover_watch.c, mover_drill.c, mover_retire.c ---- */
+
+int watch_stop_conditions(struct crossing *c);
+int mover_drill(struct crossing *c, uint64_t act, const json_t *json, enum mover_answer *out);
+int mover_retire(struct crossing *c, uint64_t act, const json_t *json, enum mover_answer *out);
+
+#endif

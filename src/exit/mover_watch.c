@@ -1,0 +1,71 @@
+/* mover_watch.c - what a stop condition asks for, done: hold, freeze, go back. */
+#include <stdio.h>
+
+#include "exit/mover_inside.h"
+#include "exit/watch.h"
+
+/* A frozen family waits for a person, for as long as that takes. */
+#define FROZEN_MS (7LL * 86400 * 1000)
+
+static enum authority other(enum authority side)
+{
+	return side == AUTHORITY_TARGET ? AUTHORITY_SOURCE : AUTHORITY_TARGET;
+}
+
+/* The fence of a crossing back, without the rest of it: nobody writes, nothing is decided, and it is held. */
+static int freeze(struct crossing *c, const char *cause)
+{
+	enum effect effect = EFFECT_DONE;
+	int err;
+
+	c->to = other(c->now.authority);
+	err = steps_make(c->family, c->to, &c->arena, &c->steps);
+	if (!err && c->now.overlay == OVERLAY_HELD)
+		err = crossing_stage(c, c->now.stage, OVERLAY_NONE, cause, NULL);
+	err = err ? err
+		  : crossing_frame(c, FRAME_MOVE,
+				   json_pack("{s:I, s:s, s:I, s:s}", "attempt",
+					     (json_int_t)c->now.attempt + 1, "to", authority_word(c->to),
+					     "act", (json_int_t)0, "cause", cause),
+				   NULL);
+	err = err ? err
+		  : crossing_stage(c, STAGE_FENCING, -1, cause,
+				   json_pack("{s:I, s:I}", "epoch", (json_int_t)c->now.epoch + 1, "deadline",
+					     (json_int_t)(mover_wall(c->mover) + FROZEN_MS)));
+	for (int i = 0; i < c->steps.count && !err && effect == EFFECT_DONE; i++) {
+		const struct step *step = &c->steps.at[i];
+
+		if (step->phase == PHASE_FENCE)
+			err = effect_bring_about(c, step->name, step->lever, step->word, NULL,
+						 mover_wall(c->mover) + EFFECT_TIMEOUT_MS, &effect);
+	}
+	return err ? err : crossing_stage(c, STAGE_FENCING, OVERLAY_HELD, cause, NULL);
+}
+
+int watch_stop_conditions(struct crossing *c)
+{
+	char cause[800];
+	enum mover_answer answer;
+	int err = 0;
+
+	switch (watch_decide(c->family->class, &c->now, mover_wall(c->mover), cause, sizeof cause)) {
+	case WATCH_NOTHING: break;
+	case WATCH_RELEASE:
+		err = crossing_stage(c, c->now.stage, OVERLAY_NONE,
+				     "every gate can be told again, and is open", NULL);
+		break;
+	case WATCH_HOLD:
+		if (c->now.overlay == OVERLAY_NONE)
+			err = crossing_stage(c, c->now.stage, OVERLAY_HELD, cause, NULL);
+		break;
+	case WATCH_FREEZE:
+		if (c->now.overlay == OVERLAY_NONE)
+			err = freeze(c, cause);
+		break;
+	case WATCH_REVERT:
+		if (c->now.overlay == OVERLAY_NONE)
+			err = mover_revert(c->mover, c->family, cause, &answer, &c->fault);
+		break;
+	}
+	return err;
+}

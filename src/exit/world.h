@@ -1,0 +1,95 @@
+/*
+ * world.h - what a crossing needs of the world, as one struct of functions: the levers, a look at logs, a proof of being
+ * level, a judgement, somebody who holds a checkpoint, and time.
+ *
+ * The controller's is real clusters; the simulator's is a seed.  Calls block, at the top level, no longer than their
+ * time-out.  ERR_CANCELLED from any of them: we were asked to end; nothing more is done, and the journal says where to
+ * go on.
+ */
+#ifndef EXIT_WORLD_H
+#define EXIT_WORLD_H
+
+#include <jansson.h>
+
+#include "exit/lever.h"
+#include "exit/plan.h"
+#include "exit/sha256.h"
+#include "exit/stage.h"
+
+/* One look at the logs of the family's topics on one side. */
+struct look {
+	json_t *ends; /* [[topic, partition, end offset, leader epoch], ...] in order; the caller's to release */
+	bool settled;          /* last stable offset = high watermark = log end, everywhere */
+	int open_transactions; /* -1: cannot be told */
+	char text[300];        /* what is not settled, for people */
+};
+
+/* How the leaders answered a write that writes nothing. */
+struct canaries {
+	int denied, allowed, unknown;
+	char text[300];
+};
+
+/* Whether the other side holds everything up to the ends. */
+enum level_answer { LEVEL_UNKNOWN, LEVEL_YES, LEVEL_BEHIND, LEVEL_DIFFERENT };
+
+struct level {
+	enum level_answer answer;
+	uint64_t records, matched, pending; /* since the family was first read; `pending` of both sides */
+	char claim[32];                     /* the level that was proved: "key-order" */
+	char text[400];
+};
+
+/* What preflight found. */
+struct forecast {
+	bool may;         /* nothing speaks against it */
+	int64_t pause_ms; /* predicted */
+	bool acl_binds;   /* a deny would hold the family's principals, and a canary would show it */
+	char text[500];   /* why not; or what the prediction rests on */
+};
+
+struct world;
+
+struct world_ops {
+	/* The lever of that name (step.h); NULL when the plan has none such.  Belongs to the world. */
+	struct lever *(*lever)(struct world *world, const struct plan_family *family, const char *name);
+
+	int (*look)(struct world *world, const struct plan_family *family, enum authority side,
+		    int64_t timeout_ms, struct look *out, struct fault *fault);
+	int (*canary)(struct world *world, const struct plan_family *family, enum authority side,
+		      int64_t timeout_ms, struct canaries *out, struct fault *fault);
+
+	/*
+	 * Gathers and judges, under the authority and epoch that `family_state` (a family of the state, state.h) has.
+	 * Returns the body of a VERDICT frame without `family`, blobs already stored.
+	 */
+	int (*judge)(struct world *world, const struct plan_family *family, json_t *family_state,
+		     json_t **body, struct fault *fault);
+
+	/* Before a crossing to `to`: makes everything ready that takes time, and says what to expect. */
+	int (*forecast)(struct world *world, const struct plan_family *family, enum authority to,
+			int64_t timeout_ms, struct forecast *out, struct fault *fault);
+	/* `ends` as in struct look, of the side that authority leaves. */
+	int (*level)(struct world *world, const struct plan_family *family, enum authority to,
+		     const json_t *ends, int64_t timeout_ms, struct level *out, struct fault *fault);
+	/* The crossing has ended, either way: what forecast made ready is not needed any more. */
+	void (*release)(struct world *world, const struct plan_family *family);
+
+	/*
+	 * Signs the root and gives it to everybody whom the plan names.  Returns how many hold it, with their names in
+	 * `holders` (a list, the caller's) and the note in `note` (the caller's); ERR_* when nobody could be asked.
+	 */
+	int (*publish)(struct world *world, uint64_t size, struct sha256 head, int64_t timeout_ms,
+		       json_t **note, json_t **holders, struct fault *fault);
+
+	int (*pause)(struct world *world, int64_t ms);
+
+	/* A line for whoever watches. */
+	void (*tell)(struct world *world, const struct plan_family *family, const char *text);
+};
+
+struct world {
+	const struct world_ops *ops;
+};
+
+#endif
