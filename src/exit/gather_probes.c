@@ -81,6 +81,12 @@ static int put_silent(struct sum *sum, const char *claim, struct view subject, c
 	return 0;
 }
 
+/* The side that the other one is held against. */
+static enum side reference_of(const struct gathering *g)
+{
+	return g->mirrored ? SIDE_TARGET : SIDE_SOURCE;
+}
+
 static bool goes_on(int err)
 {
 	return err != ERR_CANCELLED && err != ERR_MEMORY;
@@ -213,11 +219,12 @@ static int put_outside(struct sum *sum, const struct asking *asking, struct view
 		struct position position = found->positions[i];
 
 		position.group = name;
+		position.side = sum->g->mirrored ? !position.side : position.side; /* a draft takes roles */
 		draft_position(&d, &position);
 	}
 	say_shown(&d, asking, "stands at", found->text);
-	if (found->target[0])
-		say_shown(&d, asking, "goes on at", found->target);
+	if (found->place[0])
+		say_shown(&d, asking, "goes on at", found->place);
 	if (!found->controlled)
 		draft_say(&d, "without a control");
 	if (found->missing)
@@ -226,8 +233,8 @@ static int put_outside(struct sum *sum, const struct asking *asking, struct view
 	else if (!found->translated)
 		draft_say(&sum->draft,
 			  "%.*s says where it stands and not where it goes on: answer {\"value\": ..., "
-			  "\"target\": ...} once that is settled",
-			  VIEW_ARGS(name));
+			  "\"%s\": ...} once that is settled",
+			  VIEW_ARGS(name), side_word(!reference_of(sum->g)));
 	err = draft_end(&d, fault);
 	if (err == 0)
 		sum_parent(sum);
@@ -242,7 +249,8 @@ static int gather_position(struct sum *sum, struct asking *asking, const struct 
 {
 	struct probe_outside found;
 	struct fault why = { 0 };
-	int err = probe_outside(asking, outside, sum->g->epochs.authority, sum->g->arena, &found, &why);
+	int err = probe_outside(asking, outside, reference_of(sum->g), sum->g->epochs.authority,
+				sum->g->arena, &found, &why);
 
 	if (err == 0)
 		return put_outside(sum, asking, name, &found, fault);

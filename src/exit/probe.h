@@ -78,10 +78,10 @@ int probe_counter(struct asking *asking, const struct plan_probe *counter, enum 
  * A position that is kept outside Kafka.  The answer is where it stands on the reference; and where it goes on at the
  * other side, if that is settled, in JSON: {"value": "savepoint-17", "target": "savepoint-17-moved"}, or partition by
  * partition: {"value": 17, "positions": [{"topic": "orders", "partition": 0, "source": 120, "target": 118}]}.  A plain
- * answer is a position that has no place yet.
+ * answer is a position that has no place yet.  While authority is on the target, the place to go on is "source".
  */
 struct probe_outside {
-	char text[ANSWER_TEXT_SIZE_MAX + 1], target[ANSWER_TEXT_SIZE_MAX + 1]; /* "" where it was not said */
+	char text[ANSWER_TEXT_SIZE_MAX + 1], place[ANSWER_TEXT_SIZE_MAX + 1]; /* "" where it was not said */
 	struct position *positions; /* two a partition, one where only one side is known; from the arena */
 	int position_count;
 	int missing; /* partitions among "positions" without a place on the other side */
@@ -91,13 +91,14 @@ struct probe_outside {
 #define PROBE_PARTITIONS_MAX 1000
 
 /* `arena` for the positions.  ERR_MALFORMED, ERR_LIMIT for what the JSON says. */
-int probe_outside(struct asking *asking, const struct plan_probe *outside, uint64_t epoch,
-		  struct arena *arena, struct probe_outside *out, struct fault *fault);
+int probe_outside(struct asking *asking, const struct plan_probe *outside, enum side reference,
+		  uint64_t epoch, struct arena *arena, struct probe_outside *out, struct fault *fault);
 
 /* What an outside position is called: "flink:billing-job", "other:warehouse". */
 const char *probe_outside_name(const struct plan_probe *outside, struct arena *arena);
 
-/* Reads "target" and "positions" of the JSON of an answer; pure, for probe_outside() and the fuzzer. */
-int probe_outside_read(struct view json, struct arena *arena, struct probe_outside *out, struct fault *fault);
+/* Reads "target" (or "source") and "positions" of the JSON of an answer; pure, for probe_outside() and the fuzzer. */
+int probe_outside_read(struct view json, enum side reference, struct arena *arena, struct probe_outside *out,
+		       struct fault *fault);
 
 #endif

@@ -63,8 +63,8 @@ static void put_position(struct probe_outside *out, enum side side, struct view 
 									   .high_watermark = -1 };
 }
 
-static int read_position(const json_t *entry, struct arena *arena, struct probe_outside *out,
-			 struct fault *fault)
+static int read_position(const json_t *entry, enum side reference, struct arena *arena,
+			 struct probe_outside *out, struct fault *fault)
 {
 	const json_t *name = json_object_get(entry, "topic"),
 		     *partition = json_object_get(entry, "partition");
@@ -86,7 +86,7 @@ static int read_position(const json_t *entry, struct arena *arena, struct probe_
 		return fault_set(fault, ERR_MEMORY, "no memory for outside positions");
 	put_position(out, SIDE_SOURCE, topic, (int32_t)json_integer_value(partition), source);
 	put_position(out, SIDE_TARGET, topic, (int32_t)json_integer_value(partition), target);
-	out->missing += target < 0;
+	out->missing += (reference == SIDE_SOURCE ? target : source) < 0;
 	return 0;
 }
 
@@ -102,8 +102,8 @@ static int none_twice(struct probe_outside *out, struct fault *fault)
 	return 0;
 }
 
-static int read_positions(const json_t *list, struct arena *arena, struct probe_outside *out,
-			  struct fault *fault)
+static int read_positions(const json_t *list, enum side reference, struct arena *arena,
+			  struct probe_outside *out, struct fault *fault)
 {
 	size_t count = json_array_size(list);
 	int err = 0;
@@ -117,22 +117,23 @@ static int read_positions(const json_t *list, struct arena *arena, struct probe_
 	if (!out->positions)
 		return fault_set(fault, ERR_MEMORY, "no memory for outside positions");
 	for (size_t i = 0; i < count && !err; i++)
-		err = read_position(json_array_get(list, i), arena, out, fault);
+		err = read_position(json_array_get(list, i), reference, arena, out, fault);
 	return err ? err : none_twice(out, fault);
 }
 
-int probe_outside_read(struct view json, struct arena *arena, struct probe_outside *out, struct fault *fault)
+int probe_outside_read(struct view json, enum side reference, struct arena *arena, struct probe_outside *out,
+		       struct fault *fault)
 {
 	json_t *root =
 		json.at ? json_loadb((const char *)json.at, json.size, JSON_REJECT_DUPLICATES, NULL) : NULL;
 	const json_t *positions = json_object_get(root, "positions");
 	struct probe_outside made = *out;
 	/* The place in the job's own words: a number, a savepoint. */
-	int err = answer_member(json, "target", made.target, fault);
+	int err = answer_member(json, side_word(!reference), made.place, fault);
 
 	if (positions)
-		err = err ? err : read_positions(positions, arena, &made, fault);
-	made.translated = made.missing == 0 && (made.target[0] || made.position_count > 0);
+		err = err ? err : read_positions(positions, reference, arena, &made, fault);
+	made.translated = made.missing == 0 && (made.place[0] || made.position_count > 0);
 	json_decref(root);
 	if (err == 0)
 		*out = made;
@@ -178,8 +179,8 @@ static int ask_control(struct asking *asking, const struct plan_probe *outside, 
 	return err;
 }
 
-int probe_outside(struct asking *asking, const struct plan_probe *outside, uint64_t epoch,
-		  struct arena *arena, struct probe_outside *out, struct fault *fault)
+int probe_outside(struct asking *asking, const struct plan_probe *outside, enum side reference,
+		  uint64_t epoch, struct arena *arena, struct probe_outside *out, struct fault *fault)
 {
 	struct probe_outside made = { .controlled = outside->control.text.at != NULL };
 	struct answer answer;
@@ -188,7 +189,7 @@ int probe_outside(struct asking *asking, const struct plan_probe *outside, uint6
 	if (err < 0)
 		return err;
 	memcpy(made.text, answer.text, sizeof made.text);
-	err = probe_outside_read(answer.json, arena, &made, fault);
+	err = probe_outside_read(answer.json, reference, arena, &made, fault);
 	err = err ? err : ask_control(asking, outside, epoch, made.text, fault);
 	if (err == 0)
 		*out = made;

@@ -260,9 +260,9 @@ static void outside_positions_are_read(void **state)
 		const struct outside_row *row = &outside_rows[i];
 		struct probe_outside out = { 0 };
 
-		if (probe_outside_read(view_text(row->json), &arena, &out, NULL) != row->err ||
+		if (probe_outside_read(view_text(row->json), SIDE_SOURCE, &arena, &out, NULL) != row->err ||
 		    out.position_count != row->positions || out.missing != row->missing ||
-		    out.translated != row->translated || strcmp(out.target, row->target) != 0)
+		    out.translated != row->translated || strcmp(out.place, row->target) != 0)
 			fail_msg("%s", row->json);
 	}
 	arena_done(&arena);
@@ -445,6 +445,42 @@ static void outside_positions_open_and_shut_the_gate(void **state)
 	}
 }
 
+/* While authority is on the target, it is the source that must follow, and where a job goes on is "source". */
+static void the_way_back_is_asked_the_other_way_round(void **state)
+{
+	static const char family[] =
+		"  counters: [ { name: revenue, source: exec ./sum source, target: exec ./sum target } ]\n"
+		"  outside: [ { other: w, checkpoint: exec ./where } ]\n";
+	struct rule_result result;
+	struct gate_play p;
+
+	gate_open_with(&p, "", family);
+	p.g.mirrored = true;
+	operator_script(&p.play.operator, "sum", "[ $1 = source ] && echo 11 || echo 12");
+	operator_script(&p.play.operator, "where",
+			"echo '{\"value\": 1, \"target\": 4, \"positions\": [{\"topic\": \"orders\", "
+			"\"partition\": 3, "
+			"\"target\": 6}]}'");
+	assert_int_equal(gather_counters(&p.run, SIDE_TARGET, &p.play.fault), 0);
+	assert_int_equal(gather_outside(&p.run, &p.play.fault), 0);
+	result = judged(&p, "parity.counters");
+	assert_int_equal(result.verdict, VERDICT_SHUT);
+	assert_non_null(
+		memmem(result.evidence->text.at, result.evidence->text.size, "source is 1 apart", 17));
+	assert_int_equal(judged(&p, "progress.outside").verdict, VERDICT_SHUT);
+	/* The position is that of the cluster, whatever its role. */
+	assert_int_equal(p.log.items[2]->position_count, 1);
+	assert_int_equal(p.log.items[2]->positions[0].side, SIDE_TARGET);
+
+	operator_script(&p.play.operator, "where",
+			"echo '{\"value\": 1, \"source\": 4, \"positions\": [{\"topic\": \"orders\", "
+			"\"partition\": 3, "
+			"\"source\": 5, \"target\": 6}]}'");
+	assert_int_equal(gather_outside(&p.run, &p.play.fault), 0);
+	assert_int_equal(judged(&p, "progress.outside").verdict, VERDICT_OPEN);
+	gate_close(&p);
+}
+
 static void nobody_can_be_asked_without_the_environment(void **state)
 {
 	struct rule_result result;
@@ -499,6 +535,7 @@ int main(void)
 		cmocka_unit_test(counters_open_and_shut_the_gate),
 		cmocka_unit_test(a_difference_beats_silence),
 		cmocka_unit_test(outside_positions_open_and_shut_the_gate),
+		cmocka_unit_test(the_way_back_is_asked_the_other_way_round),
 		cmocka_unit_test(nobody_can_be_asked_without_the_environment),
 		cmocka_unit_test(no_secret_gets_into_evidence),
 	};
