@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "cli/json.h"
 #include "cli/render_check.h"
+#include "cli/render_levers.h"
 
 static enum status status_of_verdict(enum verdict verdict)
 {
@@ -279,16 +280,24 @@ json_t *check_json(const struct report *report)
 			 families, "notes", json_list(report->notes, report->note_count));
 }
 
-enum status render_check(struct output *output, const struct report *report, bool evidence)
+enum status render_check(struct output *output, const struct report *report, bool evidence,
+			 const struct lever_round *levers)
 {
+	enum status status = status_of_verdict(report->verdict);
 	struct paper paper;
 
 	if (output->json) {
-		output_json(output, check_json(report));
+		json_t *object = check_json(report);
+
+		if (levers)
+			json_object_set_new(object, "levers", levers_json(levers));
+		output_json(output, object);
 	} else {
 		output_paper(output, &paper);
 		check_paper(&paper, report, evidence);
+		if (levers)
+			levers_paper(&paper, levers);
 		output_show(output, &paper);
 	}
-	return status_of_verdict(report->verdict);
+	return status == STATUS_OPEN && levers && levers->silent ? STATUS_UNKNOWN : status;
 }

@@ -10,8 +10,13 @@ struct check_settings {
 	const char *plan;
 	struct texts gates;
 	int64_t memory_bytes, rate_bytes_per_s, timeout_ms;
-	bool evidence;
+	bool evidence, probe_levers;
 };
+
+/* Authority has never moved as far as `check` knows; a lever that has seen a newer epoch refuses this one too. */
+#define EPOCH_FIRST 1
+
+#define LEVERS_MEMORY ((size_t)64 << 20)
 
 #define AT(field) offsetof(struct check_settings, field)
 
@@ -24,6 +29,9 @@ static const struct option options[] = {
 		  "unless given)" },
 	{ .name = "evidence", .kind = OPTION_FLAG, .at = AT(evidence),
 	  .help = "show the evidence behind each gate too" },
+	{ .name = "probe-levers", .kind = OPTION_FLAG, .at = AT(probe_levers),
+	  .help = "ask every lever that is a command or an address where it stands, and tell it its own present word under an "
+		  "older epoch, to see whether it refuses; only while nothing moves" },
 	{ .name = "memory", .value = "SIZE", .kind = OPTION_SIZE, .at = AT(memory_bytes), .fallback = "256MiB",
 	  .help = "the most memory that the comparison may take" },
 	{ .name = "rate", .value = "RATE", .kind = OPTION_RATE, .at = AT(rate_bytes_per_s),
@@ -36,6 +44,7 @@ static const struct option options[] = {
 static const struct example examples[] = {
 	{ "interlock check", "Every family and every gate of exit.yaml:" },
 	{ "interlock check orders --gate parity --gate progress --json", "One family, two gates, for a script:" },
+	{ "interlock check orders --probe-levers", "And where the levers stand, and whether they refuse the past:" },
 	{ NULL, NULL },
 };
 /* clang-format on */
@@ -92,6 +101,59 @@ static enum status plan_is_wrong(struct output *output, const struct plan_faults
 	return output_error(output, STATUS_CONFIG, "%s", fault->text);
 }
 
+static bool family_asked(const struct plan_family *family, const struct texts *names)
+{
+	for (int i = 0; i < names->count; i++)
+		if (view_is(family->name.text, names->at[i]))
+			return true;
+	return names->count == 0;
+}
+
+/* The check has read and accepted the plan; this reads it once more, for what only the levers need. */
+static int probe_levers(struct session *session, const struct check_settings *settings,
+			const struct texts *names, struct arena *arena, struct lever_round *round,
+			struct fault *fault)
+{
+	struct plan_faults faults;
+	struct plan *plan = NULL;
+	int err;
+
+	plan_faults_init(&faults, settings->plan);
+	err = plan_load(settings->plan, &faults, &plan);
+	plan_faults_done(&faults);
+	if (err < 0)
+		return fault_set(fault, err, "%s has changed since it was read, and is wrong now",
+				 settings->plan);
+	for (int i = 0; i < plan->family_count && !err; i++) {
+		const struct plan_family *family = &plan->families[i];
+
+		if (!family_asked(family, names))
+			continue;
+		output_progress(session->output, "%.*s: asking the levers", VIEW_ARGS(family->name.text));
+		err = lever_round_ask(session->loop, plan, family, EPOCH_FIRST, arena, round, fault);
+	}
+	plan_free(plan);
+	return err;
+}
+
+static enum status show(struct session *session, const struct check_settings *settings,
+			const struct texts *names, const struct report *report)
+{
+	struct lever_round round = { 0 };
+	struct fault fault = { 0 };
+	struct arena arena;
+	enum status status;
+
+	arena_init(&arena, LEVERS_MEMORY);
+	if (settings->probe_levers && probe_levers(session, settings, names, &arena, &round, &fault) < 0)
+		status = output_fault(session->output, &fault);
+	else
+		status = render_check(session->output, report, settings->evidence,
+				      settings->probe_levers ? &round : NULL);
+	arena_done(&arena);
+	return status;
+}
+
 static enum status run(struct output *output, const struct verb *verb, const void *given,
 		       const struct texts *rest)
 {
@@ -126,7 +188,7 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 	else if (err < 0)
 		status = output_fault(output, &fault);
 	else
-		status = render_check(output, report, settings->evidence);
+		status = show(&session, settings, rest, report);
 	report_free(report);
 	plan_faults_done(&faults);
 	session_close(&session);
@@ -147,7 +209,15 @@ const struct verb verb_check = {
 		"parity and progress; "
 		"rollback, capacity and operations answer unknown, so a family as a whole is unknown at best "
 		"unless --gate names the "
-		"gates to judge by. Nothing is changed on either cluster.",
+		"gates to judge by. Nothing is changed on either cluster.\n\nWith --probe-levers every lever "
+		"of the plan "
+		"that is a command or an address says where it stands. Each is then told the word that it "
+		"stands at "
+		"already, once under the present epoch and once under the one before, for a lever should "
+		"refuse an epoch "
+		"older than one that it has seen. One that does not is usable, and shown as a risk. One that "
+		"does not "
+		"answer makes an open verdict unknown.",
 	.examples = examples,
 	.run = run,
 };

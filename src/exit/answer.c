@@ -118,6 +118,24 @@ int answer_read_body(struct view body, struct answer *out, struct fault *fault)
 	return err;
 }
 
+int answer_member(struct view json, const char *name, char out[ANSWER_TEXT_SIZE_MAX + 1], struct fault *fault)
+{
+	json_t *root =
+		json.at ? json_loadb((const char *)json.at, json.size, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	const json_t *value = json_object_get(root, name);
+	struct answer read = { 0 };
+	int err = 0;
+
+	if (json_is_boolean(value))
+		err = fault_set(fault, ERR_MALFORMED, "\"%s\" is neither a text nor a number", name);
+	else if (value && !json_is_null(value))
+		err = take_value(value, &read, fault);
+	json_decref(root);
+	if (err == 0)
+		memcpy(out, read.text, sizeof read.text);
+	return err;
+}
+
 int answer_read_output(struct view output, struct answer *out, struct fault *fault)
 {
 	const uint8_t *end = output.size ? memchr(output.at, '\n', output.size) : NULL;

@@ -45,6 +45,13 @@ int answer_read_output(struct view output, struct answer *out, struct fault *fau
 /* Of an address: the whole body, which must be an object of JSON. */
 int answer_read_body(struct view body, struct answer *out, struct fault *fault);
 
+/*
+ * Another member of the JSON of an answer that was read well, as text under the same limits.  "" when it is not there, is
+ * null, or says nothing; ERR_MALFORMED when it is neither text nor number.
+ */
+int answer_member(struct view json, const char *name, char out[ANSWER_TEXT_SIZE_MAX + 1],
+		  struct fault *fault);
+
 /* A number with a unit, to a millionth. */
 struct quantity {
 	int64_t millionths;

@@ -63,7 +63,6 @@ static int put_variable(struct asking *asking, const char *name, const char *val
 	return 0;
 }
 
-/* What is kept for one of our own names, though the plan has it too. */
 static int put_own(struct asking *asking, const char *name, struct view value)
 {
 	const char *text = arena_printf(&asking->arena, "%.*s", VIEW_ARGS(value));
@@ -122,14 +121,6 @@ static int put_pair(struct asking *asking, const struct plan *plan, const struct
 
 	if (!name || !given.at)
 		return fault_set(fault, ERR_MEMORY, "no memory for the environment of commands");
-	if (strchr(name, '=') || strlen(name) != pair->name.text.size)
-		return fault_set(fault, ERR_CONFIG, "line %d: '%s' cannot be the name of a variable",
-				 pair->name.at.line, name);
-	if (strncmp(name, "INTERLOCK_", 10) == 0)
-		return fault_set(
-			fault, ERR_CONFIG,
-			"line %d: %s: names that begin with INTERLOCK_ are kept for Interlock itself",
-			pair->name.at.line, name);
 	err = config_expand(given, &asking->arena, &value, &secret, fault);
 	if (err < 0) {
 		fault_at(fault, "line %d: env: %s", pair->value.at.line, name);
@@ -200,6 +191,19 @@ void asking_free(struct asking *asking)
 	buffer_done(&asking->errors);
 	arena_done(&asking->arena);
 	free(asking);
+}
+
+int64_t asking_now_ms(const struct asking *asking)
+{
+	return loop_now_ms(asking->loop);
+}
+
+int asking_wait(struct asking *asking, int64_t wait_ms)
+{
+	const bool never = false;
+	int err = loop_until(asking->loop, &never, asking_now_ms(asking) + wait_ms);
+
+	return err == ERR_TIMEOUT ? 0 : err;
 }
 
 /* ---- what may be shown ---- */

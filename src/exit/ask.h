@@ -62,6 +62,10 @@ void asking_free(struct asking *asking); /* NULL is silent */
 int ask(struct asking *asking, const struct plan_exec *exec, const struct question *question,
 	struct answer *out, struct fault *fault);
 
+/* Lets time pass, for who asks again and again.  0, or ERR_CANCELLED. */
+int asking_wait(struct asking *asking, int64_t wait_ms);
+int64_t asking_now_ms(const struct asking *asking); /* monotonic */
+
 /*
  * Appends a text of the operator's making as it may be shown: no control characters, and a mark in place of each secret
  * of `env:` of at least four bytes.

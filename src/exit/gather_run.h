@@ -25,4 +25,8 @@ int gather_samples(const struct gather_run *run,
 		   struct fault *fault); /* fills g->seen: before gather_compatibility() */
 int gather_schemas(const struct gather_run *run, struct fault *fault);
 
+/* The operator's probes; nothing when the family has none.  `reference`: the side that the other is held against. */
+int gather_counters(const struct gather_run *run, enum side reference, struct fault *fault);
+int gather_outside(const struct gather_run *run, struct fault *fault);
+
 #endif

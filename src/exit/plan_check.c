@@ -316,6 +316,40 @@ static void visit_family(struct checking *c, struct plan_family *family)
 	family->visit = 2;
 }
 
+/* ---- the environment of commands ---- */
+
+static bool is_variable(struct view name)
+{
+	for (size_t i = 0; i < name.size; i++) {
+		uint8_t c = name.at[i];
+
+		if (!(c == '_' || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+		      (i && c >= '0' && c <= '9')))
+			return false;
+	}
+	return name.size > 0;
+}
+
+static void check_env(struct checking *c)
+{
+	static const char ours[] = "INTERLOCK_";
+
+	for (int i = 0; i < c->plan->env.count; i++) {
+		const struct plan_text *name = &c->plan->env.at[i].name;
+
+		if (!is_variable(name->text))
+			plan_fault_add(c->faults, name->at,
+				       "'%.*s' cannot be the name of a variable: letters, digits and '_', no "
+				       "digit first",
+				       VIEW_ARGS(name->text));
+		else if (name->text.size >= sizeof ours - 1 &&
+			 memcmp(name->text.at, ours, sizeof ours - 1) == 0)
+			plan_fault_add(c->faults, name->at,
+				       "'%.*s': names that begin with INTERLOCK_ are set by Interlock itself",
+				       VIEW_ARGS(name->text));
+	}
+}
+
 /* ---- one family ---- */
 
 static void check_groups_of_levers(struct checking *c, const struct plan_family *family)
@@ -453,6 +487,7 @@ int plan_check(struct plan *plan, struct plan_faults *faults)
 	if (plan->source.text.at && plan->target.text.at && view_equal(plan->source.text, plan->target.text))
 		plan_fault_add(faults, plan->target.at,
 			       "source and target are the same; an exit leads from one cluster to another");
+	check_env(&c);
 	for (int i = 0; i < plan->family_count; i++)
 		check_family(&c, &plan->families[i]);
 	if (plan->families && !plan->family_count && !faults->count)

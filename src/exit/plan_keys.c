@@ -54,7 +54,7 @@ const struct plan_key plan_keys[] = {
 	{ "exit", "reading", PLAN_MAP, KEY_SAME, IN(plan, reading), "reading", NULL, NULL, "how much Interlock may read from the clusters" },
 	{ "exit", "limits", PLAN_MAP, KEY_SAME, IN(plan, limits), "limits", NULL, NULL, "what each cluster can take, for gate capacity" },
 	{ "exit", "prices", PLAN_MAP, KEY_SAME, IN(plan, prices), "prices", NULL, NULL, "what each cluster costs, for gate capacity" },
-	{ "exit", "env", PLAN_PAIRS, 0, IN(plan, env), NULL, NULL, NULL, "what commands find in their environment" },
+	{ "exit", "env", PLAN_PAIRS, 0, IN(plan, env), NULL, NULL, NULL, "what commands find in their environment; ${env:NAME} and ${file:PATH} are secrets" },
 	{ "exit", "classes", PLAN_NAMED, 0, IN(plan, classes), "class", NULL, NULL, "named sets of gate limits" },
 	{ "exit", "families", PLAN_LIST, KEY_NEEDED, IN(plan, families), "family", NULL, NULL, "what moves together" },
 
@@ -167,7 +167,7 @@ const struct plan_key plan_keys[] = {
 
 	{ "lever", "get", PLAN_EXEC, KEY_NEEDED, IN(plan_lever, get), NULL, NULL, NULL, "prints source, target or hold" },
 	{ "lever", "set", PLAN_EXEC, KEY_NEEDED, IN(plan_lever, set), NULL, NULL, NULL, "takes the word as its last argument" },
-	{ "lever", "drained", PLAN_EXEC, 0, IN(plan_lever, drained), NULL, NULL, NULL, "exits 0 when nothing is in flight, 75 while it waits" },
+	{ "lever", "drained", PLAN_EXEC, 0, IN(plan_lever, drained), NULL, NULL, NULL, "exits 0 when nothing is in flight to either side, 75 while something is" },
 	{ "lever", "timeout", PLAN_DURATION, 0, IN(plan_lever, timeout_ms), NULL, "10s", NULL, "how long an answer may take" },
 
 	{ "group", "get", PLAN_EXEC, KEY_NEEDED, IN(plan_lever, get), NULL, NULL, NULL, "prints running source, running target or stopped" },
@@ -182,8 +182,8 @@ const struct plan_key plan_keys[] = {
 	{ "outside", "connect", PLAN_TEXT, 0, IN(plan_probe, connect), NULL, NULL, NULL, "a connector" },
 	{ "outside", "streams", PLAN_TEXT, 0, IN(plan_probe, streams), NULL, NULL, NULL, "a Kafka Streams application" },
 	{ "outside", "other", PLAN_TEXT, 0, IN(plan_probe, name), NULL, NULL, NULL, "anything else that keeps a position" },
-	{ "outside", "checkpoint", PLAN_EXEC, KEY_NEEDED, IN(plan_probe, checkpoint), NULL, NULL, NULL, "prints its position" },
-	{ "outside", "control", PLAN_TEXT, 0, IN(plan_probe, control), NULL, NULL, NULL, "a value that must come out wrong" },
+	{ "outside", "checkpoint", PLAN_EXEC, KEY_NEEDED, IN(plan_probe, checkpoint), NULL, NULL, NULL, "prints where it stands and, in JSON as \"target\", where it goes on" },
+	{ "outside", "control", PLAN_TEXT, 0, IN(plan_probe, control), NULL, NULL, NULL, "goes behind the command; with it another position must come" },
 	{ "outside", "owner", PLAN_OWNER, 0, IN(plan_probe, owner), NULL, NULL, NULL, "who moves it" },
 	{ "outside", "timeout", PLAN_DURATION, 0, IN(plan_probe, timeout_ms), NULL, "10s", NULL, "how long an answer may take" },
 
@@ -191,25 +191,25 @@ const struct plan_key plan_keys[] = {
 	{ "counter", "source", PLAN_EXEC, KEY_NEEDED, IN(plan_probe, source), NULL, NULL, NULL, "prints the number on the source" },
 	{ "counter", "target", PLAN_EXEC, KEY_NEEDED, IN(plan_probe, target), NULL, NULL, NULL, "prints the number on the target" },
 	{ "counter", "tolerance", PLAN_DECIMAL, 0, IN(plan_probe, tolerance), NULL, "0", NULL, "how far apart they may be" },
-	{ "counter", "control", PLAN_TEXT, 0, IN(plan_probe, control), NULL, NULL, NULL, "a value that must come out wrong" },
+	{ "counter", "control", PLAN_TEXT, 0, IN(plan_probe, control), NULL, NULL, NULL, "goes behind both commands; with it another number must come" },
 	{ "counter", "timeout", PLAN_DURATION, 0, IN(plan_probe, timeout_ms), NULL, "10s", NULL, "how long an answer may take" },
 
 	{ "scaffold", "what", PLAN_TEXT, KEY_NEEDED, IN(plan_probe, name), NULL, NULL, NULL, "what it is" },
 	{ "scaffold", "owner", PLAN_OWNER, 0, IN(plan_probe, owner), NULL, NULL, NULL, "who answers for it; else the decision owner" },
-	{ "scaffold", "probe", PLAN_EXEC, KEY_NEEDED, IN(plan_probe, probe), NULL, NULL, NULL, "tells whether it is still there" },
+	{ "scaffold", "probe", PLAN_EXEC, KEY_NEEDED, IN(plan_probe, probe), NULL, NULL, NULL, "yes or no: is it still there" },
 	{ "scaffold", "remove", PLAN_EXEC, KEY_NEEDED, IN(plan_probe, remove), NULL, NULL, NULL, "takes it away" },
 	{ "scaffold", "restore", PLAN_EXEC, 0, IN(plan_probe, restore), NULL, NULL, NULL, "puts it back" },
 	{ "scaffold", "timeout", PLAN_DURATION, 0, IN(plan_probe, timeout_ms), NULL, "10s", NULL, "how long an answer may take" },
 
 	{ "dashboard", "name", PLAN_TEXT, KEY_NEEDED, IN(plan_probe, name), NULL, NULL, NULL, "which one" },
-	{ "dashboard", "probe", PLAN_EXEC, KEY_NEEDED, IN(plan_probe, probe), NULL, NULL, NULL, "tells whether it is there" },
-	{ "dashboard", "control", PLAN_TEXT, 0, IN(plan_probe, control), NULL, NULL, NULL, "a value that must come out wrong" },
+	{ "dashboard", "probe", PLAN_EXEC, KEY_NEEDED, IN(plan_probe, probe), NULL, NULL, NULL, "yes or no: is it there" },
+	{ "dashboard", "control", PLAN_TEXT, 0, IN(plan_probe, control), NULL, NULL, NULL, "goes behind the command; with it the answer must be no" },
 	{ "dashboard", "timeout", PLAN_DURATION, 0, IN(plan_probe, timeout_ms), NULL, "10s", NULL, "how long an answer may take" },
 
 	{ "alert", "name", PLAN_TEXT, KEY_NEEDED, IN(plan_probe, name), NULL, NULL, NULL, "which one" },
-	{ "alert", "probe", PLAN_EXEC, KEY_NEEDED, IN(plan_probe, probe), NULL, NULL, NULL, "tells whether it fires" },
+	{ "alert", "probe", PLAN_EXEC, KEY_NEEDED, IN(plan_probe, probe), NULL, NULL, NULL, "yes or no: does it fire" },
 	{ "alert", "fire", PLAN_EXEC, 0, IN(plan_probe, fire), NULL, NULL, NULL, "makes it fire, for a test" },
-	{ "alert", "control", PLAN_TEXT, 0, IN(plan_probe, control), NULL, NULL, NULL, "a value that must come out wrong" },
+	{ "alert", "control", PLAN_TEXT, 0, IN(plan_probe, control), NULL, NULL, NULL, "goes behind the command; with it the answer must be no" },
 	{ "alert", "timeout", PLAN_DURATION, 0, IN(plan_probe, timeout_ms), NULL, "10s", NULL, "how long an answer may take" },
 
 	{ "drill", "rate", PLAN_PACE, KEY_NEEDED, IN(plan_drill, rate), NULL, NULL, NULL, "records a second" },
@@ -217,8 +217,8 @@ const struct plan_key plan_keys[] = {
 	{ "drill", "for", PLAN_DURATION, KEY_NEEDED, IN(plan_drill, duration_ms), NULL, NULL, NULL, "how long" },
 
 	{ "return", "filled-by", PLAN_TEXT, KEY_NEEDED, IN(plan_return, filled_by), NULL, NULL, NULL, "the copier that feeds the source back" },
-	{ "return", "probe", PLAN_EXEC, KEY_NEEDED, IN(plan_return, probe), NULL, NULL, NULL, "tells how far behind it is" },
-	{ "return", "control", PLAN_TEXT, 0, IN(plan_return, control), NULL, NULL, NULL, "a value that must come out wrong" },
+	{ "return", "probe", PLAN_EXEC, KEY_NEEDED, IN(plan_return, probe), NULL, NULL, NULL, "a number: how far behind it is" },
+	{ "return", "control", PLAN_TEXT, 0, IN(plan_return, control), NULL, NULL, NULL, "goes behind the command; with it another number must come" },
 	{ "return", "timeout", PLAN_DURATION, 0, IN(plan_return, timeout_ms), NULL, "10s", NULL, "how long an answer may take" },
 
 	{ NULL },

@@ -245,12 +245,26 @@ static int gather_records_of(const struct gather_run *run, struct fault *fault)
 	return err ? err : gather_schemas(run, fault);
 }
 
+static int gather_parity_of(const struct gather_run *run, struct fault *fault)
+{
+	int err = gather_parity(run, fault);
+
+	return err ? err : gather_counters(run, run->g->mirrored ? SIDE_TARGET : SIDE_SOURCE, fault);
+}
+
+static int gather_progress_of(const struct gather_run *run, struct fault *fault)
+{
+	int err = gather_progress(run, fault);
+
+	return err ? err : gather_outside(run, fault);
+}
+
 static int gather(const struct gather_run *run, enum gate gate, struct fault *fault)
 {
 	switch (gate) {
 	case GATE_COMPATIBILITY: return gather_records_of(run, fault);
-	case GATE_PARITY: return gather_parity(run, fault);
-	case GATE_PROGRESS: return gather_progress(run, fault);
+	case GATE_PARITY: return gather_parity_of(run, fault);
+	case GATE_PROGRESS: return gather_progress_of(run, fault);
 	default: return 0;
 	}
 }

@@ -223,8 +223,6 @@ static void an_environment_that_cannot_be_had_is_a_fault(void **state)
 	} heads[] = {
 		{ "env: { A: '${env:INTERLOCK_TEST_NO_SUCH}' }\n", "INTERLOCK_TEST_NO_SUCH is not set" },
 		{ "env: { A: '${file:no-such-file}' }\n", "no-such-file" },
-		{ "env: { INTERLOCK_EPOCH: '9' }\n", "kept for Interlock" },
-		{ "env: { 'A=B': '9' }\n", "cannot be the name" },
 	};
 
 	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {

@@ -157,6 +157,7 @@ static const struct row {
 	{ FAMILY("  groups: [ a, a ]\n"), "p:10:16: 'a' stands twice in 'groups'\np:10:16: group 'a' stands twice in family 'f'; the first is in line 10\n" },
 	{ FAMILY("  groups:\n"), "p:10:10: 'groups' has no value; write a list of names, like [ billing, search ]\n" },
 	{ FAMILY("  groups: { a: b }\n"), "p:10:11: 'groups' must be a list of names, like [ billing, search ]\n" },
+	{ FAMILY("env: { INTERLOCK_EPOCH: 9, A=B: x, 1A: y, A1_: z }\n"), "p:10:8: 'INTERLOCK_EPOCH': names that begin with INTERLOCK_ are set by Interlock itself\np:10:28: 'A=B' cannot be the name of a variable: letters, digits and '_', no digit first\np:10:36: '1A' cannot be the name of a variable: letters, digits and '_', no digit first\n" },
 	{ FAMILY("  producers: orders\n"), "p:10:14: 'producers': 'orders' is not a principal; write it like User:orders\n" },
 	{ FAMILY("  first: consumer\n"), "p:10:10: 'first': 'consumer' is not known; did you mean 'consumers'?\n" },
 	{ FAMILY("  match: { identity: id }\n"), "p:10:22: 'identity': 'id' will not do; write content, header:NAME or key+header:NAME\n" },

@@ -154,7 +154,8 @@ static inline void operator_plans(struct operator* o, const char *head, const ch
 	char text[8192];
 
 	snprintf(text, sizeof text,
-		 "exit: shop\nsource: s:1\ntarget: t:1\n%sclasses: { c: { like: rehearsal } }\nfamilies:\n"
+		 "exit: shop\nsource: s:1\ntarget: t:1\n%sclasses: { c: { like: rehearsal, parity: { settle: "
+		 "100ms } } }\nfamilies:\n"
 		 "- name: orders\n  class: c\n  pattern: dual-write\n  topics: [ orders ]\n  groups: [ "
 		 "billing ]\n"
 		 "  owners: { decision: a@b }\n%s",
