@@ -16,7 +16,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "base/cursor.h"
+#include "exit/canon.h"
 #include "exit/evidence.h"
 
 static const uint8_t head[4] = { 'I', 'L', 'E', '1' };
@@ -129,36 +129,12 @@ static bool makes_sense(const struct evidence *item)
 
 /* ---- writing ---- */
 
-static void put_text(struct buffer *out, struct view v)
-{
-	buffer_i32(out, (int32_t)v.size);
-	buffer_put(out, v.at, v.size);
-}
-
-static void put_hash(struct buffer *out, struct sha256 hash)
-{
-	buffer_put(out, hash.bytes, SHA256_SIZE);
-}
-
-static void put_moment(struct buffer *out, const struct moment *moment)
-{
-	buffer_i64(out, moment->wall_ms);
-	buffer_i64(out, moment->monotonic_ms);
-	buffer_put(out, moment->boot, sizeof moment->boot);
-}
-
-static void put_epoch(struct buffer *out, const struct epoch *epoch)
-{
-	buffer_i64(out, (int64_t)epoch->number);
-	put_hash(out, epoch->hash);
-}
-
 static void put_position(struct buffer *out, const struct position *p)
 {
 	buffer_i8(out, (int8_t)p->side);
-	put_text(out, p->topic);
+	canon_put_text(out, p->topic);
 	buffer_i8(out, p->group.at != NULL);
-	put_text(out, p->group);
+	canon_put_text(out, p->group);
 	buffer_i32(out, p->partition);
 	buffer_i32(out, p->leader_epoch);
 	buffer_i64(out, p->start);
@@ -171,8 +147,8 @@ static void put_remarks(struct buffer *out, const struct evidence_remark *at, in
 {
 	buffer_i32(out, count);
 	for (int i = 0; i < count; i++) {
-		put_text(out, at[i].what);
-		put_text(out, at[i].why);
+		canon_put_text(out, at[i].what);
+		canon_put_text(out, at[i].why);
 		buffer_i64(out, (int64_t)at[i].count);
 	}
 }
@@ -184,26 +160,24 @@ int evidence_write(const struct evidence *item, struct buffer *out)
 	buffer_put(out, head, sizeof head);
 	buffer_i8(out, (int8_t)item->kind);
 	buffer_i8(out, (int8_t)item->status);
-	put_text(out, item->claim);
-	put_text(out, item->subject);
-	put_text(out, item->family);
-	put_text(out, item->method);
-	put_text(out, item->version);
-	put_text(out, item->collector);
-	put_text(out, item->text);
-	put_moment(out, &item->began);
-	put_moment(out, &item->ended);
+	canon_put_text(out, item->claim);
+	canon_put_text(out, item->subject);
+	canon_put_text(out, item->family);
+	canon_put_text(out, item->method);
+	canon_put_text(out, item->version);
+	canon_put_text(out, item->collector);
+	canon_put_text(out, item->text);
+	canon_put_moment(out, &item->began);
+	canon_put_moment(out, &item->ended);
 	buffer_i64(out, (int64_t)item->covered);
 	buffer_i64(out, (int64_t)item->total);
 	buffer_i64(out, (int64_t)item->samples);
 	buffer_i64(out, (int64_t)item->traffic_bytes);
-	put_epoch(out, &item->epochs.plan);
-	put_epoch(out, &item->epochs.context);
-	buffer_i64(out, (int64_t)item->epochs.authority);
+	canon_put_epochs(out, &item->epochs);
 	buffer_i32(out, item->value_count);
 	for (int i = 0; i < item->value_count; i++) {
-		put_text(out, item->values[i].name);
-		put_text(out, item->values[i].unit);
+		canon_put_text(out, item->values[i].name);
+		canon_put_text(out, item->values[i].unit);
 		buffer_i64(out, item->values[i].number);
 	}
 	buffer_i32(out, item->position_count);
@@ -213,12 +187,12 @@ int evidence_write(const struct evidence *item, struct buffer *out)
 	put_remarks(out, item->normalisers, item->normaliser_count);
 	buffer_i32(out, item->artefact_count);
 	for (int i = 0; i < item->artefact_count; i++) {
-		put_text(out, item->artefacts[i].name);
-		put_hash(out, item->artefacts[i].digest);
+		canon_put_text(out, item->artefacts[i].name);
+		canon_put_hash(out, item->artefacts[i].digest);
 	}
 	buffer_i32(out, item->parent_count);
 	for (int i = 0; i < item->parent_count; i++)
-		put_hash(out, item->parents[i]);
+		canon_put_hash(out, item->parents[i]);
 	return out->err;
 }
 
@@ -278,46 +252,6 @@ struct reader {
 	struct arena *arena;
 };
 
-static struct view take_text(struct reader *r)
-{
-	uint32_t size = cursor_u32(&r->c);
-	struct view v = cursor_view(&r->c, size);
-
-	return v.at ? v : VIEW_LITERAL("");
-}
-
-static struct sha256 take_hash(struct reader *r)
-{
-	struct sha256 hash = { 0 };
-	const uint8_t *at = cursor_take(&r->c, SHA256_SIZE);
-
-	if (at)
-		memcpy(hash.bytes, at, SHA256_SIZE);
-	return hash;
-}
-
-static struct moment take_moment(struct reader *r)
-{
-	struct moment moment = { 0 };
-	const uint8_t *boot;
-
-	moment.wall_ms = cursor_i64(&r->c);
-	moment.monotonic_ms = cursor_i64(&r->c);
-	boot = cursor_take(&r->c, sizeof moment.boot);
-	if (boot)
-		memcpy(moment.boot, boot, sizeof moment.boot);
-	return moment;
-}
-
-static struct epoch take_epoch(struct reader *r)
-{
-	struct epoch epoch;
-
-	epoch.number = cursor_u64(&r->c);
-	epoch.hash = take_hash(r);
-	return epoch;
-}
-
 /* Room for as many elements as the next count says, if the bytes left can hold them.  *count stays 0 on a fault. */
 static void *take_list(struct reader *r, size_t size_min, size_t size, int *count)
 {
@@ -345,9 +279,9 @@ static void take_position(struct reader *r, struct position *p)
 	bool has_group;
 
 	p->side = (uint8_t)cursor_i8(&r->c);
-	p->topic = take_text(r);
+	p->topic = canon_take_text(&r->c);
 	has_group = cursor_i8(&r->c) != 0;
-	p->group = take_text(r);
+	p->group = canon_take_text(&r->c);
 	if (!has_group)
 		p->group = VIEW_NULL;
 	p->partition = cursor_i32(&r->c);
@@ -363,8 +297,8 @@ static struct evidence_remark *take_remarks(struct reader *r, int *count)
 	struct evidence_remark *at = take_list(r, REMARK_SIZE_MIN, sizeof *at, count);
 
 	for (int i = 0; i < *count; i++) {
-		at[i].what = take_text(r);
-		at[i].why = take_text(r);
+		at[i].what = canon_take_text(&r->c);
+		at[i].why = canon_take_text(&r->c);
 		at[i].count = cursor_u64(&r->c);
 	}
 	return at;
@@ -374,8 +308,8 @@ static void take_lists(struct reader *r, struct evidence *item)
 {
 	item->values = take_list(r, VALUE_SIZE_MIN, sizeof *item->values, &item->value_count);
 	for (int i = 0; i < item->value_count; i++) {
-		item->values[i].name = take_text(r);
-		item->values[i].unit = take_text(r);
+		item->values[i].name = canon_take_text(&r->c);
+		item->values[i].unit = canon_take_text(&r->c);
 		item->values[i].number = cursor_i64(&r->c);
 	}
 	item->positions = take_list(r, POSITION_SIZE_MIN, sizeof *item->positions, &item->position_count);
@@ -385,12 +319,12 @@ static void take_lists(struct reader *r, struct evidence *item)
 	item->normalisers = take_remarks(r, &item->normaliser_count);
 	item->artefacts = take_list(r, ARTEFACT_SIZE_MIN, sizeof *item->artefacts, &item->artefact_count);
 	for (int i = 0; i < item->artefact_count; i++) {
-		item->artefacts[i].name = take_text(r);
-		item->artefacts[i].digest = take_hash(r);
+		item->artefacts[i].name = canon_take_text(&r->c);
+		item->artefacts[i].digest = canon_take_hash(&r->c);
 	}
 	item->parents = take_list(r, SHA256_SIZE, sizeof *item->parents, &item->parent_count);
 	for (int i = 0; i < item->parent_count; i++)
-		item->parents[i] = take_hash(r);
+		item->parents[i] = canon_take_hash(&r->c);
 }
 
 int evidence_read(struct view bytes, struct arena *arena, struct evidence *out, struct fault *fault)
@@ -408,22 +342,20 @@ int evidence_read(struct view bytes, struct arena *arena, struct evidence *out, 
 		return fault_set(fault, ERR_MALFORMED, "these bytes are not evidence");
 	item.kind = (enum evidence_kind)(uint8_t)cursor_i8(&r.c);
 	item.status = (enum evidence_status)(uint8_t)cursor_i8(&r.c);
-	item.claim = take_text(&r);
-	item.subject = take_text(&r);
-	item.family = take_text(&r);
-	item.method = take_text(&r);
-	item.version = take_text(&r);
-	item.collector = take_text(&r);
-	item.text = take_text(&r);
-	item.began = take_moment(&r);
-	item.ended = take_moment(&r);
+	item.claim = canon_take_text(&r.c);
+	item.subject = canon_take_text(&r.c);
+	item.family = canon_take_text(&r.c);
+	item.method = canon_take_text(&r.c);
+	item.version = canon_take_text(&r.c);
+	item.collector = canon_take_text(&r.c);
+	item.text = canon_take_text(&r.c);
+	item.began = canon_take_moment(&r.c);
+	item.ended = canon_take_moment(&r.c);
 	item.covered = cursor_u64(&r.c);
 	item.total = cursor_u64(&r.c);
 	item.samples = cursor_u64(&r.c);
 	item.traffic_bytes = cursor_u64(&r.c);
-	item.epochs.plan = take_epoch(&r);
-	item.epochs.context = take_epoch(&r);
-	item.epochs.authority = cursor_u64(&r.c);
+	item.epochs = canon_take_epochs(&r.c);
 	take_lists(&r, &item);
 	if (r.c.fault)
 		return fault_set(fault, ERR_MALFORMED, "evidence ends early or lies about its size: %s",

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "exit/acl_rights.h"
 #include "exit/gather.h"
+#include "exit/mirror.h"
 
 #define DRAFT_TEXT_MAX 1500
 
@@ -14,6 +15,11 @@ struct moment gathering_now(const struct gathering *g)
 
 	memcpy(moment.boot, g->boot, sizeof moment.boot);
 	return moment;
+}
+
+const char *gathering_side(const struct gathering *g, enum side side)
+{
+	return side_word(g->mirrored ? !side : side);
 }
 
 /* ---- drafts ---- */
@@ -35,7 +41,7 @@ void draft_begin(struct draft *d, struct gathering *g, const char *claim, struct
 		.kind = EVIDENCE_MEASUREMENT,
 		.status = EVIDENCE_OK,
 		.claim = view_text(claim),
-		.subject = subject,
+		.subject = arena_copy(g->arena, subject),
 		.family = g->family->name.text,
 		.method = view_text(method),
 		.version = VIEW_LITERAL(INTERLOCK_VERSION),
@@ -49,6 +55,8 @@ void draft_begin(struct draft *d, struct gathering *g, const char *claim, struct
 		.excluded = d->excluded,
 		.normalisers = d->normalisers,
 	};
+	if (subject.at && !d->item.subject.at)
+		d->err = ERR_MEMORY;
 	buffer_init(&d->text, 64 * 1024);
 }
 
@@ -83,7 +91,10 @@ void draft_position(struct draft *d, const struct position *position)
 		d->item.positions = at;
 		d->position_capacity = capacity;
 	}
-	d->item.positions[d->item.position_count++] = *position;
+	d->item.positions[d->item.position_count] = *position;
+	if (d->g->mirrored)
+		d->item.positions[d->item.position_count].side = !position->side;
+	d->item.position_count++;
 }
 
 /* Lists of evidence hold nothing twice: a second remark with the same words is counted in the first. */
@@ -104,13 +115,30 @@ static void remark(struct draft *d, struct evidence_remark *list, int *count, co
 	++*count;
 }
 
+/* The words of the format change places in a mirrored gathering, those of its arguments do not. */
+__attribute__((format(printf, 4, 0))) static void words(const struct draft *d, char *out, size_t size,
+							const char *format, va_list args)
+{
+	char mirrored[1000];
+
+	if (!d->g->mirrored) {
+		vsnprintf(out, size, format, args);
+		return;
+	}
+	mirror_words(format, mirrored, sizeof mirrored);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	vsnprintf(out, size, mirrored, args);
+#pragma GCC diagnostic pop
+}
+
 void draft_exclude(struct draft *d, const char *what, const char *why, ...)
 {
 	char text[1000];
 	va_list args;
 
 	va_start(args, why);
-	vsnprintf(text, sizeof text, why, args);
+	words(d, text, sizeof text, why, args);
 	va_end(args);
 	remark(d, d->excluded, &d->item.excluded_count, what, text, 1);
 	if (d->item.status == EVIDENCE_OK)
@@ -130,7 +158,7 @@ void draft_say(struct draft *d, const char *format, ...)
 	if (d->full)
 		return;
 	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
+	words(d, text, sizeof text, format, args);
 	va_end(args);
 	if (d->text.size)
 		buffer_text(&d->text, "; ");
@@ -180,7 +208,7 @@ int draft_end(struct draft *d, struct fault *fault)
 
 static int resolve_topics(struct gathering *g)
 {
-	const struct metadata_snapshot *source = &g->facts->sides[SIDE_SOURCE].metadata;
+	const struct metadata_snapshot *source = &g->world->sides[SIDE_SOURCE].metadata;
 	int most = g->family->topics.count + source->topic_count;
 
 	g->topics = arena_array(g->arena, (size_t)most + 1, sizeof *g->topics);
@@ -197,10 +225,16 @@ static int resolve_topics(struct gathering *g)
 		for (int j = 0; j < source->topic_count; j++) {
 			struct view name = view_text(source->topics[j].name);
 
-			if (!facts_topic_is_internal(&source->topics[j]) && glob_match(topic->source, name))
-				g->topics[g->topic_count++] = (struct gather_topic){ name, name };
+			if (facts_topic_is_internal(&source->topics[j]) || !glob_match(topic->source, name))
+				continue;
+			name = arena_copy(g->arena, name);
+			if (!name.at)
+				return ERR_MEMORY;
+			g->topics[g->topic_count++] = (struct gather_topic){ name, name };
 		}
 	}
+	for (int i = 0; g->mirrored && i < g->topic_count; i++)
+		g->topics[i] = (struct gather_topic){ g->topics[i].target, g->topics[i].source };
 	return 0;
 }
 
@@ -247,9 +281,13 @@ static int resolve_principals(struct gathering *g)
 		const struct acl *acl = &source->acls.at[i];
 		struct view principal = view_text(acl->principal);
 
-		if (acl->permission == ACL_PERMISSION_ALLOW && !has_principal(g, principal) &&
-		    speaks_of_family(g, acl))
-			g->principals[g->principal_count++] = principal;
+		if (acl->permission != ACL_PERMISSION_ALLOW || has_principal(g, principal) ||
+		    !speaks_of_family(g, acl))
+			continue;
+		principal = arena_copy(g->arena, principal);
+		if (!principal.at)
+			return ERR_MEMORY;
+		g->principals[g->principal_count++] = principal;
 	}
 	g->principals_known = !source->acls_answer.err && !target->acls_answer.err;
 	if (target->acls.no_authorizer && !target->acls_answer.err)

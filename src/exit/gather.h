@@ -13,7 +13,7 @@
 #include "exit/plan.h"
 #include "exit/seen.h"
 
-/* A topic of the family, its pattern resolved. */
+/* A topic of the family, its pattern resolved; `source` is its name on the side that is the reference. */
 struct gather_topic {
 	struct view source, target;
 };
@@ -25,7 +25,9 @@ struct gathering {
 	uint8_t boot[16];
 	const struct plan *plan;
 	const struct plan_family *family;
-	const struct facts *facts;
+	const struct facts *facts; /* by role: SIDE_SOURCE is the side that is the reference */
+	const struct facts *world; /* by name: SIDE_SOURCE is the source */
+	bool mirrored;             /* the target is the reference, and the source is held against it */
 	struct evidence_log *log;
 	struct epochs epochs;
 	struct gather_topic *topics;
@@ -37,6 +39,9 @@ struct gathering {
 };
 
 struct moment gathering_now(const struct gathering *g);
+
+/* "source" or "target": which cluster plays the role of `side`. */
+const char *gathering_side(const struct gathering *g, enum side side);
 
 /* Resolves the family's topics and principals from the facts.  0 or ERR_MEMORY. */
 int gathering_resolve(struct gathering *g);
@@ -62,6 +67,7 @@ void draft_begin(struct draft *d, struct gathering *g, const char *claim, struct
 void draft_of_facts(struct draft *d);
 
 void draft_value(struct draft *d, const char *name, const char *unit, int64_t number);
+/* `side` of the position is a role; in the item it is the cluster. */
 void draft_position(struct draft *d, const struct position *position);
 
 /* What was left out, and why: the item is then partial.  Past DRAFT_LIST_MAX they are counted in the last one. */
@@ -69,6 +75,10 @@ void draft_exclude(struct draft *d, const char *what, const char *why, ...)
 	__attribute__((format(printf, 3, 4)));
 void draft_normaliser(struct draft *d, const char *what, uint64_t count);
 
+/*
+ * Both take sentences that speak of the reference as the source: in a mirrored gathering the words of `format`, not of
+ * what is put into it, change places.
+ */
 /* Adds to the line for people; parts are set apart with a semicolon.  A long line is cut. */
 void draft_say(struct draft *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

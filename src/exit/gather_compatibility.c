@@ -21,7 +21,7 @@ static void exclude_answer(struct draft *d, enum side side, const char *what,
 			   const struct facts_answer *answer)
 {
 	if (answer->err)
-		draft_exclude(d, what, "the %s did not tell its %s: %s", side_word(side), what,
+		draft_exclude(d, what, "the %s did not tell its %s: %s", gathering_side(d->g, side), what,
 			      answer->text ? answer->text : err_text(answer->err));
 }
 
@@ -140,7 +140,7 @@ static const char *api_wrong(const struct facts_side *source, const struct broke
 			const struct api_range *here = &broker->apis[i];
 
 			if (here->key == key && (here->until < there->since || there->until < here->since))
-				return "has no version in common with the source's";
+				return "has no version in common with the other side's";
 		}
 	}
 	return NULL;
@@ -201,10 +201,10 @@ static int gather_features(struct gathering *g, struct fault *fault)
 		exclude_answer(&d, (enum side)side, "versions", &at->detail_answer);
 		for (int b = 0; b < at->detail.broker_count; b++)
 			if (at->detail.brokers[b].err)
-				draft_exclude(&d, "versions",
-					      "broker %d of the %s did not tell its versions: %s",
-					      at->detail.brokers[b].info.id, side_word((enum side)side),
-					      at->detail.brokers[b].fault.text);
+				draft_exclude(
+					&d, "versions", "broker %d of the %s did not tell its versions: %s",
+					at->detail.brokers[b].info.id, gathering_side(g, (enum side)side),
+					at->detail.brokers[b].fault.text);
 	}
 	for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++) {
 		if (!uses[i].by(g))
@@ -243,7 +243,8 @@ static int gather_topic(struct gathering *g, const struct gather_topic *topic, s
 			  there->partition_count);
 	} else {
 		draft_say(&d, "'%.*s' does not exist on the %s",
-			  VIEW_ARGS(there ? topic->source : topic->target), there ? "source" : "target");
+			  VIEW_ARGS(there ? topic->source : topic->target),
+			  gathering_side(g, there ? SIDE_SOURCE : SIDE_TARGET));
 	}
 	return draft_end(&d, fault);
 }
@@ -327,7 +328,8 @@ static int gather_records(struct gathering *g, int index, struct fault *fault)
 		/* A broker refuses a record without a key where a topic is compacted. */
 		if (cleanup && cleanup->value && strstr(cleanup->value, "compact") && seen->null_keys) {
 			refused++;
-			draft_say(&d, "%llu records without a key were seen, and the target's topic is compacted",
+			draft_say(&d,
+				  "%llu records without a key were seen, and the target's topic is compacted",
 				  (unsigned long long)seen->null_keys);
 		}
 		if (seen->unreadable)

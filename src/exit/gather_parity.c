@@ -10,6 +10,7 @@
 
 #include "base/units.h"
 #include "exit/gather_run.h"
+#include "exit/mirror.h"
 #include "parity/compare.h"
 #include "parity/controls.h"
 
@@ -74,6 +75,7 @@ static int options_make(const struct gather_run *run, struct parity_options *out
 	if (run->memory)
 		out->memory = run->memory;
 	out->rate = run->rate;
+	out->checkpoint = run->checkpoint;
 	out->deadline_ms = run->timeout_ms;
 	return 0;
 }
@@ -118,9 +120,11 @@ static void say_place(struct draft *d, const struct finding *finding)
 	char a[80] = "", b[80] = "";
 
 	if (here->known)
-		snprintf(a, sizeof a, " source %d:%lld", here->partition, (long long)here->offset);
+		snprintf(a, sizeof a, " %s %d:%lld", gathering_side(d->g, SIDE_SOURCE), here->partition,
+			 (long long)here->offset);
 	if (there->known)
-		snprintf(b, sizeof b, " target %d:%lld", there->partition, (long long)there->offset);
+		snprintf(b, sizeof b, " %s %d:%lld", gathering_side(d->g, SIDE_TARGET), there->partition,
+			 (long long)there->offset);
 	draft_say(d, "%s at%s%s", finding_word(finding->class), a, b);
 }
 
@@ -133,14 +137,24 @@ static void say_examples(struct draft *d, const struct topic_report *topic)
 			say_place(d, &topic->examples[i]);
 }
 
+/* The comparer speaks of what it was given first as the source; what a client says of a cluster is true as it is. */
+static const char *reason_text(const struct gathering *g, const struct parity_reason *reason, char out[1000])
+{
+	if (!g->mirrored || strcmp(reason->code, "UNREACHABLE") == 0)
+		return reason->text;
+	mirror_words(reason->text, out, 1000);
+	return out;
+}
+
 /* Causes of not knowing: those of this topic, and those of no topic. */
 static void put_causes(struct draft *d, const struct parity_report *report, const char *topic)
 {
 	for (size_t i = 0; i < report->reason_count; i++) {
 		const struct parity_reason *reason = &report->reasons[i];
+		char text[1000];
 
 		if (!reason->shut && (!reason->topic || !topic || strcmp(reason->topic, topic) == 0))
-			draft_exclude(d, reason->code, "%s", reason->text);
+			draft_exclude(d, reason->code, "%s", reason_text(d->g, reason, text));
 	}
 }
 
@@ -195,10 +209,12 @@ static int put_family(struct gathering *g, const struct parity_report *report, s
 	d.item.samples = records;
 	d.item.traffic_bytes = report->speed.bytes_read;
 	for (size_t i = 0; i < report->reason_count; i++) {
+		char text[1000];
+
 		if (!report->reasons[i].shut || is_finding(report->reasons[i].code))
 			continue;
 		refuted++;
-		draft_say(&d, "%s: %s", report->reasons[i].code, report->reasons[i].text);
+		draft_say(&d, "%s: %s", report->reasons[i].code, reason_text(g, &report->reasons[i], text));
 	}
 	put_causes(&d, report, NULL);
 	draft_value(&d, "refuted", "reasons", refuted);
@@ -263,6 +279,7 @@ static int same_twice(const struct gather_run *run, const struct parity_options 
 
 	options.topics = &choice;
 	options.topic_count = 1;
+	options.checkpoint = NULL;
 	for (;;) {
 		bool whole = topic->records[SOURCE] <= CONTROL_RECORDS_MAX || window_ms > now_ms / 2;
 		int err;
@@ -309,11 +326,10 @@ static int control_same(const struct gather_run *run, const struct parity_option
 	} else {
 		uint64_t records = report.topic_count ? report.topics[0].records[SOURCE] : 0;
 
-		snprintf(text, sizeof text,
-			 "%s of the source against itself, read twice: %llu records, %s%s%s",
-			 topic->name[SOURCE], (unsigned long long)records,
-			 parity_verdict_word(report.verdict), report.reason_count ? ": " : "",
-			 report.reason_count ? report.reasons[0].text : "");
+		snprintf(text, sizeof text, "%s of the %s against itself, read twice: %llu records, %s%s%s",
+			 topic->name[SOURCE], gathering_side(run->g, SIDE_SOURCE),
+			 (unsigned long long)records, parity_verdict_word(report.verdict),
+			 report.reason_count ? ": " : "", report.reason_count ? report.reasons[0].text : "");
 		err = put_control(run->g, "control.parity.same", findings_of(&report), records, text, fault);
 	}
 	parity_report_done(&report);

@@ -8,10 +8,11 @@
 struct gather_run {
 	struct gathering *g;
 	struct loop *loop;
-	struct cluster *source, *target;
+	struct cluster *source, *target; /* by role, as the facts of `g` */
 	const struct cluster_config
 		*configs[SIDE_COUNT]; /* for what goes with a cluster: its schema registry */
 	uint64_t memory, rate;        /* bytes, bytes a second; 0: defaults */
+	const char *checkpoint;       /* of the comparison: a path, or NULL */
 	int64_t timeout_ms;
 	void (*progress)(void *context, const char *what, double part); /* may be NULL */
 	void *context;

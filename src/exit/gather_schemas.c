@@ -51,7 +51,8 @@ static void exclude_unsampled(struct draft *d, const struct gathering *g)
 			if (!g->seen[side] || !g->seen[side][i].sampled)
 				draft_exclude(d, "SCHEMA_UNKNOWN",
 					      "records of %.*s could not be sampled on the %s: %s",
-					      VIEW_ARGS(g->topics[i].source), side_word((enum side)side),
+					      VIEW_ARGS(g->topics[i].source),
+					      gathering_side(g, (enum side)side),
 					      g->seen[side] && g->seen[side][i].why ? g->seen[side][i].why
 										    : "not tried");
 }
@@ -66,10 +67,12 @@ static int compare(const struct gather_run *run, struct registry_report *report,
 	if (!topics)
 		return fault_set(fault, ERR_MEMORY, "no memory for the schema registries");
 	if (plan->registries.head.given) {
+		const struct plan_text *here = &plan->registries.source, *there = &plan->registries.target;
+
 		options.urls[SIDE_SOURCE] =
-			(const char *)arena_copy(g->arena, plan->registries.source.text).at;
+			(const char *)arena_copy(g->arena, (g->mirrored ? there : here)->text).at;
 		options.urls[SIDE_TARGET] =
-			(const char *)arena_copy(g->arena, plan->registries.target.text).at;
+			(const char *)arena_copy(g->arena, (g->mirrored ? here : there)->text).at;
 	}
 	for (int i = 0; i < g->topic_count; i++) {
 		topics[i].topic = (const char *)arena_copy(g->arena, g->topics[i].source).at;

@@ -1,6 +1,7 @@
 /* rules.c - the table of rules. */
 #include <stdio.h>
 
+#include "exit/mirror.h"
 #include "exit/plan_keys.h"
 #include "exit/rules.h"
 
@@ -171,9 +172,10 @@ static struct rule fill(const struct blank *blank, const struct plan_number *lim
 }
 
 /* Of everything that decides a judgement, so that an auditor knows which rules it was. */
-static struct sha256 hash_of(const struct rules *rules)
+static struct sha256 hash_of(const struct rules *rules, enum side reference)
 {
-	struct sha256 hash = sha256_of(VIEW_LITERAL("rules 1"));
+	struct sha256 hash = sha256_of(reference == SIDE_SOURCE ? VIEW_LITERAL("rules 1")
+								: VIEW_LITERAL("rules 1, mirrored"));
 
 	for (int i = 0; i < rules->count; i++) {
 		const struct rule *rule = &rules->at[i];
@@ -195,7 +197,28 @@ static struct sha256 hash_of(const struct rules *rules)
 	return hash;
 }
 
-int rules_bind(const struct plan_family *family, struct arena *arena, struct rules *out, struct fault *fault)
+static const char *mirrored(const char *text, struct arena *arena)
+{
+	size_t size = text ? strlen(text) + 1 : 0;
+	char *out = text ? arena_take(arena, size) : NULL;
+
+	if (out)
+		mirror_words(text, out, size);
+	return out;
+}
+
+static int mirror_rule(struct rule *rule, struct arena *arena)
+{
+	bool has_unchecked = rule->unchecked != NULL;
+
+	rule->text = mirrored(rule->text, arena);
+	rule->who = mirrored(rule->who, arena);
+	rule->unchecked = mirrored(rule->unchecked, arena);
+	return rule->text && rule->who && (rule->unchecked || !has_unchecked) ? 0 : ERR_MEMORY;
+}
+
+int rules_bind(const struct plan_family *family, enum side reference, struct arena *arena, struct rules *out,
+	       struct fault *fault)
 {
 	const struct plan_number *limits = family->class->limits;
 	struct rules rules = { 0 };
@@ -210,6 +233,9 @@ int rules_bind(const struct plan_family *family, struct arena *arena, struct rul
 		if (blanks[i].wanted && !blanks[i].wanted(family))
 			continue;
 		rules.at[rules.count] = fill(&blanks[i], limits);
+		if (reference == SIDE_TARGET && mirror_rule(&rules.at[rules.count], arena) < 0)
+			return fault_set(fault, ERR_MEMORY, "no memory for the rules of family %.*s",
+					 VIEW_ARGS(family->name.text));
 		err = rule_check(&rules.at[rules.count++], fault);
 		if (err < 0)
 			return err;
@@ -220,7 +246,7 @@ int rules_bind(const struct plan_family *family, struct arena *arena, struct rul
 		rules.not_asked[rules.not_asked_count].gate = may_decline[i].gate;
 		rules.not_asked[rules.not_asked_count++].text = may_decline[i].text;
 	}
-	rules.hash = hash_of(&rules);
+	rules.hash = hash_of(&rules, reference);
 	*out = rules;
 	return 0;
 }

@@ -23,7 +23,11 @@ struct rules {
 	struct sha256 hash;
 };
 
-/* From the arena.  ERR_MEMORY, or ERR_CONFIG when a rule of the table is not sound, which is a bug of ours. */
-int rules_bind(const struct plan_family *family, struct arena *arena, struct rules *out, struct fault *fault);
+/*
+ * The rules under which `reference` is the side that the other one is held against: the source until authority has
+ * moved, then the target; their sentences name the sides accordingly.  From the arena.  ERR_MEMORY, or ERR_CONFIG when a rule of the table is not sound, which is a bug of ours.
+ */
+int rules_bind(const struct plan_family *family, enum side reference, struct arena *arena, struct rules *out,
+	       struct fault *fault);
 
 #endif

@@ -84,7 +84,7 @@ static void world_init(struct world *w)
 	w->g.clock = &w->clock;
 	w->g.plan = w->plan;
 	w->g.family = &w->plan->families[0];
-	w->g.facts = &w->made.facts;
+	w->g.facts = w->g.world = &w->made.facts;
 	w->g.log = &w->log;
 }
 
@@ -324,7 +324,7 @@ static bool play_row(const struct row *row)
 	if (gather_compatibility(&w.g, &fault) < 0)
 		fail_msg("%s: %s", row->name, fault.text);
 	facts_of(&w, topics, groups, &facts);
-	assert_int_equal(rules_bind(w.g.family, &w.arena, &rules, &fault), 0);
+	assert_int_equal(rules_bind(w.g.family, SIDE_SOURCE, &w.arena, &rules, &fault), 0);
 	assert_int_equal(
 		gate_judge(GATE_COMPATIBILITY, rules.at, rules.count, &facts, &w.arena, &gate, &fault), 0);
 	for (int i = 0; i < gate.result_count; i++)
@@ -401,8 +401,8 @@ static void the_limits_of_a_class_bind_the_rules(void **state)
 			   "", &faults, &plan),
 		0);
 	arena_init(&arena, 1 << 20);
-	assert_int_equal(rules_bind(&plan->families[0], &arena, &strict, &fault), 0);
-	assert_int_equal(rules_bind(&plan->families[1], &arena, &loose, &fault), 0);
+	assert_int_equal(rules_bind(&plan->families[0], SIDE_SOURCE, &arena, &strict, &fault), 0);
+	assert_int_equal(rules_bind(&plan->families[1], SIDE_SOURCE, &arena, &loose, &fault), 0);
 	assert_false(sha256_equal(strict.hash, loose.hash));
 	assert_int_equal(strict.not_asked_count, 0);
 	for (int i = 0; i < strict.count; i++)
