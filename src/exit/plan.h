@@ -13,11 +13,12 @@
  *	compatibility  age 10m
  *	rollback    keep 24h, drill 7d, return required
  *	capacity    headroom 30%, dual-run 14d, cost-per-day: none is safe, so one must be named, or `none`
- *	operations  on-call required, runbook required, no freezes
+ *	operations  on-call required, runbook required, dashboards required, alerts 30d, no freezes
  *	pause 2s, deadline 30s, observe 2h; a stop condition that trips: hold
  *
  * `none` says that a thing is not wanted; it is then shown as *not asked for*.  The built-in class `rehearsal` wants no
- * drill, return, on-call, runbook and cost limit, and marks all output as a rehearsal; so does a class that is `like` it.
+ * drill and return, no headroom, dual-run and cost limit, no on-call, runbook, dashboards and alerts, and marks all output
+ * as a rehearsal; so does a class that is `like` it.
  */
 #ifndef EXIT_PLAN_H
 #define EXIT_PLAN_H
@@ -156,6 +157,8 @@ enum plan_limit {
 	LIMIT_CAPACITY_COST_PER_DAY,
 	LIMIT_OPERATIONS_ON_CALL,
 	LIMIT_OPERATIONS_RUNBOOK,
+	LIMIT_OPERATIONS_DASHBOARDS,
+	LIMIT_OPERATIONS_ALERTS,
 	LIMIT_PAUSE,
 	LIMIT_DEADLINE,
 	LIMIT_OBSERVE,
@@ -247,6 +250,19 @@ struct plan_family {
 	int visit;
 };
 
+/* What a cluster can take: all its brokers together. */
+struct plan_room {
+	struct plan_head head;
+	struct plan_number write, disk, brokers; /* bytes/s from producers; bytes; a count */
+};
+
+/* What a cluster costs. */
+struct plan_price {
+	struct plan_head head;
+	struct plan_number broker_day, gb_month,
+		transfer_gb; /* money; a GB has 10^9 bytes, a month 30 days */
+};
+
 struct plan {
 	struct plan_head head;
 	struct arena arena;
@@ -270,6 +286,14 @@ struct plan {
 		struct plan_head head;
 		struct plan_number rate, memory, every_ms;
 	} reading;
+	struct {
+		struct plan_head head;
+		struct plan_room source, target;
+	} limits;
+	struct {
+		struct plan_head head;
+		struct plan_price source, target;
+	} prices;
 	struct plan_pairs env;
 	struct plan_class *classes; /* as written, then the built-in ones */
 	int class_count;

@@ -10,6 +10,10 @@ const struct plan_section plan_sections[] = {
 	{ "registries", "'registries'", 0 },
 	{ "signing", "'signing'", 0 },
 	{ "reading", "'reading'", 0 },
+	{ "limits", "'limits'", 0 },
+	{ "room", "limits of a cluster", sizeof(struct plan_room) },
+	{ "prices", "'prices'", 0 },
+	{ "price", "prices of a cluster", sizeof(struct plan_price) },
 	{ "class", "a class", sizeof(struct plan_class) },
 	{ "class.parity", "'parity' of a class", 0 },
 	{ "class.progress", "'progress' of a class", 0 },
@@ -48,6 +52,8 @@ const struct plan_key plan_keys[] = {
 	{ "exit", "registries", PLAN_MAP, KEY_SAME | KEY_NONE, IN(plan, registries), "registries", NULL, NULL, "the schema registries of both sides; none when records carry no schema ids" },
 	{ "exit", "signing", PLAN_MAP, KEY_SAME, IN(plan, signing), "signing", NULL, NULL, "whether acts must be signed, and by whose key" },
 	{ "exit", "reading", PLAN_MAP, KEY_SAME, IN(plan, reading), "reading", NULL, NULL, "how much Interlock may read from the clusters" },
+	{ "exit", "limits", PLAN_MAP, KEY_SAME, IN(plan, limits), "limits", NULL, NULL, "what each cluster can take, for gate capacity" },
+	{ "exit", "prices", PLAN_MAP, KEY_SAME, IN(plan, prices), "prices", NULL, NULL, "what each cluster costs, for gate capacity" },
 	{ "exit", "env", PLAN_PAIRS, 0, IN(plan, env), NULL, NULL, NULL, "what commands find in their environment" },
 	{ "exit", "classes", PLAN_NAMED, 0, IN(plan, classes), "class", NULL, NULL, "named sets of gate limits" },
 	{ "exit", "families", PLAN_LIST, KEY_NEEDED, IN(plan, families), "family", NULL, NULL, "what moves together" },
@@ -66,6 +72,20 @@ const struct plan_key plan_keys[] = {
 	{ "reading", "rate", PLAN_RATE, 0, IN(plan, reading.rate), NULL, NULL, NULL, "at most, both clusters together" },
 	{ "reading", "memory", PLAN_SIZE, 0, IN(plan, reading.memory), NULL, NULL, NULL, "for comparing" },
 	{ "reading", "every", PLAN_DURATION, 0, IN(plan, reading.every_ms), NULL, "10m", NULL, "how often slow evidence is gathered anew" },
+
+	{ "limits", "source", PLAN_MAP, 0, IN(plan, limits.source), "room", NULL, NULL, "those of the source" },
+	{ "limits", "target", PLAN_MAP, 0, IN(plan, limits.target), "room", NULL, NULL, "those of the target" },
+
+	{ "room", "write", PLAN_RATE, 0, IN(plan_room, write), NULL, NULL, NULL, "what all brokers together take from producers, replication aside" },
+	{ "room", "disk", PLAN_SIZE, 0, IN(plan_room, disk), NULL, NULL, NULL, "of all brokers together; else what they report" },
+	{ "room", "brokers", PLAN_COUNT, 0, IN(plan_room, brokers), NULL, NULL, NULL, "how many there are; else how many are seen" },
+
+	{ "prices", "source", PLAN_MAP, 0, IN(plan, prices.source), "price", NULL, NULL, "those of the source" },
+	{ "prices", "target", PLAN_MAP, 0, IN(plan, prices.target), "price", NULL, NULL, "those of the target" },
+
+	{ "price", "broker-day", PLAN_MONEY, 0, IN(plan_price, broker_day), NULL, NULL, NULL, "of a broker, a day" },
+	{ "price", "gb-month", PLAN_MONEY, 0, IN(plan_price, gb_month), NULL, NULL, NULL, "of 10^9 bytes on disk, 30 days" },
+	{ "price", "transfer-gb", PLAN_MONEY, 0, IN(plan_price, transfer_gb), NULL, NULL, NULL, "of 10^9 bytes written to it or read from it" },
 
 	{ "class", "like", PLAN_NAME, 0, IN(plan_class, like), NULL, NULL, NULL, "the class that this one starts from" },
 	{ "class", "parity", PLAN_MAP, KEY_SAME, 0, "class.parity", NULL, NULL, "limits of gate parity" },
@@ -96,12 +116,14 @@ const struct plan_key plan_keys[] = {
 	{ "class.rollback", "drill", PLAN_DURATION, KEY_NONE, LIMIT(ROLLBACK_DRILL), NULL, "7d", "none", "age of the last drill" },
 	{ "class.rollback", "return", PLAN_REQUIRED, KEY_NONE, LIMIT(ROLLBACK_RETURN), NULL, "required", "none", "a way back that is fed" },
 
-	{ "class.capacity", "headroom", PLAN_PERCENT, 0, LIMIT(CAPACITY_HEADROOM), NULL, "30%", NULL, "of the target, at the source's peak with one broker out" },
-	{ "class.capacity", "dual-run", PLAN_DURATION, 0, LIMIT(CAPACITY_DUAL_RUN), NULL, "14d", NULL, "how long both sides may run" },
+	{ "class.capacity", "headroom", PLAN_PERCENT, KEY_NONE, LIMIT(CAPACITY_HEADROOM), NULL, "30%", "none", "of the target, at the source's peak with one broker out" },
+	{ "class.capacity", "dual-run", PLAN_DURATION, KEY_NONE, LIMIT(CAPACITY_DUAL_RUN), NULL, "14d", "none", "how long both sides may run" },
 	{ "class.capacity", "cost-per-day", PLAN_MONEY, KEY_NONE, LIMIT(CAPACITY_COST_PER_DAY), NULL, NULL, "none", "what a day of running both may cost" },
 
 	{ "class.operations", "on-call", PLAN_REQUIRED, KEY_NONE, LIMIT(OPERATIONS_ON_CALL), NULL, "required", "none", "a confirmed on-call" },
 	{ "class.operations", "runbook", PLAN_REQUIRED, KEY_NONE, LIMIT(OPERATIONS_RUNBOOK), NULL, "required", "none", "an acknowledged runbook" },
+	{ "class.operations", "dashboards", PLAN_REQUIRED, KEY_NONE, LIMIT(OPERATIONS_DASHBOARDS), NULL, "required", "none", "dashboards that are named and answer" },
+	{ "class.operations", "alerts", PLAN_DURATION, KEY_NONE, LIMIT(OPERATIONS_ALERTS), NULL, "30d", "none", "age of the last test in which each alert fired" },
 	{ "class.operations", "freeze", PLAN_FREEZES, 0, IN(plan_class, freezes), NULL, NULL, NULL, "when nothing may be moved" },
 
 	{ "class.stop", "compatibility", PLAN_ACTION, 0, LIMIT(STOP_COMPATIBILITY), NULL, "hold", NULL, "hold, freeze or revert" },

@@ -231,6 +231,8 @@ static enum rule_why judge(const struct rule *rule, struct view subject, const s
 
 	if (!rule->measured)
 		return RULE_NOT_MEASURED;
+	if (rule->no_limit)
+		return RULE_NO_LIMIT;
 	if (rule->sticky) {
 		out->evidence = stuck(rule, subject, facts, &out->value);
 		if (out->evidence)

@@ -40,6 +40,7 @@ struct rule {
 	const char *controls[RULE_CONTROLS_MAX + 1]; /* claims of controls that must hold; ends with NULL */
 	int64_t control_age_ms_max;
 	bool measured;    /* false: this version has no way to measure it, so it is unknown */
+	bool no_limit;    /* the plan names none, and there is no safe one: unknown, whatever was measured */
 	bool hard;        /* cannot be waived */
 	bool sticky;      /* one failure inside the window stays, whatever came after */
 	bool advisory;    /* shown, never counted */
