@@ -294,7 +294,7 @@ static void gate_open_with(struct gate_play *p, const char *head, const char *fa
 		.epochs = { .plan = { .number = 1 }, .context = { .number = 1 }, .authority = 1 }
 	};
 	p->run = (struct gather_run){ .g = &p->g, .loop = p->play.operator.loop };
-	assert_int_equal(rules_bind(p->play.family, &p->arena, &p->rules, &p->play.fault), 0);
+	assert_int_equal(rules_bind(p->play.family, SIDE_SOURCE, &p->arena, &p->rules, &p->play.fault), 0);
 }
 
 static void gate_close(struct gate_play *p)
