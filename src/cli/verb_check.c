@@ -10,7 +10,7 @@ struct check_settings {
 	const char *plan;
 	struct texts gates;
 	int64_t memory_bytes, rate_bytes_per_s, timeout_ms;
-	bool evidence, probe_levers;
+	bool evidence, probe_levers, fire;
 };
 
 /* Authority has never moved as far as `check` knows; a lever that has seen a newer epoch refuses this one too. */
@@ -32,6 +32,8 @@ static const struct option options[] = {
 	{ .name = "probe-levers", .kind = OPTION_FLAG, .at = AT(probe_levers),
 	  .help = "ask every lever that is a command or an address where it stands, and tell it its own present word under an "
 		  "older epoch, to see whether it refuses; only while nothing moves" },
+	{ .name = "fire", .kind = OPTION_FLAG, .at = AT(fire),
+	  .help = "make each alert fire that the plan gives a way to, and look whether it does: people will be called" },
 	{ .name = "memory", .value = "SIZE", .kind = OPTION_SIZE, .at = AT(memory_bytes), .fallback = "256MiB",
 	  .help = "the most memory that the comparison may take" },
 	{ .name = "rate", .value = "RATE", .kind = OPTION_RATE, .at = AT(rate_bytes_per_s),
@@ -167,6 +169,7 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 		.rate_bytes_per_s = settings->rate_bytes_per_s == OPTION_ABSENT
 					    ? 0
 					    : (uint64_t)settings->rate_bytes_per_s,
+		.fire = settings->fire,
 		.progress = progress,
 		.context = output,
 	};
@@ -205,11 +208,13 @@ const struct verb verb_check = {
 	.settings_size = sizeof(struct check_settings),
 	.text = "Reads the plan, looks at both clusters, and shows per family the six gates, each open, shut "
 		"or unknown, and below "
-		"them the reasons. Unknown never lets anything pass. This version measures compatibility, "
-		"parity and progress; "
-		"rollback, capacity and operations answer unknown, so a family as a whole is unknown at best "
-		"unless --gate names the "
-		"gates to judge by. Nothing is changed on either cluster.\n\nWith --probe-levers every lever "
+		"them the reasons. Unknown never lets anything pass. What only a journal can tell (a drill, "
+		"an "
+		"acknowledged runbook, a confirmed on-call) is unknown without one, unless the family's "
+		"class does not "
+		"ask for it. The plan's probes and the question where its levers stand are asked; nothing is "
+		"changed on "
+		"either cluster.\n\nWith --probe-levers every lever "
 		"of the plan "
 		"that is a command or an address says where it stands. Each is then told the word that it "
 		"stands at "

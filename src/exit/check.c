@@ -22,7 +22,12 @@ static bool gate_asked(const struct checking *c, int gate)
 static int check_family(struct checking *c, const struct plan_family *family, struct report_family *out,
 			struct fault *fault)
 {
-	const struct survey_request request = { .gates = c->report->gates };
+	const struct check_options *options = c->options;
+	const struct survey_request request = {
+		.gates = c->report->gates,
+		.history = options->history ? options->history(options->history_context, family) : NULL,
+		.fire = options->fire,
+	};
 	struct surveyed *surveyed = NULL;
 	int err = survey_family(c->survey, family, &request, &surveyed, fault);
 

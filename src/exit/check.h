@@ -10,6 +10,9 @@
 
 struct loop;
 
+struct history;
+struct plan_family;
+
 struct check_options {
 	const char *plan_file;       /* NULL: exit.yaml in the current folder */
 	const char *const *families; /* names; NULL or family_count 0: all */
@@ -18,6 +21,11 @@ struct check_options {
 	int64_t timeout_ms;        /* for each request to a cluster; 0: 30 s */
 	uint64_t memory_bytes;     /* for the comparison; 0: its own default */
 	uint64_t rate_bytes_per_s; /* reading, both clusters together; 0: no limit */
+	bool fire;                 /* make alerts fire: people will be called */
+
+	/* What the journal knows of a family, valid until the next call; NULL: nothing.  May be NULL. */
+	const struct history *(*history)(void *context, const struct plan_family *family);
+	void *history_context;
 
 	/* Told now and then what is under way, for a line on a terminal; `part` is 0 to 1, negative when not
 	 * known. */

@@ -310,6 +310,12 @@ static const char *open_summary(struct report *report, const struct gate_result 
 	if (gate->gate == GATE_PARITY && item)
 		return arena_printf(&report->arena, "%s records equal, %.*s",
 				    count_text(item->samples, count), VIEW_ARGS(item->text));
+	item = family_item(gate, gate->gate == GATE_ROLLBACK ? "rollback.boundary" : "capacity.headroom");
+	if (gate->gate >= GATE_ROLLBACK && item)
+		return arena_printf(&report->arena, "%.*s", VIEW_ARGS(item->text));
+	if (gate->gate >= GATE_ROLLBACK)
+		return arena_printf(&report->arena, "%d thing%s asked for, all in place", gate->open,
+				    gate->open == 1 ? "" : "s");
 	if (gate->gate == GATE_PROGRESS && !g->family->groups.count)
 		return "nothing reads it";
 	if (gate->gate == GATE_PROGRESS)

@@ -66,6 +66,17 @@ void draft_of_facts(struct draft *d)
 	d->item.began = d->g->facts->began;
 }
 
+void draft_of_then(struct draft *d, int64_t wall_ms)
+{
+	d->dated = true;
+	d->item.began = d->item.ended = (struct moment){ .wall_ms = wall_ms };
+}
+
+void draft_of_world(struct draft *d)
+{
+	d->of_world = true;
+}
+
 void draft_value(struct draft *d, const char *name, const char *unit, int64_t number)
 {
 	if (d->item.value_count == DRAFT_LIST_MAX) {
@@ -92,7 +103,7 @@ void draft_position(struct draft *d, const struct position *position)
 		d->position_capacity = capacity;
 	}
 	d->item.positions[d->item.position_count] = *position;
-	if (d->g->mirrored)
+	if (d->g->mirrored && !d->of_world)
 		d->item.positions[d->item.position_count].side = !position->side;
 	d->item.position_count++;
 }
@@ -121,7 +132,7 @@ __attribute__((format(printf, 4, 0))) static void words(const struct draft *d, c
 {
 	char mirrored[1000];
 
-	if (!d->g->mirrored) {
+	if (!d->g->mirrored || d->of_world) {
 		vsnprintf(out, size, format, args);
 		return;
 	}
@@ -188,7 +199,8 @@ int draft_end(struct draft *d, struct fault *fault)
 	d->item.excluded = moved(d, d->excluded, d->item.excluded_count, sizeof *d->excluded);
 	d->item.normalisers = moved(d, d->normalisers, d->item.normaliser_count, sizeof *d->normalisers);
 	d->item.text = kept(d, buffer_string(&d->text));
-	d->item.ended = d->of_facts ? d->g->facts->ended : now;
+	if (!d->dated)
+		d->item.ended = d->of_facts ? d->g->facts->ended : now;
 	buffer_done(&d->text);
 	if (!item || d->err)
 		return fault_set(fault, d->err ? d->err : ERR_MEMORY,

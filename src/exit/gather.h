@@ -55,7 +55,7 @@ struct draft {
 	struct evidence_remark excluded[DRAFT_LIST_MAX], normalisers[DRAFT_LIST_MAX];
 	int position_capacity;
 	struct buffer text;
-	bool of_facts;
+	bool of_facts, of_world, dated;
 	bool full; /* of words */
 	int err;
 };
@@ -65,6 +65,12 @@ void draft_begin(struct draft *d, struct gathering *g, const char *claim, struct
 		 const char *method);
 /* For what was read out of the facts: measured when they were, not now. */
 void draft_of_facts(struct draft *d);
+
+/* For what the journal tells of: measured then, not now; of that moment only the wall time is known. */
+void draft_of_then(struct draft *d, int64_t wall_ms);
+
+/* Speaks of the clusters by name and not by role: nothing changes places, neither words nor sides. */
+void draft_of_world(struct draft *d);
 
 void draft_value(struct draft *d, const char *name, const char *unit, int64_t number);
 /* `side` of the position is a role; in the item it is the cluster. */

@@ -213,6 +213,7 @@ static int put_outside(struct sum *sum, const struct asking *asking, struct view
 	int err;
 
 	begin_one(&d, sum->g, "probe.outside", name);
+	draft_of_world(&d);
 	draft_value(&d, "untranslated", "positions", !found->translated);
 	draft_value(&d, "missing", "partitions", found->missing);
 	for (int i = 0; i < found->position_count; i++) {

@@ -206,8 +206,10 @@ static enum rule_why judge_value(const struct rule *rule, const struct evidence 
 {
 	bool trusted = controls_hold(rule, item, facts, false);
 
+	/* What was left out says why there is no value; both are unknown. */
 	if (!value_of(rule, item, &out->value))
-		return RULE_NO_VALUE;
+		return item->status == EVIDENCE_PARTIAL && item->excluded_count ? RULE_PARTIAL
+										: RULE_NO_VALUE;
 	if (inside(rule->failure, out->value))
 		return trusted ? RULE_DISPROVED : RULE_CONTROL;
 	/* Neither of these proves anything; the more telling cause is named. */

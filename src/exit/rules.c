@@ -10,12 +10,23 @@
 /* A control is good for an hour: it is of the instrument, not of the data. */
 #define CONTROL_AGE_MS 3600000
 
+/* How the limit that a rule is bound to parts what proves it from what disproves it. */
+enum bound {
+	BOUND_MOST,  /* up to the limit proves, past it disproves */
+	BOUND_LEAST, /* from the limit on proves, below it disproves */
+	BOUND_MARGIN /* from the limit on proves, none at all disproves; in between it is too near to tell */
+};
+
+enum where { ANYWHERE, AT_SOURCE, AT_TARGET }; /* which side is the reference */
+
 /* A rule, and the limits of a class that go into it. */
 struct blank {
 	struct rule rule;
-	int most; /* success is up to this limit, failure past it */
+	int limit;
 	int age, behind, samples;
 	bool (*wanted)(const struct plan_family *family); /* NULL: always */
+	enum bound bound;
+	enum where where;
 };
 
 static bool has_counters(const struct plan_family *family)
@@ -26,6 +37,83 @@ static bool has_counters(const struct plan_family *family)
 static bool has_outside(const struct plan_family *family)
 {
 	return family->outside.count > 0;
+}
+
+static bool is_dual_write(const struct plan_family *family)
+{
+	return family->pattern.value == PLAN_PATTERN_DUAL_WRITE;
+}
+
+static bool asks(const struct plan_family *family, enum plan_limit limit)
+{
+	return !family->class->limits[limit].none;
+}
+
+static bool asks_return(const struct plan_family *family)
+{
+	return asks(family, LIMIT_ROLLBACK_RETURN);
+}
+
+/* A dual write feeds its own way back; the others have a copier that tells how far it is. */
+static bool feeds_itself(const struct plan_family *family)
+{
+	return asks_return(family) && is_dual_write(family);
+}
+
+static bool is_fed_back(const struct plan_family *family)
+{
+	return asks_return(family) && !is_dual_write(family) && family->back.head.given;
+}
+
+static bool has_levers(const struct plan_family *family)
+{
+	return family->levers.flag.head.given || family->levers.bootstrap.head.given ||
+	       family->levers.group_count;
+}
+
+static bool asks_drill(const struct plan_family *family)
+{
+	return asks(family, LIMIT_ROLLBACK_DRILL);
+}
+
+static bool tests_levers(const struct plan_family *family)
+{
+	return asks_drill(family) && has_levers(family);
+}
+
+static bool asks_headroom(const struct plan_family *family)
+{
+	return asks(family, LIMIT_CAPACITY_HEADROOM);
+}
+
+static bool asks_dual_run(const struct plan_family *family)
+{
+	return asks(family, LIMIT_CAPACITY_DUAL_RUN);
+}
+
+static bool asks_cost(const struct plan_family *family)
+{
+	return asks(family, LIMIT_CAPACITY_COST_PER_DAY);
+}
+
+static bool asks_on_call(const struct plan_family *family)
+{
+	return asks(family, LIMIT_OPERATIONS_ON_CALL);
+}
+
+static bool asks_runbook(const struct plan_family *family)
+{
+	return asks(family, LIMIT_OPERATIONS_RUNBOOK);
+}
+
+static bool asks_dashboards(const struct plan_family *family)
+{
+	return asks(family, LIMIT_OPERATIONS_DASHBOARDS);
+}
+
+static bool asks_alerts(const struct plan_family *family)
+{
+	return asks(family, LIMIT_OPERATIONS_ALERTS);
 }
 
 /* Two limits of parity ask for order; the others leave it out. */
@@ -68,10 +156,25 @@ static bool claims_table(const struct plan_family *family)
 	{ { NONE_OF(name, GATE_PROGRESS, scope, claim, value, unit, code, text, "owner"), .hard = hard_ }, \
 	  most, LIMIT_PROGRESS_AGE, NO_LIMIT, NO_LIMIT, NULL }
 
-#define LATER(name_, gate_, text_, wanted) \
-	{ { .name = name_, .gate = gate_, .scope = RULE_FAMILY, .claim = name_, .value = "missing", .unit = "items", \
-	    .success = { 0, 0 }, .failure = { 1, INT64_MAX }, .code = "NOT_MEASURED", .text = text_, .who = "interlock" }, \
-	  NO_LIMIT, NO_LIMIT, NO_LIMIT, NO_LIMIT, wanted }
+/* What the operator's plan, journal and clusters say of going back. */
+#define ROLLBACK(name, claim, value, unit, code, text, who, hard_, limit, wanted) \
+	{ { NONE_OF(name, GATE_ROLLBACK, RULE_FAMILY, claim, value, unit, code, text, who), .hard = hard_ }, \
+	  limit, LIMIT_COMPATIBILITY_AGE, NO_LIMIT, NO_LIMIT, wanted }
+
+/* With authority on the target, going back loses what the source does not hold: found by the same comparison, mirrored. */
+#define ROLLBACK_PARITY(name, scope, claim, value, unit, code, text, hard_) \
+	{ { NONE_OF(name, GATE_ROLLBACK, scope, claim, value, unit, code, text, "owner"), \
+	    .controls = { "control.parity.same", "control.parity.planted" }, .control_age_ms_max = CONTROL_AGE_MS, \
+	    .sticky = true, .hard = hard_ }, \
+	  NO_LIMIT, LIMIT_PARITY_AGE, LIMIT_PARITY_BEHIND, NO_LIMIT, feeds_itself, .where = AT_TARGET }
+
+#define CAPACITY(name, claim, value, unit, code, text, limit, wanted, bound_, unchecked_) \
+	{ { NONE_OF(name, GATE_CAPACITY, RULE_FAMILY, claim, value, unit, code, text, "owner"), .unchecked = unchecked_ }, \
+	  limit, LIMIT_COMPATIBILITY_AGE, NO_LIMIT, NO_LIMIT, wanted, .bound = bound_ }
+
+#define OPERATIONS(name, claim, value, unit, code, text, limit, wanted, bound_) \
+	{ { NONE_OF(name, GATE_OPERATIONS, RULE_FAMILY, claim, value, unit, code, text, "owner") }, \
+	  limit, LIMIT_COMPATIBILITY_AGE, NO_LIMIT, NO_LIMIT, wanted, .bound = bound_ }
 
 static const struct blank blanks[] = {
 	COMPATIBILITY("compatibility.features", RULE_FAMILY, "compatibility.features", "missing", "features", "FEATURE_MISSING",
@@ -135,9 +238,65 @@ static const struct blank blanks[] = {
 	    .unchecked = "whether a job that keeps its own position starts where its owner says" },
 	  NO_LIMIT, LIMIT_PROGRESS_AGE, NO_LIMIT, NO_LIMIT, has_outside },
 
-	LATER("rollback", GATE_ROLLBACK, "the way back", NULL),
-	LATER("capacity", GATE_CAPACITY, "cost and capacity", NULL),
-	LATER("operations", GATE_OPERATIONS, "operations", NULL),
+	ROLLBACK("rollback.owner", "rollback.plan", "ownerless", "decisions", "OWNER_MISSING",
+		 "nobody is named who decides about going back", "owner", true, NO_LIMIT, NULL),
+	ROLLBACK("rollback.way", "rollback.way", "missing", "ways", "WAY_BACK_MISSING",
+		 "no way back is declared, or nothing feeds it", "owner", true, NO_LIMIT, asks_return),
+	ROLLBACK("rollback.behind", "rollback.way", "behind", "records", "RETURN_BEHIND",
+		 "what feeds the way back is % {record|records} behind", "owner", false, LIMIT_PARITY_BEHIND, is_fed_back),
+	ROLLBACK("rollback.levers", "rollback.levers", "silent", "levers", "LEVER_SILENT",
+		 "% {lever does|levers do} not say where {it stands|they stand}", "owner", false, NO_LIMIT, has_levers),
+	{ { NONE_OF("rollback.tested", GATE_ROLLBACK, RULE_FAMILY, "rollback.tested", "untested", "levers", "LEVER_UNTESTED",
+		    "% {lever was|levers were} never set and set back in a test", "owner") },
+	  NO_LIMIT, LIMIT_ROLLBACK_DRILL, NO_LIMIT, NO_LIMIT, tests_levers },
+	{ { NONE_OF("rollback.drill", GATE_ROLLBACK, RULE_FAMILY, "rollback.drill", "failed", "drills", "DRILL_FAILED",
+		    "the last drill did not go forward and back", "owner"),
+	    .unchecked = "what a drill on a shadow family does not meet: the family's own load and clients" },
+	  NO_LIMIT, LIMIT_ROLLBACK_DRILL, NO_LIMIT, NO_LIMIT, asks_drill },
+	ROLLBACK("rollback.target-only", "rollback.boundary", "target-only", "records", "TARGET_ONLY",
+		 "% {record is|records are} on the target alone: going back now would lose {it|them}", "owner", true, NO_LIMIT,
+		 feeds_itself),
+	ROLLBACK("rollback.keep", "rollback.boundary", "short", "ms", "CLEAN_TOO_SHORT",
+		 "going back does not stay clean for as long as the class asks", "owner", false, NO_LIMIT, NULL),
+	ROLLBACK("rollback.leak", "rollback.leak", "leaks", "leaks", "FENCE_LEAK",
+		 "a record was written behind a fence", "owner", true, NO_LIMIT, NULL),
+	ROLLBACK_PARITY("rollback.lost", RULE_EACH_TOPIC, "parity.topic", "LOST", "records", "BACK_LOST",
+			"% {record|records} of the source {is|are} not on the target, and going back would lose {it|them}", true),
+	ROLLBACK_PARITY("rollback.torn", RULE_EACH_TOPIC, "parity.topic", "TORN_TXN", "transactions", "BACK_TORN_TXN",
+			"% committed {transaction is|transactions are} only partly on the target", true),
+	ROLLBACK_PARITY("rollback.altered", RULE_EACH_TOPIC, "parity.topic", "ALTERED", "records", "BACK_ALTERED",
+			"% {record has|records have} another key or value on the target", false),
+
+	CAPACITY("capacity.headroom", "capacity.headroom", "headroom", "permille", "HEADROOM_LOW",
+		 "the target has too little room at the source's peak with one broker out", LIMIT_CAPACITY_HEADROOM, asks_headroom,
+		 BOUND_LEAST, "peaks shorter than an hour or older than a day; reads; what a broker takes is what the plan says it takes"),
+	CAPACITY("capacity.disk", "capacity.disk", "full-in", "ms", "DISK_FILLS",
+		 "the target's disks are full before going back has stayed clean for as long as the class asks", LIMIT_ROLLBACK_KEEP,
+		 NULL, BOUND_LEAST, NULL),
+	CAPACITY("capacity.disk-run", "capacity.disk", "full-in", "ms", "DISK_FILLS",
+		 "the target's disks are full before both sides have run as long as the class lets them", LIMIT_CAPACITY_DUAL_RUN,
+		 asks_dual_run, BOUND_LEAST, NULL),
+	CAPACITY("capacity.dual-run", "capacity.dual-run", "ran", "ms", "DUAL_RUN_OVER",
+		 "both sides have run for longer than the class lets them", LIMIT_CAPACITY_DUAL_RUN, asks_dual_run, BOUND_MOST, NULL),
+	CAPACITY("capacity.cost", "capacity.cost", "cost-per-day", "millionths", "COST_OVER",
+		 "a day of running both sides costs more than the class lets it", LIMIT_CAPACITY_COST_PER_DAY, asks_cost, BOUND_MOST,
+		 "whether the prices in the plan are those on the bill"),
+
+	OPERATIONS("operations.owners", "operations.owners", "missing", "owners", "OWNER_MISSING",
+		   "% {owner is|owners are} not named", NO_LIMIT, NULL, BOUND_MOST),
+	OPERATIONS("operations.on-call", "operations.on-call", "left", "ms", "ON_CALL_UNCONFIRMED",
+		   "nobody has confirmed to be on call now", LIMIT_COMPATIBILITY_AGE, asks_on_call, BOUND_MARGIN),
+	OPERATIONS("operations.runbook", "operations.runbook", "missing", "runbooks", "RUNBOOK_UNACKNOWLEDGED",
+		   "the runbook of this plan was not acknowledged", NO_LIMIT, asks_runbook, BOUND_MOST),
+	OPERATIONS("operations.dashboards", "operations.dashboards", "missing", "dashboards", "DASHBOARD_MISSING",
+		   "% {dashboard is|dashboards are} not there", NO_LIMIT, asks_dashboards, BOUND_MOST),
+	OPERATIONS("operations.alerts", "operations.alerts", "missing", "alerts", "ALERT_MISSING",
+		   "% {alert is|alerts are} not there", NO_LIMIT, asks_alerts, BOUND_MOST),
+	{ { NONE_OF("operations.fired", GATE_OPERATIONS, RULE_FAMILY, "operations.fired", "silent", "alerts", "ALERT_SILENT",
+		    "% {alert|alerts} did not fire in {its|their} test", "owner") },
+	  NO_LIMIT, LIMIT_OPERATIONS_ALERTS, NO_LIMIT, NO_LIMIT, asks_alerts },
+	OPERATIONS("operations.freeze", "operations.freeze", "left", "ms", "CHANGE_FREEZE",
+		   "a change freeze holds", LIMIT_COMPATIBILITY_AGE, NULL, BOUND_MARGIN),
 };
 /* clang-format on */
 
@@ -148,10 +307,35 @@ static const struct {
 } may_decline[] = {
 	{ LIMIT_ROLLBACK_DRILL, GATE_ROLLBACK, "drill: not asked for" },
 	{ LIMIT_ROLLBACK_RETURN, GATE_ROLLBACK, "return: not asked for" },
+	{ LIMIT_CAPACITY_HEADROOM, GATE_CAPACITY, "headroom: not asked for" },
+	{ LIMIT_CAPACITY_DUAL_RUN, GATE_CAPACITY, "dual-run: not asked for" },
 	{ LIMIT_CAPACITY_COST_PER_DAY, GATE_CAPACITY, "cost-per-day: not asked for" },
 	{ LIMIT_OPERATIONS_ON_CALL, GATE_OPERATIONS, "on-call: not asked for" },
 	{ LIMIT_OPERATIONS_RUNBOOK, GATE_OPERATIONS, "runbook: not asked for" },
+	{ LIMIT_OPERATIONS_DASHBOARDS, GATE_OPERATIONS, "dashboards: not asked for" },
+	{ LIMIT_OPERATIONS_ALERTS, GATE_OPERATIONS, "alerts: not asked for" },
 };
+
+static void bind(struct rule *rule, enum bound bound, const struct plan_number *limit)
+{
+	int64_t value = limit->value;
+
+	rule->no_limit = !limit->given;
+	switch (bound) {
+	case BOUND_MOST:
+		rule->success = RULE_UP_TO(value);
+		rule->failure = RULE_PAST(value);
+		break;
+	case BOUND_LEAST:
+		rule->success = (struct rule_range){ value, INT64_MAX };
+		rule->failure = (struct rule_range){ INT64_MIN, value - 1 };
+		break;
+	case BOUND_MARGIN:
+		rule->success = (struct rule_range){ value > 0 ? value : 1, INT64_MAX };
+		rule->failure = (struct rule_range){ INT64_MIN, 0 };
+		break;
+	}
+}
 
 static struct rule fill(const struct blank *blank, const struct plan_number *limits)
 {
@@ -164,10 +348,8 @@ static struct rule fill(const struct blank *blank, const struct plan_number *lim
 		rule.fresh.behind_max = limits[blank->behind].value;
 	if (blank->samples != NO_LIMIT)
 		rule.samples_min = (uint64_t)limits[blank->samples].value;
-	if (blank->most != NO_LIMIT) {
-		rule.success = RULE_UP_TO(limits[blank->most].value);
-		rule.failure = RULE_PAST(limits[blank->most].value);
-	}
+	if (blank->limit != NO_LIMIT)
+		bind(&rule, blank->bound, &limits[blank->limit]);
 	return rule;
 }
 
@@ -182,7 +364,7 @@ static struct sha256 hash_of(const struct rules *rules, enum side reference)
 		char text[1000];
 
 		snprintf(text, sizeof text,
-			 "%s %d %d %s %s %s %lld %lld %lld %lld %d %llu %lld %lld %s %s %lld %d%d%d%d",
+			 "%s %d %d %s %s %s %lld %lld %lld %lld %d %llu %lld %lld %s %s %lld %d%d%d%d%d",
 			 rule->name, rule->gate, rule->scope, rule->claim, rule->value, rule->unit,
 			 (long long)rule->success.low, (long long)rule->success.high,
 			 (long long)rule->failure.low, (long long)rule->failure.high,
@@ -190,8 +372,8 @@ static struct sha256 hash_of(const struct rules *rules, enum side reference)
 			 (long long)rule->fresh.age_ms_max, (long long)rule->fresh.behind_max,
 			 rule->controls[0] ? rule->controls[0] : "-",
 			 rule->controls[0] && rule->controls[1] ? rule->controls[1] : "-",
-			 (long long)rule->control_age_ms_max, rule->measured, rule->hard, rule->sticky,
-			 rule->advisory);
+			 (long long)rule->control_age_ms_max, rule->measured, rule->no_limit, rule->hard,
+			 rule->sticky, rule->advisory);
 		hash = sha256_chain(hash, sha256_of(view_text(text)));
 	}
 	return hash;
@@ -205,6 +387,12 @@ static const char *mirrored(const char *text, struct arena *arena)
 	if (out)
 		mirror_words(text, out, size);
 	return out;
+}
+
+/* What the comparer finds is said of the reference; what going back, room and people come to is said of the clusters. */
+static bool speaks_of_roles(const struct blank *blank)
+{
+	return blank->rule.gate <= GATE_PROGRESS || blank->where == AT_TARGET;
 }
 
 static int mirror_rule(struct rule *rule, struct arena *arena)
@@ -232,8 +420,12 @@ int rules_bind(const struct plan_family *family, enum side reference, struct are
 
 		if (blanks[i].wanted && !blanks[i].wanted(family))
 			continue;
+		if (blanks[i].where != ANYWHERE &&
+		    (blanks[i].where == AT_TARGET) != (reference == SIDE_TARGET))
+			continue;
 		rules.at[rules.count] = fill(&blanks[i], limits);
-		if (reference == SIDE_TARGET && mirror_rule(&rules.at[rules.count], arena) < 0)
+		if (reference == SIDE_TARGET && speaks_of_roles(&blanks[i]) &&
+		    mirror_rule(&rules.at[rules.count], arena) < 0)
 			return fault_set(fault, ERR_MEMORY, "no memory for the rules of family %.*s",
 					 VIEW_ARGS(family->name.text));
 		err = rule_check(&rules.at[rules.count++], fault);

@@ -200,9 +200,8 @@ int survey_discover(struct survey *s, struct fault *fault)
 /* Facts may be as old as half of what the class lets them be when they are used. */
 static bool facts_are_old(const struct survey *s, const struct plan_family *family)
 {
-	return !s->discovered ||
-	       clock_monotonic_ms(loop_clock(s->loop)) - s->facts.ended.monotonic_ms >
-		       family->class->limits[LIMIT_COMPATIBILITY_AGE].value / 2;
+	return !s->discovered || clock_monotonic_ms(loop_clock(s->loop)) - s->facts.ended.monotonic_ms >
+					 family->class->limits[LIMIT_COMPATIBILITY_AGE].value / 2;
 }
 
 /* ---- gathering ---- */
@@ -229,6 +228,9 @@ static struct gather_run run_of(struct survey *s, struct surveyed *made, const s
 		.rate = s->options.rate_bytes_per_s ? s->options.rate_bytes_per_s
 						    : (uint64_t)s->plan->reading.rate.value,
 		.checkpoint = request->checkpoint,
+		.world = { s->clusters[SIDE_SOURCE], s->clusters[SIDE_TARGET] },
+		.history = request->history,
+		.fire = request->fire,
 		.timeout_ms = s->options.timeout_ms,
 		.progress = on_progress,
 		.context = s,
@@ -259,12 +261,27 @@ static int gather_progress_of(const struct gather_run *run, struct fault *fault)
 	return err ? err : gather_outside(run, fault);
 }
 
-static int gather(const struct gather_run *run, enum gate gate, struct fault *fault)
+/* What is on the target alone is found by the comparison; without it in this survey it must be made for this gate. */
+static int gather_rollback_of(const struct gather_run *run, bool compared, struct boundary *out,
+			      struct fault *fault)
+{
+	bool needed =
+		run->g->mirrored && run->g->family->pattern.value == PLAN_PATTERN_DUAL_WRITE && !compared;
+	int err = needed ? gather_parity(run, fault) : 0;
+
+	return err ? err : gather_rollback(run, out, fault);
+}
+
+static int gather(const struct gather_run *run, enum gate gate, struct surveyed *made, struct fault *fault)
 {
 	switch (gate) {
 	case GATE_COMPATIBILITY: return gather_records_of(run, fault);
 	case GATE_PARITY: return gather_parity_of(run, fault);
 	case GATE_PROGRESS: return gather_progress_of(run, fault);
+	case GATE_ROLLBACK:
+		return gather_rollback_of(run, made->gates & 1u << GATE_PARITY, &made->boundary, fault);
+	case GATE_CAPACITY: return gather_capacity(run, fault);
+	case GATE_OPERATIONS: return gather_operations(run, fault);
 	default: return 0;
 	}
 }
@@ -299,15 +316,16 @@ static int current_ends(struct survey *s, struct surveyed *made, struct fresh_no
 		if (i && evidence_position_order(&ends[i - 1], &ends[i]) == 0)
 			continue;
 		queries[side][counts[side]++] =
-			(struct offset_query){ .topic = arena_printf(&made->arena, "%.*s", VIEW_ARGS(ends[i].topic)),
+			(struct offset_query){ .topic = arena_printf(&made->arena, "%.*s",
+								     VIEW_ARGS(ends[i].topic)),
 					       .partition = ends[i].partition,
 					       .at = OFFSETS_LATEST };
 	}
 	count = 0;
 	for (int side = 0; side < SIDE_COUNT; side++) {
 		if (counts[side])
-			offsets_list(s->clusters[side], queries[side], counts[side], false, s->options.timeout_ms,
-				     NULL);
+			offsets_list(s->clusters[side], queries[side], counts[side], false,
+				     s->options.timeout_ms, NULL);
 		for (int i = 0; i < counts[side]; i++)
 			if (!queries[side][i].err)
 				ends[count++] = (struct position){ .side = (uint8_t)side,
@@ -357,7 +375,8 @@ static int judging_now(struct survey *s, struct surveyed *made, const struct sur
 
 	err = err ? err : subjects_of(made, judging.subjects);
 	if (err < 0)
-		return fault_set(fault, err, "no memory to judge family %.*s", VIEW_ARGS(made->g.family->name.text));
+		return fault_set(fault, err, "no memory to judge family %.*s",
+				 VIEW_ARGS(made->g.family->name.text));
 	judging.now.epochs = made->g.epochs;
 	judging.now.epochs.context = s->context;
 	judging.now.moment = survey_moment(s);
@@ -369,16 +388,24 @@ static int gather_and_judge(struct survey *s, struct surveyed *made, const struc
 			    struct fault *fault)
 {
 	struct gather_run run = run_of(s, made, request);
-	int err = rules_bind(made->g.family, request->reference, &made->arena, &made->rules, fault);
+	int err = asking_new(s->loop, s->plan, made->g.family, &run.asking, fault);
+
+	/* An entry of `env:` that cannot be had silences the operator's commands, not the clusters. */
+	if (err == ERR_CONFIG) {
+		run.asking = NULL;
+		err = 0;
+	}
+	err = err ? err : rules_bind(made->g.family, request->reference, &made->arena, &made->rules, fault);
 
 	for (int gate = 0; gate < GATE_COUNT && !err; gate++) {
 		if (made->gates & 1u << gate)
-			err = gather(&run, (enum gate)gate, fault);
+			err = gather(&run, (enum gate)gate, made, fault);
 		err = err ? err : judging_now(s, made, request, &made->judging[gate], fault);
 		err = err ? err
 			  : judge_gate(&made->judging[gate], &made->rules, (enum gate)gate, &made->arena,
 				       &made->results[gate], fault);
 	}
+	asking_free(run.asking);
 	made->verdict = judge_over(made->results, made->gates);
 	return err;
 }
@@ -407,7 +434,8 @@ int survey_family(struct survey *s, const struct plan_family *family, const stru
 	if (err < 0)
 		return err;
 	if (!made)
-		return fault_set(fault, ERR_MEMORY, "no memory for family %.*s", VIEW_ARGS(family->name.text));
+		return fault_set(fault, ERR_MEMORY, "no memory for family %.*s",
+				 VIEW_ARGS(family->name.text));
 	arena_init(&made->arena, SURVEY_MEMORY);
 	evidence_log_init(&made->log);
 	made->gates = request->gates ? request->gates & GATES_ALL : GATES_ALL;

@@ -52,17 +52,19 @@ struct epoch survey_context(const struct survey *survey);
 struct moment survey_moment(const struct survey *survey);
 
 struct survey_request {
-	unsigned gates;      /* to gather for, bits 1u << enum gate; 0: all six.  The verdict is over these */
-	enum side reference; /* SIDE_TARGET while authority is there: the source is then held against the target */
+	unsigned gates; /* to gather for, bits 1u << enum gate; 0: all six.  The verdict is over these */
+	enum side
+		reference; /* SIDE_TARGET while authority is there: the source is then held against the target */
 	uint64_t plan_number, authority; /* epochs; 0: the first */
 	struct view stage;               /* "OBSERVING"; VIEW_NULL: that */
 	const struct waiver *waivers;
 	int waiver_count;
-	const struct evidence *const *kept; /* of earlier surveys, that still counts: see judge_sticks().  Oldest first */
+	const struct evidence *const
+		*kept; /* of earlier surveys, that still counts: see judge_sticks().  Oldest first */
 	int kept_count;
 	const struct history *history; /* NULL: there is no journal */
-	const char *checkpoint;        /* of the comparison, so that it goes on where it was: a path, or NULL */
-	bool fire;                     /* make each alert fire that has a way to: people will be called */
+	const char *checkpoint; /* of the comparison, so that it goes on where it was: a path, or NULL */
+	bool fire;              /* make each alert fire that has a way to: people will be called */
 };
 
 /* What one look at a family came to.  Everything lives in its arena, but for `kept`, the plan and the waivers. */
@@ -73,8 +75,11 @@ struct surveyed {
 	struct rules rules;
 	unsigned gates; /* asked for */
 	struct gate_result results[GATE_COUNT];
-	struct judging judging[GATE_COUNT]; /* what each was judged by: subjects, waivers, and the moment in `now` */
+	struct judging
+		judging[GATE_COUNT]; /* what each was judged by: subjects, waivers, and the moment in `now` */
 	enum verdict verdict;
+	struct boundary
+		boundary; /* all zero, which means nothing, unless gate rollback was gathered for; `first` is NULL */
 };
 
 /*
@@ -83,8 +88,8 @@ struct surveyed {
  * family's class lets them be.  0 whatever the verdict; a measurement that fails is evidence of that.  ERR_CANCELLED,
  * ERR_MEMORY, or a cluster that was not reached by a discovery.
  */
-int survey_family(struct survey *survey, const struct plan_family *family, const struct survey_request *request,
-		  struct surveyed **out, struct fault *fault);
+int survey_family(struct survey *survey, const struct plan_family *family,
+		  const struct survey_request *request, struct surveyed **out, struct fault *fault);
 
 /*
  * Judges all gates once more on what is there, under one moment: now, with the ends of the logs as they are now.  What is

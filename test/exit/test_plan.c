@@ -151,7 +151,7 @@ static const struct row {
 	{ "exit: a\n\tsource: b\n", "p:2:1: this is not YAML: found a tab character that violates indentation, while scanning a plain scalar; look at the indentation, the quotes and the brackets\n" },
 	{ FAMILY("---\nexit: b\n"), "p:10:1: a plan is one YAML document; this is where a second one begins\n" },
 	{ "exit: a\n", "p:1:1: the plan needs 'families': what moves together\np:1:1: the plan needs 'source': the cluster that is left\np:1:1: the plan needs 'target': the cluster that is moved to\n" },
-	{ FAMILY("nothing: x\n"), "p:10:1: unknown key 'nothing' in the plan; it knows exit, source, target, state, checkpoints, registries, signing, reading, env, classes, families\n" },
+	{ FAMILY("nothing: x\n"), "p:10:1: unknown key 'nothing' in the plan; it knows exit, source, target, state, checkpoints, registries, signing, reading, limits, prices, env, classes, families\n" },
 	{ FAMILY("  toppics: [ a ]\n"), "p:10:3: unknown key 'toppics' in a family; did you mean 'topics'?\n" },
 	{ FAMILY("  class: rehearsal\n"), "p:10:3: 'class' stands twice; the first is in line 6\n" },
 	{ FAMILY("  groups: [ a, a ]\n"), "p:10:16: 'a' stands twice in 'groups'\np:10:16: group 'a' stands twice in family 'f'; the first is in line 10\n" },
