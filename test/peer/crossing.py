@@ -132,24 +132,20 @@ class ByHand:
         self.scene, self.program, self.deadline, self.epoch = scene, program, deadline, 0
 
     def cross(self, to):
-        origin, groups = OTHER[to], self.scene.groups
-        self.move_groups(groups, origin, to)
+        origin, flag = OTHER[to], self.scene.flag
         try:
             self.epoch += 1
-            self.insist(self.scene.flag, "hold", self.epoch, self.deadline)
+            self.insist(flag, "hold", self.epoch, self.deadline)
             self.wait_drained(self.epoch, self.deadline)
         except OSError:
             self.epoch += 1
-            self.insist(self.scene.flag, origin, self.epoch, 120)
-            self.move_groups(groups, to, origin)
+            self.insist(flag, origin, self.epoch, 120)
             return RETURNED
-        self.level()
+        for group in self.scene.groups:
+            self.move_group(group, origin, to)
         self.epoch += 1
-        self.insist(self.scene.flag, to, self.epoch, 120)
+        self.insist(flag, to, self.epoch, 120)
         return ARRIVED
-
-    def level(self):
-        """For a test that wants to look while nobody writes."""
 
     @staticmethod
     def insist(app, word, epoch, seconds):
@@ -175,26 +171,14 @@ class ByHand:
                 raise TimeoutError("not drained")
             time.sleep(0.002)
 
-    def move_groups(self, groups, origin, to):
-        for group in groups:
-            self.insist(group, "stop", None, 120)
-            self.carry_positions(group, origin, to)
-            self.insist(group, f"start {to}", None, 120)
-
-
-    def carry_positions(self, group, origin, to, seconds=60):
-        """While writers write, the other side is always some records behind, and the verb says so (2); what counts here is
-        that each position is proved and was set."""
-        deadline = time.monotonic() + seconds
-        while True:
-            result = self.program.run(
-                "offsets", "--source", self.scene.files[origin], "--target", self.scene.files[to], "--group",
-                group.config["group"], "--topic", self.scene.topic, "--identity", "header:id", "--settle", "500ms",
-                "--apply", "--yes", "--json")
-            positions = result.json.get("positions", [])
-            if len(positions) == self.scene.partitions and all(one.get("applied") == "done" for one in positions):
-                return
-            assert time.monotonic() < deadline, result
+    def move_group(self, group, origin, to):
+        """While nobody writes: under load the other side is always some records behind, and no position is final."""
+        self.insist(group, "stop", None, 120)
+        self.program.run(
+            "offsets", "--source", self.scene.files[origin], "--target", self.scene.files[to], "--group",
+            group.config["group"], "--topic", self.scene.topic, "--identity", "header:id", "--apply", "--yes", "--json",
+            status=0)
+        self.insist(group, f"start {to}", None, 120)
 
 
 class ByVerbs:

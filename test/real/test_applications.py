@@ -127,9 +127,12 @@ def test_a_group_goes_on_where_it_was(pair, interlock, scene):
     assert billing.set("stop") == "stopped" and search.get() == "running source"
     one.load(100)
     mover = ByHand(one, interlock)
-    mover.move_groups([billing], "source", "target")
+    mover.insist(one.flag, "hold", 1, 20)
+    mover.wait_drained(1, 20)
+    mover.move_group(billing, "source", "target")
     assert billing.get() == "running target"
     assert search.set("start target") == "running target"     # nobody carried its position
+    mover.insist(one.flag, "source", 2, 20)
     one.load(100)
     report = one.end("source", load_min=0, reading=5)
     assert set(report.kinds) <= {"lost-position", "unread"} and report.kinds["lost-position"] > 0, report
