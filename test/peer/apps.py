@@ -109,13 +109,24 @@ class App:
                 text = error.read().decode()
             if error.code == 409:
                 raise Refused(text) from None
-            raise ValueError(f"{error.code}: {text}") from None
+            raise (ValueError if error.code in (400, 404) else OSError)(f"{error.code}: {text}") from None
 
     def get(self):
         return self.ask()["value"]
 
+    def wait(self, word, timeout=60):
+        """Until it stands at the word."""
+        deadline = time.monotonic() + timeout
+        while self.get() != word:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.program} is {self.get()}, not {word}:\n{self.tail()}")
+            time.sleep(0.05)
+
     def set(self, word, epoch=None, **how):
         return self.ask(body={"value": word} if epoch is None else {"value": word, "epoch": epoch}, **how)["value"]
+
+    def drained(self, epoch=None, **how):
+        return self.ask("/drained" + ("" if epoch is None else f"?epoch={epoch}"), **how)["drained"]
 
     def command(self, *words):
         """The same as a command, for a plan or a test."""
@@ -148,16 +159,6 @@ class ShopApp(App):
         super().__init__(folder, **{**DEFAULTS, **config}, instance=instance, sides=sides, topics=list(topics),
                          partitions=partitions)
 
-    def drained(self, epoch=None, **how):
-        return self.ask("/drained" + ("" if epoch is None else f"?epoch={epoch}"), **how)["drained"]
-
-    def wait_drained(self, epoch=None, timeout=60):
-        deadline = time.monotonic() + timeout
-        while not self.drained(epoch):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not drained:\n{self.tail()}")
-            time.sleep(0.002)
-
 
 class GroupApp(App):
     program, lever = "group_app.py", "group"
@@ -166,3 +167,12 @@ class GroupApp(App):
         sides = {name: one if isinstance(one, dict) else side_settings(one)
                  for name, one in (("source", source), ("target", target))}
         super().__init__(folder, group=group, sides=sides, topics=list(topics), **config)
+
+
+class FleetApp(App):
+    """One flag for several shops."""
+
+    program, lever = "fleet_app.py", "flag"
+
+    def __init__(self, folder, shops):
+        super().__init__(folder, members=[shop.url for shop in shops])

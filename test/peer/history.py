@@ -22,6 +22,7 @@ read, and all that both clusters hold at the end; two logs taken as one, in the 
 | drained-lied | something was begun or acknowledged between a "drained" and the next word |
 | no-load | a change of authority with too few acknowledged writes before or after it: it proves nothing |
 | poll-skip | a group never got an event that lies before one that it did get |
+| unread | a group that had the time to read everything did not get an event of the end |
 | lost-position | a group found no position where it was to go on |
 | precommitted-read | a group read an event that no log holds at the end |
 """
@@ -157,10 +158,10 @@ def instance_of(app):
     return Instance(read_diary(app.diary), app.config)
 
 
-def check(instances, logs, end, reads=(), level=True, load_min=1, mirrored=True):
+def check(instances, logs, end, reads=(), level=True, load_min=1, mirrored=True, read_to_end=False):
     """`end`: the side that has authority at the end.  `level`: every writer had finished, so both sides must hold the
     same; with `mirrored` false (stop-and-switch) only the authority of the end must hold everything.  `reads`: lines of
-    groups' diaries, a list for each group."""
+    groups' diaries, a list for each group; with `read_to_end` they had the time to get everything."""
     report = Report()
     by_name = {one.name: one for one in instances}
     places = {side: collections.defaultdict(list) for side in SIDES}     # id -> [(topic, partition, offset)]
@@ -176,7 +177,7 @@ def check(instances, logs, end, reads=(), level=True, load_min=1, mirrored=True)
     if level and mirrored:
         sides_differ(report, places)
     for lines in reads:
-        look_through_reads(report, list(lines), logs, places, at)
+        look_through_reads(report, list(lines), logs, at, end if read_to_end else None)
     return report
 
 
@@ -305,7 +306,7 @@ def sides_differ(report, places):
                 report.say("sides-differ", f"{name} is on the {here} alone")
 
 
-def look_through_reads(report, lines, logs, places, at):
+def look_through_reads(report, lines, logs, at, whole):
     """A group's reads of both clusters as reads of one log: each event at least once, none passed over.  What lies
     beyond the last that it read of a partition, on the side where it read last, it may not have got yet."""
     seen = collections.Counter()
@@ -330,6 +331,6 @@ def look_through_reads(report, lines, logs, places, at):
         for (topic, partition), entries in logs[side].items():
             end = reach.get((side, topic, partition), -1)
             for entry in entries:
-                if entry.offset <= end and entry.id not in seen:
-                    report.say("poll-skip",
+                if entry.id not in seen and (entry.offset <= end or side == whole):
+                    report.say("poll-skip" if entry.offset <= end else "unread",
                                f"{group} never got {entry.id}: {side} {topic}-{partition} at {entry.offset}")

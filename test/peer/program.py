@@ -79,7 +79,8 @@ class Program:
         process = self.start(*arguments, **how)
         return self.finish(process, arguments, began, timeout, status)
 
-    def finish(self, process, arguments=(), began=None, timeout=90, status=None):
+    def finish(self, process, arguments=(), began=None, timeout=90, status=None, killed=False):
+        """`killed`: a test may have ended it by a signal; the result has then a negative status."""
         began = began if began is not None else time.monotonic()
         try:
             out, err = process.communicate(timeout=timeout)
@@ -93,7 +94,7 @@ class Program:
             raise AssertionError(f"no end after {timeout} s: interlock {' '.join(map(str, arguments))}\n{out}\n{err}")
         result = Result([str(a) for a in arguments], process.returncode, out, err, time.monotonic() - began)
         assert process.returncode != SANITIZED and "Sanitizer" not in err, result
-        assert process.returncode >= 0, result
+        assert process.returncode >= 0 or killed, result
         if status is not None:
             assert result.status in (status if isinstance(status, (set, tuple)) else {status}), result
         return result

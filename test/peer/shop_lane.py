@@ -1,4 +1,5 @@
-"""One lane of the shop: a thread that writes the events of its own keys, in their order, to one cluster, then the other.
+"""One lane of the shop: a thread that writes the events of its own keys, in their order, to one cluster and then to
+the other.
 
 A key has at most one write under way on each cluster: so its order holds whatever client library, retry or refusal does
 to the writes of other keys.  What was not acknowledged is looked for in the log (look.py) before it is sent again.

@@ -242,6 +242,12 @@ def test_a_crossing_without_load_proves_nothing():
     assert World().check(load_min=41).kinds == {"no-load": 2}
 
 
+def test_a_group_that_had_the_time_has_read_everything(world):
+    assert world.check(read_to_end=True).kinds == {"unread": 10}
+    world.read("source", 110, 120)
+    assert not world.check(read_to_end=True).findings
+
+
 def test_no_more_is_asked_than_can_be_known(world):
     """An unknown outcome may have gone either way; a found one has no time of its own."""
     for side in ((), ("source", "target")):
