@@ -214,9 +214,11 @@ static int append_inside(struct store *own, int64_t lease, const struct journal_
 		return err;
 	if (affected != 1)
 		return say_refused(own, lease, before, fault);
-	err = sql_exec(own->sql, "INSERT INTO interlock_frame (sequence, frame) VALUES (?, ?)",
-		       SQL_VALUES(sql_int(next->sequence), sql_bytes(frame)), NULL, fault);
-	return err == ERR_CONFLICT ? say_damaged(own, fault, "there is a frame behind its head") : err;
+	err = sql_exec(own->sql,
+		       "INSERT INTO interlock_frame (sequence, frame) VALUES (?, ?) ON CONFLICT (sequence) "
+		       "DO NOTHING",
+		       SQL_VALUES(sql_int(next->sequence), sql_bytes(frame)), &affected, fault);
+	return err == 0 && affected != 1 ? say_damaged(own, fault, "there is a frame behind its head") : err;
 }
 
 static int store_append(struct journal_store *store, int64_t lease, const struct journal_head *before,
