@@ -14,7 +14,8 @@ static void tell(void *context, const char *family, const char *text)
 }
 
 /* A wrong plan: every fault with its line, so that one reading mends them all. */
-static enum status plan_is_wrong(struct output *output, const struct plan_faults *faults, const struct fault *fault)
+static enum status plan_is_wrong(struct output *output, const struct plan_faults *faults,
+				 const struct fault *fault)
 {
 	struct buffer lines;
 
@@ -28,10 +29,12 @@ static enum status plan_is_wrong(struct output *output, const struct plan_faults
 	return output_error(output, STATUS_CONFIG, "%s", fault->text);
 }
 
-enum status acting_open(struct acting_on *on, struct output *output, const char *plan, bool read_only, int64_t timeout_ms,
-			bool *opened)
+enum status acting_open(struct acting_on *on, struct output *output, const char *plan, bool read_only,
+			int64_t timeout_ms, bool *opened)
 {
-	struct controller_options options = { .plan_file = plan, .timeout_ms = timeout_ms, .tell = tell, .context = on };
+	struct controller_options options = {
+		.plan_file = plan, .timeout_ms = timeout_ms, .tell = tell, .context = on
+	};
 	enum status status = STATUS_OPEN;
 	struct plan_faults faults;
 	struct fault fault = { 0 };

@@ -19,8 +19,8 @@ struct acting_on {
  * Opens session, plan and state; `read_only` as controller_open().  0, or the status to end with, everything then closed
  * and said.
  */
-enum status acting_open(struct acting_on *on, struct output *output, const char *plan, bool read_only, int64_t timeout_ms,
-			bool *opened);
+enum status acting_open(struct acting_on *on, struct output *output, const char *plan, bool read_only,
+			int64_t timeout_ms, bool *opened);
 void acting_close(struct acting_on *on);
 
 /* The family of that name; NULL and the status when the plan has none, with the nearest one named. */

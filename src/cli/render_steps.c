@@ -38,7 +38,8 @@ void render_steps(const json_t *steps, struct paper *paper)
 		table_name(&table, INK_PLAIN, view_text(text_of(step, "lever")));
 		put_value(&table, step, "before");
 		put_value(&table, step, "desired");
-		table_name(&table, INK_DIM, view_text(text_of(step, json_object_get(step, "why") ? "why" : "does")));
+		table_name(&table, INK_DIM,
+			   view_text(text_of(step, json_object_get(step, "why") ? "why" : "does")));
 	}
 	table_print(&table, paper);
 	table_done(&table);

@@ -68,15 +68,19 @@ static const struct option waive_options[] = {
 
 static enum authority goes_to(enum act act)
 {
-	return act == ACT_PROMOTE ? AUTHORITY_TARGET : act == ACT_ROLLBACK ? AUTHORITY_SOURCE : AUTHORITY_NONE;
+	return act == ACT_PROMOTE    ? AUTHORITY_TARGET
+	       : act == ACT_ROLLBACK ? AUTHORITY_SOURCE
+				     : AUTHORITY_NONE;
 }
 
 static const char *const consequences[ACT_COUNT] = {
 	[ACT_PROMOTE] = "moves authority to the target; until the decision a failure leads back by itself",
-	[ACT_ROLLBACK] = "moves authority back to the source; until the decision a failure leaves it on the target",
+	[ACT_ROLLBACK] =
+		"moves authority back to the source; until the decision a failure leaves it on the target",
 	[ACT_HOLD] = "holds the family where it is; a crossing before its decision is given up",
 	[ACT_RESUME] = "lets a held family go on; what failed before is judged anew",
-	[ACT_DRILL] = "rehearses a crossing and the way back on topics and groups of its own, on both clusters",
+	[ACT_DRILL] =
+		"rehearses a crossing and the way back on topics and groups of its own, on both clusters",
 	[ACT_WAIVE] = "lets one failing rule pass, within its bound, until it ends",
 	[ACT_SEAL] = "closes the way back for good",
 	[ACT_RETIRE] = "removes what was temporary, one thing at a time, and proves it gone",
@@ -110,7 +114,8 @@ static bool agreed(struct acting_on *on, const struct plan_family *family, enum 
 
 	snprintf(name, sizeof name, "%.*s", VIEW_ARGS(family->name.text));
 	show_steps(on, family, act);
-	fprintf(on->output->err, "%s %s %s.\nType the family's name to go on: ", act_word(act), name, consequences[act]);
+	fprintf(on->output->err, "%s %s %s.\nType the family's name to go on: ", act_word(act), name,
+		consequences[act]);
 	fflush(on->output->err);
 	if (!fgets(line, sizeof line, stdin))
 		return false;
@@ -152,7 +157,8 @@ static void bind_waiver(struct acting_on *on, const char *family, json_t *argume
 static const char *const answer_words[] = { "done", "refused", "returned", "unknown" };
 static const enum status answer_status[] = { STATUS_OPEN, STATUS_SHUT, STATUS_SHUT, STATUS_UNKNOWN };
 
-static enum status show(struct acting_on *on, const char *family, enum act act, enum mover_answer answer, const char *text)
+static enum status show(struct acting_on *on, const char *family, enum act act, enum mover_answer answer,
+			const char *text)
 {
 	struct standing now = { 0 };
 	struct paper paper;
@@ -162,15 +168,16 @@ static enum status show(struct acting_on *on, const char *family, enum act act, 
 	journal_sync(controller_journal(on->controller), NULL);
 	known = state_family(journal_state(controller_journal(on->controller)), family, &now);
 	if (on->output->json) {
-		json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "family", family, "act", act_word(act), "result",
-					   answer_words[answer], "text", text);
+		json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "family", family, "act", act_word(act),
+					   "result", answer_words[answer], "text", text);
 
 		if (known) {
 			json_object_set_new(object, "stage", json_string(stage_word(now.stage)));
 			json_object_set_new(object, "overlay", json_words(overlay_word(now.overlay)));
 			json_object_set_new(object, "authority", json_string(authority_word(now.authority)));
 			json_object_set_new(object, "epoch", json_integer((json_int_t)now.epoch));
-			json_object_set_new(object, "pause_ms", now.pause_ms >= 0 ? json_integer(now.pause_ms) : json_null());
+			json_object_set_new(object, "pause_ms",
+					    now.pause_ms >= 0 ? json_integer(now.pause_ms) : json_null());
 		}
 		output_json(on->output, object);
 		return answer_status[answer];
@@ -183,14 +190,16 @@ static enum status show(struct acting_on *on, const char *family, enum act act, 
 	if (known && answer == MOVER_DONE && goes_to(act) != AUTHORITY_NONE && now.pause_ms >= 0)
 		paper_line(&paper, "writes were held for %lld ms", (long long)now.pause_ms);
 	if (known)
-		paper_line(&paper, "%s stands in %s%s%s, authority %s, epoch %llu", family, stage_word(now.stage),
-			   now.overlay ? ", " : "", now.overlay ? overlay_word(now.overlay) : "",
-			   authority_word(now.authority), (unsigned long long)now.epoch);
+		paper_line(&paper, "%s stands in %s%s%s, authority %s, epoch %llu", family,
+			   stage_word(now.stage), now.overlay ? ", " : "",
+			   now.overlay ? overlay_word(now.overlay) : "", authority_word(now.authority),
+			   (unsigned long long)now.epoch);
 	output_show(on->output, &paper);
 	return answer_status[answer];
 }
 
-static enum status carry(struct acting_on *on, const struct act_settings *settings, const char *family, enum act act)
+static enum status carry(struct acting_on *on, const struct act_settings *settings, const char *family,
+			 enum act act)
 {
 	json_t *arguments = arguments_of(settings, act, clock_wall_ms(loop_clock(on->session.loop)));
 	enum mover_answer answer = MOVER_UNKNOWN;
@@ -203,15 +212,16 @@ static enum status carry(struct acting_on *on, const struct act_settings *settin
 		bind_waiver(on, family, arguments);
 	buffer_init(&text, 8192);
 	err = controller_act(on->controller,
-			     json_pack("{s:s, s:s, s:o, s:o, s:o}", "family", family, "act", act_word(act), "by",
-				       json_words(settings->as), "reason", json_words(settings->reason), "arguments",
-				       arguments),
+			     json_pack("{s:s, s:s, s:o, s:o, s:o}", "family", family, "act", act_word(act),
+				       "by", json_words(settings->as), "reason", json_words(settings->reason),
+				       "arguments", arguments),
 			     !settings->no_wait, &answer, &text, &fault);
 	if (err == ERR_CONFLICT)
 		status = output_error(on->output, STATUS_BUSY, "%s", fault.text);
 	else if (err == ERR_CANCELLED)
 		status = output_error(on->output, STATUS_UNKNOWN,
-				      "interrupted: the act is in the journal and waits for a controller; `interlock status` shows it");
+				      "interrupted: the act is in the journal and waits for a controller; "
+				      "`interlock status` shows it");
 	else if (err < 0)
 		status = output_fault(on->output, &fault);
 	else if (settings->no_wait)
@@ -222,8 +232,8 @@ static enum status carry(struct acting_on *on, const struct act_settings *settin
 	return status;
 }
 
-static enum status act_run(struct output *output, const struct act_settings *settings, const struct texts *rest,
-			   enum act act)
+static enum status act_run(struct output *output, const struct act_settings *settings,
+			   const struct texts *rest, enum act act)
 {
 	const struct plan_family *family;
 	enum status status;
@@ -231,8 +241,9 @@ static enum status act_run(struct output *output, const struct act_settings *set
 	bool opened;
 
 	if (!settings->yes && !isatty(STDIN_FILENO))
-		return output_error(output, STATUS_USAGE,
-				    "standard input is no terminal, so nobody can be asked: say --yes when it is meant");
+		return output_error(
+			output, STATUS_USAGE,
+			"standard input is no terminal, so nobody can be asked: say --yes when it is meant");
 	status = acting_open(&on, output, settings->plan, false, settings->timeout_ms, &opened);
 	if (!opened)
 		return status;

@@ -19,7 +19,10 @@ static const struct option options[] = {
 	  .at = AT(plan),
 	  .fallback = "exit.yaml",
 	  .help = "the plan; paths in it are relative to it" },
-	{ .name = "back", .kind = OPTION_FLAG, .at = AT(back), .help = "the steps of rollback instead of those of promote" },
+	{ .name = "back",
+	  .kind = OPTION_FLAG,
+	  .at = AT(back),
+	  .help = "the steps of rollback instead of those of promote" },
 	{ .name = "timeout",
 	  .value = "DURATION",
 	  .kind = OPTION_DURATION,
@@ -47,13 +50,15 @@ static enum status show(struct acting_on *on, const char *family, json_t *steps)
 	render_steps(steps, &paper);
 	paper_gap(&paper);
 	paper_wrap(&paper, 0, 0,
-		   "Nothing was set. Each step is written to the journal before it is tried and observed after it; between fence "
+		   "Nothing was set. Each step is written to the journal before it is tried and observed "
+		   "after it; between fence "
 		   "and open, silence and being level are proved.");
 	output_show(on->output, &paper);
 	return STATUS_OPEN;
 }
 
-static enum status run(struct output *output, const struct verb *verb, const void *given, const struct texts *rest)
+static enum status run(struct output *output, const struct verb *verb, const void *given,
+		       const struct texts *rest)
 {
 	const struct plan_settings *settings = given;
 	const struct plan_family *family;
@@ -67,8 +72,9 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 	if (!opened)
 		return status;
 	family = acting_family(&on, rest->at[0], &status);
-	if (family && controller_preview(on.controller, family, settings->back ? AUTHORITY_SOURCE : AUTHORITY_TARGET, &steps,
-					 &fault) < 0)
+	if (family &&
+	    controller_preview(on.controller, family, settings->back ? AUTHORITY_SOURCE : AUTHORITY_TARGET,
+			       &steps, &fault) < 0)
 		status = output_fault(output, &fault);
 	else if (family)
 		status = show(&on, rest->at[0], steps);
@@ -86,7 +92,8 @@ const struct verb verb_plan = {
 	.arguments_least = 1,
 	.options = options,
 	.settings_size = sizeof(struct plan_settings),
-	.text = "Asks each lever where it stands and shows, in order, what would be set from what to what: the same list that "
+	.text = "Asks each lever where it stands and shows, in order, what would be set from what to what: "
+		"the same list that "
 		"promote carries out, and the same words that it writes to the journal. Nothing is set.",
 	.examples = examples,
 	.run = run,

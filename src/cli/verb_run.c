@@ -31,7 +31,8 @@ static const struct example examples[] = {
 	{ NULL, NULL },
 };
 
-static enum status run(struct output *output, const struct verb *verb, const void *given, const struct texts *rest)
+static enum status run(struct output *output, const struct verb *verb, const void *given,
+		       const struct texts *rest)
 {
 	const struct run_settings *settings = given;
 	struct acting_on on = { .steady = true };
@@ -55,9 +56,12 @@ const struct verb verb_run = {
 	.summary = "the controller: gathers evidence all the time, keeps the stages, carries out acts",
 	.options = options,
 	.settings_size = sizeof(struct run_settings),
-	.text = "Takes the lease of the journal when it is free, brings every crossing that was under way to where it belongs, "
-		"judges each family again and again, arms and disarms it, watches stop conditions, and carries out the acts that "
-		"owners write into the journal. Ends in good order at SIGINT or SIGTERM. It may be killed at any moment: the next "
+	.text = "Takes the lease of the journal when it is free, brings every crossing that was under way to "
+		"where it belongs, "
+		"judges each family again and again, arms and disarms it, watches stop conditions, and "
+		"carries out the acts that "
+		"owners write into the journal. Ends in good order at SIGINT or SIGTERM. It may be killed at "
+		"any moment: the next "
 		"one goes on. A second one waits until the lease is free.\n\n"
 		"The HTTP door (API, metrics, the panel) is not in this version.",
 	.examples = examples,

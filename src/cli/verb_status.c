@@ -30,8 +30,9 @@ static const struct example examples[] = {
 /* A verdict that has grown old is no verdict. */
 static enum verdict verdict_now(const struct standing *now, int64_t now_ms)
 {
-	return now->verdict.valid_until_ms < now_ms || now->verdict.authority != now->epoch ? VERDICT_UNKNOWN
-											     : now->verdict.verdict;
+	return now->verdict.valid_until_ms < now_ms || now->verdict.authority != now->epoch
+		       ? VERDICT_UNKNOWN
+		       : now->verdict.verdict;
 }
 
 static enum verdict gate_now(const struct standing *now, enum gate gate, int64_t now_ms)
@@ -52,32 +53,38 @@ static json_t *moving_json(const struct standing *now)
 	/* A crossing that is given up goes to where it came from. */
 	if (now->returning)
 		to = to == AUTHORITY_TARGET ? AUTHORITY_SOURCE : AUTHORITY_TARGET;
-	return json_pack("{s:s, s:s, s:o}", "to", authority_word(to), "step", stage_word(now->stage), "deadline",
-			 now->deadline_ms ? json_time(now->deadline_ms) : json_null());
+	return json_pack("{s:s, s:s, s:o}", "to", authority_word(to), "step", stage_word(now->stage),
+			 "deadline", now->deadline_ms ? json_time(now->deadline_ms) : json_null());
 }
 
 static json_t *boundary_json(const struct standing *now)
 {
 	json_t *boundary = json_object_get(json_object_get(now->json, "verdict"), "boundary");
-	json_t *records = json_object_get(boundary, "target_only_records"), *until = json_object_get(boundary, "clean_until");
-	json_t *clean = json_is_integer(until) && json_integer_value(until) < INT64_MAX ? json_time(json_integer_value(until))
-											  : json_null();
+	json_t *records = json_object_get(boundary, "target_only_records"),
+	       *until = json_object_get(boundary, "clean_until");
+	json_t *clean = json_is_integer(until) && json_integer_value(until) < INT64_MAX
+				? json_time(json_integer_value(until))
+				: json_null();
 
-	return json_pack("{s:O?, s:o}", "target_only_records", json_is_integer(records) ? records : NULL, "clean_until", clean);
+	return json_pack("{s:O?, s:o}", "target_only_records", json_is_integer(records) ? records : NULL,
+			 "clean_until", clean);
 }
 
 static json_t *family_json(const struct standing *now, int64_t now_ms)
 {
-	json_t *gates = json_object(), *reasons = json_object_get(json_object_get(now->json, "verdict"), "reasons");
+	json_t *gates = json_object(),
+	       *reasons = json_object_get(json_object_get(now->json, "verdict"), "reasons");
 
 	for (int gate = 0; gate < GATE_COUNT; gate++)
 		json_object_set_new(gates, gate_word((enum gate)gate),
 				    json_string(verdict_word(gate_now(now, (enum gate)gate, now_ms))));
-	return json_pack("{s:s, s:s, s:o, s:s?, s:s, s:I, s:o, s:s, s:o, s:o, s:o, s:o}", "family", now->name, "stage",
-			 stage_word(now->stage), "overlay", json_words(overlay_word(now->overlay)), "cause", now->cause,
-			 "authority", authority_word(now->authority), "epoch", (json_int_t)now->epoch, "moving",
-			 moving_json(now), "verdict", verdict_word(verdict_now(now, now_ms)), "gates", gates, "boundary",
-			 boundary_json(now), "pause_ms", now->pause_ms >= 0 ? json_integer(now->pause_ms) : json_null(), "reasons",
+	return json_pack("{s:s, s:s, s:o, s:s?, s:s, s:I, s:o, s:s, s:o, s:o, s:o, s:o}", "family", now->name,
+			 "stage", stage_word(now->stage), "overlay", json_words(overlay_word(now->overlay)),
+			 "cause", now->cause, "authority", authority_word(now->authority), "epoch",
+			 (json_int_t)now->epoch, "moving", moving_json(now), "verdict",
+			 verdict_word(verdict_now(now, now_ms)), "gates", gates, "boundary",
+			 boundary_json(now), "pause_ms",
+			 now->pause_ms >= 0 ? json_integer(now->pause_ms) : json_null(), "reasons",
 			 reasons ? json_incref(reasons) : json_array());
 }
 
@@ -92,8 +99,8 @@ static void say(struct paper *paper, const struct standing *now, int64_t now_ms)
 
 	paper_ink(paper, INK_BOLD, "%s", now->name);
 	paper_line(paper, "  %s%s%s for %s: %s", stage_word(now->stage), now->overlay ? ", " : "",
-		   now->overlay ? overlay_word(now->overlay) : "", duration_text(now_ms - now->since_ms, since),
-		   now->cause ? now->cause : "");
+		   now->overlay ? overlay_word(now->overlay) : "",
+		   duration_text(now_ms - now->since_ms, since), now->cause ? now->cause : "");
 	if (now->moving != AUTHORITY_NONE)
 		paper_line(paper, "  a crossing is %s", now->returning ? "being given up" : "under way");
 	json_array_foreach(reasons, index, reason)
@@ -101,11 +108,12 @@ static void say(struct paper *paper, const struct standing *now, int64_t now_ms)
 		char line[1200];
 
 		if (index == 5) {
-			paper_line(paper, "  and %zu more reasons; `interlock check` has all of them", json_array_size(reasons) - 5);
+			paper_line(paper, "  and %zu more reasons; `interlock check` has all of them",
+				   json_array_size(reasons) - 5);
 			break;
 		}
-		snprintf(line, sizeof line, "%s: %s (%s)", body_text(reason, "gate"), body_text(reason, "text"),
-			 body_text(reason, "code"));
+		snprintf(line, sizeof line, "%s: %s (%s)", body_text(reason, "gate"),
+			 body_text(reason, "text"), body_text(reason, "code"));
 		paper_line(paper, "%s", "  ");
 		paper->text.size--; /* the sentence goes on in this line */
 		paper_wrap(paper, 2, 4, line);
@@ -114,12 +122,13 @@ static void say(struct paper *paper, const struct standing *now, int64_t now_ms)
 
 static void put_row(struct table *table, const struct standing *now, int64_t now_ms)
 {
-	int64_t until = body_number(json_object_get(json_object_get(now->json, "verdict"), "boundary"), "clean_until");
+	int64_t until = body_number(json_object_get(json_object_get(now->json, "verdict"), "boundary"),
+				    "clean_until");
 	char text[UNIT_TEXT_SIZE];
 
 	table_name(table, INK_BOLD, view_text(now->name));
-	table_cell(table, now->overlay ? INK_DOUBT : INK_PLAIN, "%s%s%s", stage_word(now->stage), now->overlay ? " " : "",
-		   now->overlay ? overlay_word(now->overlay) : "");
+	table_cell(table, now->overlay ? INK_DOUBT : INK_PLAIN, "%s%s%s", stage_word(now->stage),
+		   now->overlay ? " " : "", now->overlay ? overlay_word(now->overlay) : "");
 	table_cell(table, INK_PLAIN, "%s", authority_word(now->authority));
 	table_cell(table, INK_PLAIN, "%llu", (unsigned long long)now->epoch);
 	for (int gate = 0; gate < GATE_COUNT; gate++) {
@@ -136,7 +145,8 @@ static void put_row(struct table *table, const struct standing *now, int64_t now
 static enum status show(struct acting_on *on, const struct texts *rest)
 {
 	struct journal *journal = controller_journal(on->controller);
-	json_t *families = json_object_get(journal_state(journal)->root, "families"), *each, *list = json_array();
+	json_t *families = json_object_get(journal_state(journal)->root, "families"), *each,
+	       *list = json_array();
 	json_t *lease = json_object_get(journal_state(journal)->root, "lease");
 	int64_t now_ms = clock_wall_ms(journal_clock(journal));
 	bool alive = controller_is_alive(on->controller);
@@ -146,22 +156,24 @@ static enum status show(struct acting_on *on, const struct texts *rest)
 
 	output_paper(on->output, &paper);
 	table_init(&table, "lllrlllllll", 0);
-	table_head(&table, "family", "stage", "authority", "epoch", "compat.", "parity", "progress", "rollback", "capacity",
-		   "operations", "clean", NULL);
+	table_head(&table, "family", "stage", "authority", "epoch", "compat.", "parity", "progress",
+		   "rollback", "capacity", "operations", "clean", NULL);
 	json_object_foreach(families, name, each)
 	{
 		struct standing now;
 
-		if ((rest->count && strcmp(rest->at[0], name) != 0) || !state_family(journal_state(journal), name, &now))
+		if ((rest->count && strcmp(rest->at[0], name) != 0) ||
+		    !state_family(journal_state(journal), name, &now))
 			continue;
 		json_array_append_new(list, family_json(&now, now_ms));
 		put_row(&table, &now, now_ms);
 	}
 	if (on->output->json) {
 		output_json(on->output,
-			    json_pack("{s:O?, s:{s:I, s:b}, s:O}", "exit", json_object_get(journal_state(journal)->root, "exit"),
-				      "controller", "lease", (json_int_t)body_number(lease, "number"), "alive", alive, "families",
-				      list));
+			    json_pack("{s:O?, s:{s:I, s:b}, s:O}", "exit",
+				      json_object_get(journal_state(journal)->root, "exit"), "controller",
+				      "lease", (json_int_t)body_number(lease, "number"), "alive", alive,
+				      "families", list));
 		paper_done(&paper);
 	} else {
 		table_print(&table, &paper);
@@ -182,7 +194,8 @@ static enum status show(struct acting_on *on, const struct texts *rest)
 	return STATUS_OPEN;
 }
 
-static enum status run(struct output *output, const struct verb *verb, const void *given, const struct texts *rest)
+static enum status run(struct output *output, const struct verb *verb, const void *given,
+		       const struct texts *rest)
 {
 	const struct status_settings *settings = given;
 	struct acting_on on = { 0 };
@@ -206,7 +219,8 @@ const struct verb verb_status = {
 	.arguments_most = 1,
 	.options = options,
 	.settings_size = sizeof(struct status_settings),
-	.text = "Reads the journal and nothing else: no cluster is asked. A verdict that has grown old is shown as unknown. Exit "
+	.text = "Reads the journal and nothing else: no cluster is asked. A verdict that has grown old is "
+		"shown as unknown. Exit "
 		"status 0 whenever the journal could be read.",
 	.examples = examples,
 	.run = run,

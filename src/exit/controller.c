@@ -11,10 +11,10 @@
 #include "exit/world_clusters.h"
 #include "loop/loop.h"
 
-#define LEASE_POLL_MS	 100
-#define ACT_POLL_MS	 50
-#define BEAT_MS		 500
-#define JUDGE_EVERY_MS	 30000 /* a family, unless the plan says otherwise */
+#define LEASE_POLL_MS    100
+#define ACT_POLL_MS      50
+#define BEAT_MS          500
+#define JUDGE_EVERY_MS   30000 /* a family, unless the plan says otherwise */
 #define TROUBLE_PAUSE_MS 1000
 #define PUBLISH_EVERY_MS 3600000
 
@@ -31,7 +31,7 @@ struct controller {
 	int64_t *judged_ms; /* a family each, monotonic; when it was last judged */
 	int64_t published_ms;
 	char holder[JOURNAL_HOLDER_SIZE_MAX];
-	bool lost; /* set by the beat: the lease is gone */
+	bool lost;      /* set by the beat: the lease is gone */
 	bool cut_short; /* a judgement was stopped for an act, not for us to end */
 };
 
@@ -61,13 +61,20 @@ static int rest(struct controller *c, int64_t ms)
 
 /* ---- opening ---- */
 
+static bool begins(struct view text, const char *with)
+{
+	size_t size = strlen(with);
+
+	return text.size >= size && memcmp(text.at, with, size) == 0;
+}
+
 static const char *state_address(struct controller *c)
 {
 	struct view state = c->plan->state.text;
 
 	if (!state.at)
 		state = VIEW_LITERAL("interlock.db");
-	if (view_begins(state, "postgres://") || view_begins(state, "postgresql://"))
+	if (begins(state, "postgres://") || begins(state, "postgresql://"))
 		return arena_printf(&c->arena, "%.*s", VIEW_ARGS(state));
 	return plan_path(c->plan, state, &c->arena);
 }
@@ -80,6 +87,7 @@ static bool has_ended(const char *holder)
 static int open_journal(struct controller *c, bool read_only, struct fault *fault)
 {
 	struct journal_options options = { .clock = clock_of(c), .read_only = read_only, .ended = has_ended };
+	const struct sql_limits limits = SQL_LIMITS_DEFAULT;
 	const char *address = state_address(c);
 	int err;
 
@@ -90,7 +98,7 @@ static int open_journal(struct controller *c, bool read_only, struct fault *faul
 		return err;
 	options.holder = c->holder;
 	boot_id(options.boot);
-	err = journal_store_open(address, read_only ? SQL_READ : SQL_WRITE, NULL, &options.store, fault);
+	err = journal_store_open(address, read_only ? SQL_READ : SQL_WRITE, &limits, &options.store, fault);
 	return err ? err : journal_open(&options, &c->journal, fault);
 }
 
@@ -108,8 +116,8 @@ int controller_open(const struct controller_options *options, bool read_only, st
 	buffer_init(&c->text, PLAN_SIZE_MAX);
 	err = plan_load(c->file, faults, &c->plan);
 	if (err == ERR_CONFIG)
-		fault_set(fault, err, "%s is wrong in %d place%s: nothing was done", c->file, faults->count + faults->more,
-			  faults->count + faults->more == 1 ? "" : "s");
+		fault_set(fault, err, "%s is wrong in %d place%s: nothing was done", c->file,
+			  faults->count + faults->more, faults->count + faults->more == 1 ? "" : "s");
 	else if (err < 0)
 		fault_set(fault, err, "the plan could not be read: %s", err_text(err));
 	err = err ? err : file_read(c->file, &c->text, fault);
@@ -391,8 +399,8 @@ int controller_run(struct controller *c, struct fault *fault)
 			err = keep(c, fault);
 			give_up_lease(c);
 		}
-		if (err == ERR_CANCELLED || err == ERR_CONFIG || err == ERR_MALFORMED || err == ERR_CHECKSUM ||
-		    err == ERR_MEMORY || err == ERR_UNSUPPORTED)
+		if (err == ERR_CANCELLED || err == ERR_CONFIG || err == ERR_MALFORMED ||
+		    err == ERR_CHECKSUM || err == ERR_MEMORY || err == ERR_UNSUPPORTED)
 			return err;
 		if (!said)
 			tell(c, NULL, fault->text);
@@ -405,14 +413,15 @@ int controller_run(struct controller *c, struct fault *fault)
 
 /* ---- looking ahead ---- */
 
-int controller_preview(struct controller *c, const struct plan_family *family, enum authority to, json_t **out,
-		       struct fault *fault)
+int controller_preview(struct controller *c, const struct plan_family *family, enum authority to,
+		       json_t **out, struct fault *fault)
 {
 	const char *name = arena_printf(&c->arena, "%.*s", VIEW_ARGS(family->name.text));
 	struct standing now = { .name = name, .epoch = 1 };
 	json_t *list = json_array();
 	struct world *world = NULL;
-	int err = list && name ? open_world(c, &world, fault) : fault_set(fault, ERR_MEMORY, "no memory to look ahead");
+	int err = list && name ? open_world(c, &world, fault)
+			       : fault_set(fault, ERR_MEMORY, "no memory to look ahead");
 
 	if (err == 0) {
 		/* Before the first act the journal knows nothing of it. */
@@ -518,8 +527,14 @@ int controller_act(struct controller *c, json_t *body, bool wait, enum mover_ans
 	uint64_t act = 0;
 	int err = journal_sync(c->journal, fault);
 
+	/* What a verb that was killed has left behind is carried out first, when nobody else is there to do it. */
+	if (err >= 0 && another_waits(c, body) && take_lease(c, fault) == 0) {
+		err = carry_out_acts(c, fault);
+		give_up_lease(c);
+	}
 	if (err >= 0 && another_waits(c, body))
-		err = fault_set(fault, ERR_CONFLICT, "another act of this family is under way; `interlock status` shows it");
+		err = fault_set(fault, ERR_CONFLICT,
+				"another act of this family is under way; `interlock status` shows it");
 	if (err < 0) {
 		json_decref(body);
 		return err;
@@ -527,6 +542,7 @@ int controller_act(struct controller *c, json_t *body, bool wait, enum mover_ans
 	err = journal_append(c->journal, FRAME_ACT, body, &act, fault);
 	if (err < 0 || !wait)
 		return err;
+	seen.act = act;
 	err = see_through(c, act, fault);
 	err = err ? err : journal_walk(c->journal, act, find_answer, &seen, fault);
 	if (err < 0)

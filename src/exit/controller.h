@@ -20,7 +20,8 @@ struct controller_options {
 	const char *plan_file; /* NULL: exit.yaml */
 	int64_t timeout_ms;    /* for each request to a cluster; 0: the default */
 	uint64_t memory_bytes, rate_bytes_per_s;
-	void (*tell)(void *context, const char *family, const char *text); /* `family` NULL: the exit; may be NULL */
+	void (*tell)(void *context, const char *family,
+		     const char *text); /* `family` NULL: the exit; may be NULL */
 	void *context;
 };
 
@@ -48,15 +49,15 @@ int controller_run(struct controller *controller, struct fault *fault);
  * What a crossing of that family to `to` would write as intents (preview.h), as a list.  Takes no lease and sets nothing,
  * but asks levers and clusters.
  */
-int controller_preview(struct controller *controller, const struct plan_family *family, enum authority to, json_t **out,
-		       struct fault *fault);
+int controller_preview(struct controller *controller, const struct plan_family *family, enum authority to,
+		       json_t **out, struct fault *fault);
 
 /*
  * Appends an act (takes over `body`: act, family, by, reason, arguments) and sees it through.  `wait` false: returns once
  * it is in the journal.  0 and the answer with its text; ERR_CONFLICT: another act of this family is waiting;
  * ERR_CANCELLED: we were asked to end, and the act waits on.
  */
-int controller_act(struct controller *controller, json_t *body, bool wait, enum mover_answer *out, struct buffer *text,
-		   struct fault *fault);
+int controller_act(struct controller *controller, json_t *body, bool wait, enum mover_answer *out,
+		   struct buffer *text, struct fault *fault);
 
 #endif

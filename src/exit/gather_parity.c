@@ -76,6 +76,7 @@ static int options_make(const struct gather_run *run, struct parity_options *out
 		out->memory = run->memory;
 	out->rate = run->rate;
 	out->checkpoint = run->checkpoint;
+	out->onward = run->checkpoint != NULL;
 	out->deadline_ms = run->timeout_ms;
 	return 0;
 }
@@ -280,6 +281,7 @@ static int same_twice(const struct gather_run *run, const struct parity_options 
 	options.topics = &choice;
 	options.topic_count = 1;
 	options.checkpoint = NULL;
+	options.onward = false;
 	for (;;) {
 		bool whole = topic->records[SOURCE] <= CONTROL_RECORDS_MAX || window_ms > now_ms / 2;
 		int err;

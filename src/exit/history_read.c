@@ -29,7 +29,8 @@ static void read_drill(const json_t *family, struct history_held *out)
 		const json_t *lever = json_array_get(levers, i);
 
 		out->tests[history->lever_count++] =
-			(struct history_test){ view_or_null(body_text(lever, "name")), history->drill.ended_ms,
+			(struct history_test){ view_or_null(body_text(lever, "name")),
+					       history->drill.ended_ms,
 					       json_is_true(json_object_get(lever, "ok")) };
 	}
 	history->levers = out->tests;
@@ -71,7 +72,8 @@ static void read_crossing(const json_t *family, struct history_held *out)
 
 void history_read(const json_t *family, struct history_held *out)
 {
-	const json_t *runbook = json_object_get(family, "acknowledged"), *call = json_object_get(family, "confirmed");
+	const json_t *runbook = json_object_get(family, "acknowledged"),
+		     *call = json_object_get(family, "confirmed");
 
 	*out = (struct history_held){ 0 };
 	read_drill(family, out);
@@ -110,9 +112,11 @@ json_t *boundary_of(const struct evidence_log *log)
 		const struct evidence *item = log->items[i];
 
 		if (view_is(item->claim, "rollback.boundary"))
-			return json_pack("{s:o, s:o, s:o, s:o}", "target_only_records", number_or_null(item, "target-only"),
-					 "target_only_bytes", number_or_null(item, "target-only-bytes"), "clean_until",
-					 number_or_null(item, "clean-until"), "groups_past", number_or_null(item, "past"));
+			return json_pack("{s:o, s:o, s:o, s:o}", "target_only_records",
+					 number_or_null(item, "target-only"), "target_only_bytes",
+					 number_or_null(item, "target-only-bytes"), "clean_until",
+					 number_or_null(item, "clean-until"), "groups_past",
+					 number_or_null(item, "past"));
 	}
 	return NULL;
 }

@@ -6,7 +6,7 @@
 #include "exit/lever_positions.h"
 #include "parity/group_map.h"
 
-#define MEMORY	      ((size_t)64 << 20)
+#define MEMORY        ((size_t)64 << 20)
 #define POSITIONS_MAX 100000
 
 struct lever_positions {
@@ -62,17 +62,19 @@ static int observe(struct lever *lever, int64_t timeout_ms, struct buffer *value
 	int err, count = 0;
 
 	arena_init(&arena, MEMORY);
-	err = groups_positions(p->options.clusters[p->options.side], &p->options.group, 1, true, timeout_ms, &arena,
-			       &found, fault);
+	err = groups_positions(p->options.clusters[p->options.side], &p->options.group, 1, true, timeout_ms,
+			       &arena, &found, fault);
 	if (err == 0 && found->err && found->err != ERR_NOT_FOUND)
 		err = fault_set(fault, found->err, "the positions of group %s on the %s could not be read",
 				p->options.group, side_word(p->options.side));
 	ours = err == 0 ? arena_array(&arena, (size_t)found->count + 1, sizeof *ours) : NULL;
 	if (err == 0 && !ours)
-		err = fault_set(fault, ERR_MEMORY, "no memory for the positions of group %s", p->options.group);
+		err = fault_set(fault, ERR_MEMORY, "no memory for the positions of group %s",
+				p->options.group);
 	for (int i = 0; err == 0 && i < found->count; i++) {
 		if (found->at[i].err)
-			err = fault_set(fault, found->at[i].err, "the position of group %s in %s partition %d could not be read",
+			err = fault_set(fault, found->at[i].err,
+					"the position of group %s in %s partition %d could not be read",
 					p->options.group, found->at[i].topic, found->at[i].partition);
 		else if (is_ours(p, found->at[i].topic))
 			ours[count++] = found->at[i];
@@ -109,16 +111,18 @@ static int options_make(const struct lever_positions *p, struct arena *arena, st
 		topics[i] = (struct topic_choice){ topic_on(p, i, from), topic_on(p, i, p->options.side) };
 	for (int i = 0; i < match->ignore_headers.count; i++)
 		headers[i] = (const char *)match->ignore_headers.at[i].text.at;
-	*out = (struct group_map_options){ .groups = &p->options.group,
-					   .group_count = 1,
-					   .topics = topics,
-					   .topic_count = (size_t)p->options.topic_count,
-					   .ignore_headers = headers,
-					   .ignore_header_count = (size_t)match->ignore_headers.count,
-					   .ignore_timestamp = match->ignore_timestamp.value != 0,
-					   .settle_ms = p->options.family->class->limits[LIMIT_PARITY_SETTLE].value,
-					   .memory = p->options.memory,
-					   .rate = p->options.rate };
+	*out = (struct group_map_options){
+		.groups = &p->options.group,
+		.group_count = 1,
+		.topics = topics,
+		.topic_count = (size_t)p->options.topic_count,
+		.ignore_headers = headers,
+		.ignore_header_count = (size_t)match->ignore_headers.count,
+		.ignore_timestamp = match->ignore_timestamp.value != 0,
+		.settle_ms = p->options.family->class->limits[LIMIT_PARITY_SETTLE].value,
+		.memory = p->options.memory,
+		.rate = p->options.rate
+	};
 	identity_of(match->identity.text, arena, out);
 	return 0;
 }
@@ -147,7 +151,8 @@ static int parse(const char *value, struct arena *arena, struct group_position *
 }
 
 /* What stands there in a partition of which the map says nothing stays as it is. */
-static int put_place(struct group_position *at, int *count, const char *topic, int32_t partition, int64_t offset)
+static int put_place(struct group_position *at, int *count, const char *topic, int32_t partition,
+		     int64_t offset)
 {
 	for (int i = 0; i < *count; i++) {
 		if (at[i].partition == partition && strcmp(at[i].topic, topic) == 0) {
@@ -171,23 +176,27 @@ static int write_map(const struct lever_positions *p, const struct group_map *ma
 	int count, err = parse(before, arena, &at, &count);
 
 	if (err < 0)
-		return fault_set(fault, err, "the positions of group %s are too many, or none", p->options.group);
+		return fault_set(fault, err, "the positions of group %s are too many, or none",
+				 p->options.group);
 	for (size_t i = 0; i < map->place_count; i++) {
 		const struct group_place *place = &map->places[i];
 
 		if (place->proof == PROOF_NONE || place->skipped || place->shut)
-			return fault_set(fault, ERR_DENIED, "group %s has no proved place in %s partition %d: %s",
+			return fault_set(fault, ERR_DENIED,
+					 "group %s has no proved place in %s partition %d: %s",
 					 p->options.group, place->topic[1], place->partition,
 					 place->why ? place->why : "records would be skipped");
 		err = put_place(at, &count, place->topic[1], place->partition, place->target);
 		if (err < 0)
-			return fault_set(fault, err, "group %s has more positions than can be set", p->options.group);
+			return fault_set(fault, err, "group %s has more positions than can be set",
+					 p->options.group);
 	}
 	write_positions(at, count, value);
 	return 0;
 }
 
-static int aim(struct lever *lever, const char *word, const char *before, struct buffer *value, struct fault *fault)
+static int aim(struct lever *lever, const char *word, const char *before, struct buffer *value,
+	       struct fault *fault)
 {
 	struct lever_positions *p = (struct lever_positions *)lever;
 	enum side from = p->options.side == SIDE_TARGET ? SIDE_SOURCE : SIDE_TARGET;
@@ -203,8 +212,8 @@ static int aim(struct lever *lever, const char *word, const char *before, struct
 	if (err < 0) {
 		fault_set(fault, err, "no memory for the positions of group %s", p->options.group);
 	} else {
-		err = group_map_compute(p->options.loop, p->options.clusters[from], p->options.clusters[p->options.side],
-					&options, &map, fault);
+		err = group_map_compute(p->options.loop, p->options.clusters[from],
+					p->options.clusters[p->options.side], &options, &map, fault);
 		/* A group that never committed anything stands nowhere, and goes on nowhere. */
 		if (err == ERR_USAGE)
 			err = 0;
@@ -218,7 +227,8 @@ static int aim(struct lever *lever, const char *word, const char *before, struct
 
 /* ---- set ---- */
 
-static int set(struct lever *lever, const char *value, uint64_t epoch, int64_t timeout_ms, struct fault *fault)
+static int set(struct lever *lever, const char *value, uint64_t epoch, int64_t timeout_ms,
+	       struct fault *fault)
 {
 	struct lever_positions *p = (struct lever_positions *)lever;
 	struct group_position *at;
@@ -230,10 +240,12 @@ static int set(struct lever *lever, const char *value, uint64_t epoch, int64_t t
 	if (err < 0)
 		fault_set(fault, err, "'%s' are no positions of group %s", value, p->options.group);
 	else if (count)
-		err = group_commit(p->options.clusters[p->options.side], p->options.group, at, count, timeout_ms, fault);
+		err = group_commit(p->options.clusters[p->options.side], p->options.group, at, count,
+				   timeout_ms, fault);
 	/* A group with members says so before it takes anything. */
 	if (err == ERR_CONFLICT)
-		err = fault_set(fault, ERR_DENIED, "group %s has members on the %s, where it must not read yet",
+		err = fault_set(fault, ERR_DENIED,
+				"group %s has members on the %s, where it must not read yet",
 				p->options.group, side_word(p->options.side));
 	arena_done(&arena);
 	return err;
@@ -243,8 +255,8 @@ static void describe(const struct lever *lever, const char *word, struct buffer 
 {
 	const struct lever_positions *p = (const struct lever_positions *)lever;
 
-	buffer_printf(out, "commit the %s positions of group %s on the %s and read them back", word, p->options.group,
-		      side_word(p->options.side));
+	buffer_printf(out, "commit the %s positions of group %s on the %s and read them back", word,
+		      p->options.group, side_word(p->options.side));
 }
 
 static void free_it(struct lever *lever)

@@ -19,7 +19,7 @@ struct cluster;
 struct positions_options {
 	struct loop *loop;
 	struct cluster *clusters[SIDE_COUNT];
-	enum side side;			 /* that the positions are on */
+	enum side side;                   /* that the positions are on */
 	const struct plan_family *family; /* for identity and headers */
 	const char *group;
 	const struct gather_topic *topics; /* names on the source and on the target */

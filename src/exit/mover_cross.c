@@ -320,6 +320,13 @@ static int wait_level(struct crossing *c, struct level *level)
 
 static int put_level(struct crossing *c, const struct level *level)
 {
+	struct look there = { 0 };
+	int64_t left = left_of(c);
+	int err = c->mover->world->ops->look(c->mover->world, c->family, c->to,
+					     left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS, &there, &c->fault);
+
+	if (err < 0)
+		return err;
 	return crossing_frame(
 		c, FRAME_LEVEL,
 		json_pack("{s:o, s:I, s:I, s:I, s:I, s:s, s:s}", "ends", there.ends, "attempt", (json_int_t)c->now.attempt, "quiet",

@@ -12,18 +12,20 @@ static void identity_of(struct view text, struct arena *arena, struct parity_opt
 		arena_printf(arena, "%.*s", (int)(text.at + text.size - colon - 1), (const char *)colon + 1);
 }
 
-int parity_choice(const struct plan_family *family, const struct gather_topic *topics, int topic_count, bool mirrored,
-		  struct arena *arena, struct parity_options *out)
+int parity_choice(const struct plan_family *family, const struct gather_topic *topics, int topic_count,
+		  bool mirrored, struct arena *arena, struct parity_options *out)
 {
 	const struct plan_number *limits = family->class->limits;
 	struct topic_choice *choices = arena_array(arena, (size_t)topic_count + 1, sizeof *choices);
-	const char **headers = arena_array(arena, (size_t)family->match.ignore_headers.count + 1, sizeof *headers);
+	const char **headers =
+		arena_array(arena, (size_t)family->match.ignore_headers.count + 1, sizeof *headers);
 
 	if (!choices || !headers)
 		return ERR_MEMORY;
 	parity_options_init(out);
 	for (int i = 0; i < topic_count; i++) {
-		const char *source = (const char *)topics[i].source.at, *target = (const char *)topics[i].target.at;
+		const char *source = (const char *)topics[i].source.at,
+			   *target = (const char *)topics[i].target.at;
 
 		choices[i] = (struct topic_choice){ mirrored ? target : source, mirrored ? source : target };
 	}

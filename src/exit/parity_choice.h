@@ -6,7 +6,7 @@
 #include "parity/options.h"
 
 /* `mirrored`: the target is the reference.  Texts and lists come from the arena.  0 or ERR_MEMORY. */
-int parity_choice(const struct plan_family *family, const struct gather_topic *topics, int topic_count, bool mirrored,
-		  struct arena *arena, struct parity_options *out);
+int parity_choice(const struct plan_family *family, const struct gather_topic *topics, int topic_count,
+		  bool mirrored, struct arena *arena, struct parity_options *out);
 
 #endif

@@ -30,8 +30,8 @@ static const char *before_of(struct previewing *p, struct lever *lever, struct f
 	return value;
 }
 
-static const char *desired_of(struct previewing *p, struct lever *lever, const struct step *step, const char *before,
-			      struct fault *why)
+static const char *desired_of(struct previewing *p, struct lever *lever, const struct step *step,
+			      const char *before, struct fault *why)
 {
 	const char *value = NULL;
 	struct buffer aimed;
@@ -68,10 +68,10 @@ static int put_step(struct previewing *p, const struct step *step, struct lever 
 	if (lever)
 		lever->ops->describe(lever, step->word ? step->word : "as it was", &does);
 	object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:s}", "step", step->name, "phase",
-			   phase_word(step->phase), "lever", step->lever, "word", step->word ? step->word : "as it was",
-			   "before", text_or_null(before), "desired", text_or_null(desired), "epoch",
-			   (json_int_t)epoch_of(p->now, step->phase), "attempt", (json_int_t)p->now->attempt + 1, "does",
-			   buffer_string(&does));
+			   phase_word(step->phase), "lever", step->lever, "word",
+			   step->word ? step->word : "as it was", "before", text_or_null(before), "desired",
+			   text_or_null(desired), "epoch", (json_int_t)epoch_of(p->now, step->phase),
+			   "attempt", (json_int_t)p->now->attempt + 1, "does", buffer_string(&does));
 	buffer_done(&does);
 	if (object && (!before || !desired))
 		json_object_set_new(object, "why", json_string(why->text));
@@ -108,8 +108,8 @@ static int preview_step(struct previewing *p, const struct step *step)
 	return put_step(p, step, lever, before, desired, &why);
 }
 
-int preview_steps(struct world *world, const struct plan_family *family, const struct standing *now, enum authority to,
-		  int64_t timeout_ms, json_t *out, struct fault *fault)
+int preview_steps(struct world *world, const struct plan_family *family, const struct standing *now,
+		  enum authority to, int64_t timeout_ms, json_t *out, struct fault *fault)
 {
 	struct previewing p = { .world = world,
 				.family = family,

@@ -16,7 +16,7 @@
  * bodies of the INTENT frames and a sentence.  `before` and `desired` are null where the lever does not answer, and
  * `why` says so then.  ERR_CANCELLED, ERR_MEMORY.
  */
-int preview_steps(struct world *world, const struct plan_family *family, const struct standing *now, enum authority to,
-		  int64_t timeout_ms, json_t *out, struct fault *fault);
+int preview_steps(struct world *world, const struct plan_family *family, const struct standing *now,
+		  enum authority to, int64_t timeout_ms, json_t *out, struct fault *fault);
 
 #endif

@@ -819,8 +819,12 @@ static int find_family(struct applying *a)
 
 	if (about == ABOUT_NONE || (about == ABOUT_EITHER && !name))
 		return 0;
-	if (!name || !state_family(a->state, name, &a->now))
+	if (!name || !state_family(a->state, name, &a->now)) {
+		/* An owner may ask before any controller has put the plan in force. */
+		if (about == ABOUT_EITHER)
+			return 0;
 		return wrong(a, "is about a family that no plan named");
+	}
 	a->family = a->now.json;
 	return 0;
 }

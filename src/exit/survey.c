@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/boot.h"
+#include "base/text.h"
 #include "client/config.h"
 #include "client/offsets.h"
 #include "exit/discover.h"

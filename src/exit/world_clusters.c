@@ -39,18 +39,20 @@ static int resolve(struct clusters *w, struct scene *scene, struct fault *fault)
 		err = survey_discover(w->survey, fault);
 	if (err < 0)
 		return err;
-	g.facts = survey_facts(w->survey);
+	g.facts = g.world = survey_facts(w->survey);
 	if (gathering_resolve(&g) < 0)
 		return fault_set(fault, ERR_MEMORY, "no memory for family %s", scene->name);
 	if (!g.topic_count)
 		return fault_set(fault, ERR_NOT_FOUND, "family %s has no topic on the source", scene->name);
 	for (int side = 0; side < SIDE_COUNT; side++) {
-		scene->names[side] = arena_array(&scene->arena, (size_t)g.topic_count + 1, sizeof *scene->names[side]);
+		scene->names[side] =
+			arena_array(&scene->arena, (size_t)g.topic_count + 1, sizeof *scene->names[side]);
 		if (!scene->names[side])
 			return fault_set(fault, ERR_MEMORY, "no memory for family %s", scene->name);
 		for (int i = 0; i < g.topic_count; i++)
 			scene->names[side][i] =
-				(const char *)(side == SIDE_SOURCE ? g.topics[i].source : g.topics[i].target).at;
+				(const char *)(side == SIDE_SOURCE ? g.topics[i].source : g.topics[i].target)
+					.at;
 	}
 	scene->topic_count = g.topic_count;
 	scene->topics = g.topics;
@@ -92,8 +94,8 @@ int scene_of(struct clusters *w, const struct plan_family *family, struct scene 
 static void scene_free(struct scene *scene)
 {
 	follower_stop(scene);
-	MAP_EACH (&scene->levers, slot)
-		lever_free(slot->value);
+	MAP_EACH(&scene->levers, slot)
+	lever_free(slot->value);
 	map_done(&scene->levers);
 	for (int i = 0; i < scene->kept_count; i++)
 		free(scene->kept[i]);
@@ -144,9 +146,11 @@ static const char *guess_witness(struct clusters *w, struct scene *scene, enum s
 	return witness;
 }
 
-static int acl_lever(struct clusters *w, struct scene *scene, enum side side, struct lever **out, struct fault *fault)
+static int acl_lever(struct clusters *w, struct scene *scene, enum side side, struct lever **out,
+		     struct fault *fault)
 {
-	const struct plan_names *producers = &scene->family->producers, *ids = &scene->family->levers.transactional_ids;
+	const struct plan_names *producers = &scene->family->producers,
+				*ids = &scene->family->levers.transactional_ids;
 	const char **principals = texts_of(scene, producers), **which = texts_of(scene, ids);
 	struct lever_acl_options options = { .name = arena_printf(&scene->arena, "acl:%s", side_word(side)),
 					     .cluster = survey_cluster(w->survey, side),
@@ -208,7 +212,7 @@ static int make_lever(struct clusters *w, struct scene *scene, const char *name,
 	if (strncmp(name, "positions:", 10) == 0 && split_side(scene, name + 10, &rest, &side))
 		return positions_lever(w, scene, rest, side, out, fault);
 	if (strncmp(name, "transaction:", 12) == 0 && split_side(scene, name + 12, &rest, &side))
-		return lever_transaction_new(survey_cluster(w->survey, side), rest, side_word(side), out, fault);
+		return lever_transaction_new(name, survey_cluster(w->survey, side), &rest, 1, out, fault);
 	return fault_set(fault, ERR_NOT_FOUND, "no lever has the name %s", name);
 }
 
@@ -244,18 +248,20 @@ static int write_ends(const struct quiet_look *seen, struct look *out)
 		if (p->err || !p->level) {
 			out->settled = false;
 			if (!out->text[0])
-				snprintf(out->text, sizeof out->text, "%s partition %d: %s", p->topic, p->partition,
-					 p->err ? err_text(p->err) : "records are not yet committed, or a transaction is open");
+				snprintf(out->text, sizeof out->text, "%s partition %d: %s", p->topic,
+					 p->partition,
+					 p->err ? err_text(p->err)
+						: "records are not yet committed, or a transaction is open");
 		}
-		json_array_append_new(ends, json_pack("[s, i, I, i]", p->topic, p->partition, (json_int_t)p->end,
-						      p->leader_epoch));
+		json_array_append_new(ends, json_pack("[s, i, I, i]", p->topic, p->partition,
+						      (json_int_t)p->end, p->leader_epoch));
 	}
 	out->ends = ends;
 	return ends ? 0 : ERR_MEMORY;
 }
 
-static int look(struct world *world, const struct plan_family *family, enum authority side, int64_t timeout_ms,
-		struct look *out, struct fault *fault)
+static int look(struct world *world, const struct plan_family *family, enum authority side,
+		int64_t timeout_ms, struct look *out, struct fault *fault)
 {
 	struct clusters *w = (struct clusters *)world;
 	enum side where = side_of(side);
@@ -271,21 +277,23 @@ static int look(struct world *world, const struct plan_family *family, enum auth
 		err = quiet_new(survey_cluster(w->survey, where), scene->names[where], scene->topic_count,
 				&scene->quiet[where], fault);
 	arena_init(&arena, LOOK_MEMORY);
-	err = err ? err : quiet_look(scene->quiet[where], QUIET_TRANSACTIONS, timeout_ms, &arena, &seen, fault);
+	err = err ? err
+		  : quiet_look(scene->quiet[where], QUIET_TRANSACTIONS, timeout_ms, &arena, &seen, fault);
 	if (err == 0)
 		err = write_ends(&seen, &made);
 	if (err == 0) {
 		made.open_transactions = seen.transaction_count;
 		if (seen.transaction_count && !made.text[0])
-			snprintf(made.text, sizeof made.text, "transaction %s is open", seen.transactions[0].id);
+			snprintf(made.text, sizeof made.text, "transaction %s is open",
+				 seen.transactions[0].id);
 		*out = made;
 	}
 	arena_done(&arena);
 	return err;
 }
 
-static int canary(struct world *world, const struct plan_family *family, enum authority side, int64_t timeout_ms,
-		  struct canaries *out, struct fault *fault)
+static int canary(struct world *world, const struct plan_family *family, enum authority side,
+		  int64_t timeout_ms, struct canaries *out, struct fault *fault)
 {
 	struct clusters *w = (struct clusters *)world;
 	enum side where = side_of(side);
@@ -297,14 +305,17 @@ static int canary(struct world *world, const struct plan_family *family, enum au
 	if (err < 0)
 		return err;
 	arena_init(&arena, LOOK_MEMORY);
-	err = canary_look(survey_cluster(w->survey, where), scene->names[where], scene->topic_count, NULL, 0, timeout_ms,
-			  &arena, &list, fault);
+	err = canary_look(survey_cluster(w->survey, where), scene->names[where], scene->topic_count, NULL, 0,
+			  timeout_ms, &arena, &list, fault);
 	if (err == 0) {
-		*out = (struct canaries){ .denied = list.denied, .allowed = list.allowed, .unknown = list.unknown };
+		*out = (struct canaries){ .denied = list.denied,
+					  .allowed = list.allowed,
+					  .unknown = list.unknown };
 		for (int i = 0; i < list.count && !out->text[0]; i++)
 			if (list.at[i].answer != CANARY_DENIED)
-				snprintf(out->text, sizeof out->text, "broker %d, %s partition %d: %s", list.at[i].node,
-					 list.at[i].topic, list.at[i].partition, canary_word(list.at[i].answer));
+				snprintf(out->text, sizeof out->text, "broker %d, %s partition %d: %s",
+					 list.at[i].node, list.at[i].topic, list.at[i].partition,
+					 canary_word(list.at[i].answer));
 	}
 	arena_done(&arena);
 	return err;

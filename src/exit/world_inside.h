@@ -28,8 +28,8 @@ struct scene {
 	struct quiet *quiet[SIDE_COUNT];
 	struct kept **kept; /* oldest first */
 	int kept_count;
-	uint64_t window; /* sequence of the frame from which failures stick */
-	bool looked;	 /* `kept` is of that window */
+	uint64_t window;           /* sequence of the frame from which failures stick */
+	bool looked;               /* `kept` is of that window */
 	struct follower *follower; /* while a crossing is ahead or under way */
 };
 
@@ -46,15 +46,16 @@ struct clusters {
 int scene_of(struct clusters *w, const struct plan_family *family, struct scene **out, struct fault *fault);
 
 /* The file in which comparisons of this family with that reference side go on. */
-void scene_checkpoint(const struct clusters *w, const struct scene *scene, enum side reference, char *out, size_t size);
+void scene_checkpoint(const struct clusters *w, const struct scene *scene, enum side reference, char *out,
+		      size_t size);
 
 /* world_judge.c */
 int world_judge(struct world *world, const struct plan_family *family, json_t *state, json_t **body,
 		struct fault *fault);
 
 /* world_level.c */
-int world_forecast(struct world *world, const struct plan_family *family, enum authority to, int64_t timeout_ms,
-		   struct forecast *out, struct fault *fault);
+int world_forecast(struct world *world, const struct plan_family *family, enum authority to,
+		   int64_t timeout_ms, struct forecast *out, struct fault *fault);
 int world_level(struct world *world, const struct plan_family *family, enum authority to, const json_t *ends,
 		int64_t timeout_ms, struct level *out, struct fault *fault);
 void world_release(struct world *world, const struct plan_family *family);

@@ -98,7 +98,8 @@ static int recall(struct clusters *w, struct scene *scene, const json_t *state, 
 	arena_init(&arena, BASIS_SIZE_MAX * 4);
 	err = journal_blob_get(w->options.journal, input, &bytes, fault);
 	err = err ? err : basis_read(buffer_bytes(&bytes), &arena, &basis, fault);
-	err = err ? err : rules_bind(scene->family, &arena, &rules, fault);
+	if (err == 0)
+		err = rules_bind(scene->family, basis.reference, &arena, &rules, fault);
 	for (int i = 0; !err && i < basis.evidence_count; i++) {
 		struct buffer item;
 
@@ -163,16 +164,21 @@ static int read_waivers(const json_t *state, struct waiver *out)
 	return count;
 }
 
-void scene_checkpoint(const struct clusters *w, const struct scene *scene, enum side reference, char *out, size_t size)
+void scene_checkpoint(const struct clusters *w, const struct scene *scene, enum side reference, char *out,
+		      size_t size)
 {
-	snprintf(out, size, "%s%s.%s.%llu.parity", w->options.state_folder, scene->name, side_word(reference),
+	json_t *plan = json_object_get(journal_state(w->options.journal)->root, "plan");
+
+	/* Another plan compares otherwise, and a new window begins anew. */
+	snprintf(out, size, "%s%s.%s.%lld-%llu.parity", w->options.state_folder, scene->name,
+		 side_word(reference), (long long)body_number(plan, "number"),
 		 (unsigned long long)scene->window);
 }
 
 /* ---- the frame ---- */
 
-static int store(struct clusters *w, const struct surveyed *surveyed, const struct basis *basis, struct sha256 *input,
-		 struct fault *fault)
+static int store(struct clusters *w, const struct surveyed *surveyed, const struct basis *basis,
+		 struct sha256 *input, struct fault *fault)
 {
 	struct buffer bytes;
 	struct sha256 id;
@@ -204,11 +210,13 @@ static void add_reasons(json_t *out, const struct gate_result *gate)
 			continue;
 		buffer_init(&text, 4000);
 		rule_result_text(result, true, &text);
-		reason = json_pack("{s:s, s:s, s:s, s:s}", "gate", gate_word(gate->gate), "code", rule_result_code(result),
-				   "rule", result->rule->name, "who", result->rule->who ? result->rule->who : "owner");
+		reason = json_pack("{s:s, s:s, s:s, s:s}", "gate", gate_word(gate->gate), "code",
+				   rule_result_code(result), "rule", result->rule->name, "who",
+				   result->rule->who ? result->rule->who : "owner");
 		if (reason && result->subject.at)
-			json_object_set_new(reason, "subject",
-					    json_stringn((const char *)result->subject.at, result->subject.size));
+			json_object_set_new(
+				reason, "subject",
+				json_stringn((const char *)result->subject.at, result->subject.size));
 		if (reason)
 			json_object_set_new(reason, "text", json_string(buffer_string(&text)));
 		json_array_append_new(out, reason);
@@ -235,8 +243,8 @@ static int64_t valid_until(const struct judgement *judged, int64_t now_ms)
 	return until_ms == INT64_MAX ? now_ms : until_ms;
 }
 
-static json_t *write_body(const struct judgement *judged, const struct surveyed *surveyed, struct sha256 input,
-			  uint64_t authority, int64_t now_ms)
+static json_t *write_body(const struct judgement *judged, const struct surveyed *surveyed,
+			  struct sha256 input, uint64_t authority, int64_t now_ms)
 {
 	json_t *gates = json_object(), *reasons = json_array(), *boundary;
 	char hash[SHA256_TEXT_SIZE];
@@ -247,14 +255,14 @@ static json_t *write_body(const struct judgement *judged, const struct surveyed 
 		add_reasons(reasons, &judged->gates[gate]);
 	}
 	boundary = boundary_of(&surveyed->log);
-	return json_pack("{s:s, s:o, s:o, s:o, s:I, s:I, s:s}", "verdict", verdict_word(judged->verdict), "gates", gates,
-			 "reasons", reasons, "boundary", boundary ? boundary : json_null(), "valid_until",
-			 (json_int_t)valid_until(judged, now_ms), "authority", (json_int_t)authority, "input",
-			 sha256_text(input, hash));
+	return json_pack("{s:s, s:o, s:o, s:o, s:I, s:I, s:s}", "verdict", verdict_word(judged->verdict),
+			 "gates", gates, "reasons", reasons, "boundary", boundary ? boundary : json_null(),
+			 "valid_until", (json_int_t)valid_until(judged, now_ms), "authority",
+			 (json_int_t)authority, "input", sha256_text(input, hash));
 }
 
-static int judge_now(struct clusters *w, struct scene *scene, const struct survey_request *request, json_t **body,
-		     struct fault *fault)
+static int judge_now(struct clusters *w, struct scene *scene, const struct survey_request *request,
+		     json_t **body, struct fault *fault)
 {
 	struct surveyed *surveyed = NULL;
 	struct judgement judged;

@@ -14,7 +14,7 @@
 #include "parity/live.h"
 
 #define GLANCE_EVERY_MS 20
-#define ENDS_MAX	100000
+#define ENDS_MAX        100000
 
 struct follower {
 	struct arena arena;
@@ -62,8 +62,8 @@ static int follower_start(struct clusters *w, struct scene *scene, enum authorit
 		return fault_set(fault, ERR_MEMORY, "no memory for a follower");
 	arena_init(&follower->arena, (size_t)16 << 20);
 	follower->to = to;
-	err = parity_choice(scene->family, scene->topics, scene->topic_count, reference == SIDE_TARGET, &follower->arena,
-			    &follower->parity);
+	err = parity_choice(scene->family, scene->topics, scene->topic_count, reference == SIDE_TARGET,
+			    &follower->arena, &follower->parity);
 	scene_checkpoint(w, scene, reference, checkpoint, sizeof checkpoint);
 	follower->parity.checkpoint = arena_text(&follower->arena, checkpoint);
 	if (w->options.memory_bytes)
@@ -94,22 +94,26 @@ static int wait_caught_up(struct clusters *w, struct scene *scene, int64_t timeo
 		struct live_glance glance;
 		int err = live_glance(scene->follower->live, &glance);
 		/* Under load a twin is always on its way: that is no lag, as long as none is overdue. */
-		bool caught_up = err == 0 && glance.state == LIVE_FOLLOWING && !glance.overdue[0] && !glance.overdue[1];
+		bool caught_up = err == 0 && glance.state == LIVE_FOLLOWING && !glance.overdue[0] &&
+				 !glance.overdue[1];
 
 		if (err < 0)
 			return fault_set(fault, err, "no memory for a glance");
 		if (glance.state == LIVE_FAILED)
-			snprintf(out->text, sizeof out->text, "the comparison cannot go on: %s", glance.fault.text);
+			snprintf(out->text, sizeof out->text, "the comparison cannot go on: %s",
+				 glance.fault.text);
 		else
 			snprintf(out->text, sizeof out->text,
-				 "the comparison has not caught up: %llu records wait for their twin on the %s, %llu on the other side%s%s",
+				 "the comparison has not caught up: %llu records wait for their twin on the "
+				 "%s, %llu on the other side%s%s",
 				 (unsigned long long)glance.pending[0],
 				 scene->follower->to == AUTHORITY_TARGET ? "source" : "target",
 				 (unsigned long long)glance.pending[1], glance.fault.err ? ": " : "",
 				 glance.fault.err ? glance.fault.text : "");
 		err = glance.state == LIVE_FAILED ? ERR_IO : 0;
 		if (caught_up && glance.records_per_second[0] > 0)
-			out->pause_ms = (int64_t)((double)glance.pending[0] * 1000 / glance.records_per_second[0]);
+			out->pause_ms =
+				(int64_t)((double)glance.pending[0] * 1000 / glance.records_per_second[0]);
 		live_glance_done(&glance);
 		if (caught_up || err)
 			return err ? 1 : 0;
@@ -121,8 +125,8 @@ static int wait_caught_up(struct clusters *w, struct scene *scene, int64_t timeo
 }
 
 /* What one answer of the operator's lever costs now; a lever that does not answer is no fence. */
-static int time_lever(struct clusters *w, struct scene *scene, const char *name, int64_t *ms, struct forecast *out,
-		      struct fault *fault)
+static int time_lever(struct clusters *w, struct scene *scene, const char *name, int64_t *ms,
+		      struct forecast *out, struct fault *fault)
 {
 	struct lever *lever = w->world.ops->lever(&w->world, scene->family, name);
 	int64_t began_ms = loop_now_ms(w->options.loop);
@@ -139,7 +143,8 @@ static int time_lever(struct clusters *w, struct scene *scene, const char *name,
 	if (err == ERR_CANCELLED || err == ERR_MEMORY)
 		return err;
 	if (err < 0) {
-		snprintf(out->text, sizeof out->text, "lever %s does not answer: %s", name, fault ? fault->text : "");
+		snprintf(out->text, sizeof out->text, "lever %s does not answer: %s", name,
+			 fault ? fault->text : "");
 		return 1;
 	}
 	*ms += loop_now_ms(w->options.loop) - began_ms;
@@ -147,8 +152,8 @@ static int time_lever(struct clusters *w, struct scene *scene, const char *name,
 }
 
 /* Whether a deny would hold the family's writers on that side, as far as that can be known before. */
-static int acl_may_fence(struct clusters *w, struct scene *scene, enum side side, int64_t timeout_ms, int64_t *ms,
-			 struct forecast *out, struct fault *fault)
+static int acl_may_fence(struct clusters *w, struct scene *scene, enum side side, int64_t timeout_ms,
+			 int64_t *ms, struct forecast *out, struct fault *fault)
 {
 	const char *name = side == SIDE_TARGET ? "acl:target" : "acl:source";
 	struct lever *lever = w->world.ops->lever(&w->world, scene->family, name);
@@ -163,17 +168,19 @@ static int acl_may_fence(struct clusters *w, struct scene *scene, enum side side
 	arena_init(&arena, (size_t)16 << 20);
 	err = lever_acl_bounds(lever, timeout_ms, &arena, &bounds, fault);
 	if (err < 0 && err != ERR_CANCELLED && err != ERR_MEMORY) {
-		snprintf(out->text, sizeof out->text, "whether ACLs bind on the %s cannot be told: %s", side_word(side),
-			 fault->text);
+		snprintf(out->text, sizeof out->text, "whether ACLs bind on the %s cannot be told: %s",
+			 side_word(side), fault->text);
 		err = 1;
 	}
 	for (int i = 0; err == 0 && i < bounds.count; i++) {
-		bool blocks = bounds.at[i].bound <= LEVER_ACL_BLOCKS_LAST || bounds.at[i].bound == LEVER_ACL_NO_WITNESS;
+		bool blocks = bounds.at[i].bound <= LEVER_ACL_BLOCKS_LAST ||
+			      bounds.at[i].bound == LEVER_ACL_NO_WITNESS;
 
 		out->acl_binds = out->acl_binds && !blocks;
 		if (blocks && !out->text[0])
 			snprintf(out->text, sizeof out->text, "%s on the %s: %s",
-				 lever_acl_bound_code(bounds.at[i].bound), side_word(side), bounds.at[i].text);
+				 lever_acl_bound_code(bounds.at[i].bound), side_word(side),
+				 bounds.at[i].text);
 	}
 	arena_done(&arena);
 	if (err)
@@ -183,8 +190,8 @@ static int acl_may_fence(struct clusters *w, struct scene *scene, enum side side
 
 #define STILL_MS 30 /* two looks at the ends, a proof of being level, the decision and its checkpoint */
 
-int world_forecast(struct world *world, const struct plan_family *family, enum authority to, int64_t timeout_ms,
-		   struct forecast *out, struct fault *fault)
+int world_forecast(struct world *world, const struct plan_family *family, enum authority to,
+		   int64_t timeout_ms, struct forecast *out, struct fault *fault)
 {
 	struct clusters *w = (struct clusters *)world;
 	const struct plan_levers *levers = &family->levers;
@@ -199,7 +206,8 @@ int world_forecast(struct world *world, const struct plan_family *family, enum a
 	if (!levers->flag.head.given && !levers->bootstrap.head.given && !levers->acl.value &&
 	    !levers->transactional_ids.count) {
 		snprintf(made.text, sizeof made.text,
-			 "the plan has no lever that fences this family: give it flag, bootstrap, acl or transactional-ids");
+			 "the plan has no lever that fences this family: give it flag, bootstrap, acl or "
+			 "transactional-ids");
 		*out = made;
 		return 0;
 	}
@@ -208,7 +216,8 @@ int world_forecast(struct world *world, const struct plan_family *family, enum a
 	if (!err && levers->bootstrap.head.given)
 		err = time_lever(w, scene, "bootstrap", &lever_ms, &made, &why);
 	if (!err && levers->acl.value)
-		err = acl_may_fence(w, scene, to == AUTHORITY_TARGET ? SIDE_SOURCE : SIDE_TARGET, timeout_ms, &lever_ms, &made, &why);
+		err = acl_may_fence(w, scene, to == AUTHORITY_TARGET ? SIDE_SOURCE : SIDE_TARGET, timeout_ms,
+				    &lever_ms, &made, &why);
 	if (!err)
 		err = follower_start(w, scene, to, fault);
 	if (!err)
@@ -219,8 +228,8 @@ int world_forecast(struct world *world, const struct plan_family *family, enum a
 	/* Set, seen, drained, set, seen: five answers, as quick as the ones just had. */
 	made.pause_ms += 5 * lever_ms + STILL_MS;
 	if (made.may)
-		snprintf(made.text, sizeof made.text, "the comparison is at both ends; levers answered in %lld ms",
-			 (long long)lever_ms);
+		snprintf(made.text, sizeof made.text,
+			 "the comparison is at both ends; levers answered in %lld ms", (long long)lever_ms);
 	*out = made;
 	return 0;
 }
@@ -235,10 +244,12 @@ static int read_ends(const json_t *ends, struct live_end *out)
 
 	json_array_foreach(ends, index, end)
 	{
-		out[count++] = (struct live_end){ .topic = json_string_value(json_array_get(end, 0)),
-						  .partition = (int32_t)json_integer_value(json_array_get(end, 1)),
-						  .offset = json_integer_value(json_array_get(end, 2)),
-						  .leader_epoch = (int32_t)json_integer_value(json_array_get(end, 3)) };
+		out[count++] =
+			(struct live_end){ .topic = json_string_value(json_array_get(end, 0)),
+					   .partition = (int32_t)json_integer_value(json_array_get(end, 1)),
+					   .offset = json_integer_value(json_array_get(end, 2)),
+					   .leader_epoch =
+						   (int32_t)json_integer_value(json_array_get(end, 3)) };
 	}
 	return count;
 }
@@ -280,8 +291,9 @@ int world_level(struct world *world, const struct plan_family *family, enum auth
 			       .pending = answer.pending[0] + answer.pending[1] };
 	snprintf(out->claim, sizeof out->claim, "%s",
 		 claim_word(answer.proved) ? claim_word(answer.proved) : "nothing");
-	snprintf(out->text, sizeof out->text, "%s%s%s", answer.code[0] ? answer.code : live_verdict_word(answer.verdict),
-		 answer.text[0] ? ": " : "", answer.text);
+	snprintf(out->text, sizeof out->text, "%s%s%s",
+		 answer.code[0] ? answer.code : live_verdict_word(answer.verdict), answer.text[0] ? ": " : "",
+		 answer.text);
 	live_answer_done(&answer);
 	return 0;
 }
