@@ -84,10 +84,38 @@ static int follower_start(struct clusters *w, struct scene *scene, enum authorit
 
 /* ---- preflight ---- */
 
+/*
+ * How far the comparison is behind, in ms of what is being written; -1 when it cannot be told.  Under load a twin is always
+ * on its way, and the ends move on: that is no lag as long as it is no more than was written in these moments.
+ */
+static int64_t lag_of(const struct live_glance *glance)
+{
+	uint64_t behind = glance->pending[0] + glance->pending[1];
+	double rate = glance->records_per_second[0] + glance->records_per_second[1];
+
+	if ((glance->state != LIVE_READING && glance->state != LIVE_FOLLOWING) || glance->overdue[0] ||
+	    glance->overdue[1])
+		return -1;
+	if (glance->caught_up)
+		return 0;
+	for (size_t i = 0; i < glance->partition_count; i++) {
+		for (int side = 0; side < 2; side++) {
+			const struct live_place *place = &glance->partitions[i].side[side];
+
+			if (!place->known || place->stopped || place->high < 0)
+				return -1;
+			behind +=
+				place->high > place->position ? (uint64_t)(place->high - place->position) : 0;
+		}
+	}
+	return rate > 0 ? (int64_t)((double)behind * 1000 / rate) : -1;
+}
+
 /* Until it is at both ends, or says why it never will be. */
 static int wait_caught_up(struct clusters *w, struct scene *scene, int64_t timeout_ms, struct forecast *out,
 			  struct fault *fault)
 {
+	int64_t lag_ms_max = scene->family->class->limits[LIMIT_PAUSE].value / 4;
 	int64_t deadline_ms = loop_now_ms(w->options.loop) + timeout_ms;
 
 	for (;;) {
