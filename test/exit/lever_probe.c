@@ -10,7 +10,7 @@
  *	      quotas USERS KEY LIMIT THEN
  *
  * where lists are split at commas, "-" is an empty one, and THEN is observe, aim WORD [BEFORE], set VALUE, describe WORD;
- * for acl also felt denied|allowed and bounds; for configs effective TOPIC.
+ * for acl also felt denied|allowed, bounds and pace TIMES; for configs effective TOPIC.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -163,7 +163,7 @@ static int probe_canary_id(void)
 
 /* ---- rest ---- */
 
-/* Two looks: the second is what a look costs once the leaders are known. */
+/* Some looks: the last is what a look costs once the leaders are known and the connections are there. */
 static int quiet_ask(int what)
 {
 	struct quiet *quiet;
@@ -359,6 +359,48 @@ static int bounds(struct lever *lever)
 	return 0;
 }
 
+static int until_felt(struct lever *lever, const char *value, bool denied, int64_t *took_us)
+{
+	int64_t began = clock_system.monotonic_ns(&clock_system), give_up = began + INT64_C(10000000000);
+	struct buffer how;
+	int err;
+
+	buffer_init(&how, 1 << 16);
+	err = lever_set(lever, value, 1, TIMEOUT_MS, &fault);
+	while (err == 0 || err == ERR_STALE) {
+		buffer_reset(&how);
+		err = lever_acl_felt(lever, denied, TIMEOUT_MS, &how, &fault);
+		if (err == 0 || clock_system.monotonic_ns(&clock_system) > give_up)
+			break;
+	}
+	*took_us = (clock_system.monotonic_ns(&clock_system) - began) / 1000;
+	buffer_done(&how);
+	return err;
+}
+
+/* Fences and opens, so many times: how long until each broker denies, and until each allows again. */
+static int pace(struct lever *lever, int times)
+{
+	struct buffer deny;
+	int status = 0;
+
+	buffer_init(&deny, LEVER_VALUE_SIZE_MAX);
+	if (lever_aim(lever, "deny", "[]", &deny, &fault) < 0)
+		status = failed();
+	for (int i = 0; i < times && !status; i++) {
+		int64_t denied_us = 0, allowed_us = 0;
+
+		if (until_felt(lever, buffer_string(&deny), true, &denied_us) < 0 ||
+		    until_felt(lever, "[]", false, &allowed_us) < 0)
+			status = failed();
+		else
+			printf("denied after %" PRId64 " us, allowed after %" PRId64 " us\n", denied_us,
+			       allowed_us);
+	}
+	buffer_done(&deny);
+	return status;
+}
+
 /* What stands at `first` and behind it says what is to be done with the lever. */
 static int then(struct lever *lever, int first)
 {
@@ -370,6 +412,9 @@ static int then(struct lever *lever, int first)
 	fault_set(&fault, ERR_USAGE, "%s?", word);
 	if (strcmp(word, "bounds") == 0) {
 		status = bounds(lever);
+		err = 0;
+	} else if (strcmp(word, "pace") == 0) {
+		status = pace(lever, atoi(more));
 		err = 0;
 	} else if (strcmp(word, "observe") == 0) {
 		err = lever_observe(lever, TIMEOUT_MS, &out, &fault);
