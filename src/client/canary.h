@@ -8,7 +8,8 @@
  *	INVALID_RECORD (87)			allowed: only the missing records were wrong
  *
  * and appends nothing in either case; so it is from Apache Kafka 3.9.1 to 4.3.1, whether or not the broker leads the
- * partition, with and without a transactional id.  For a transactional id the question is an EndTxn of a producer id
+ * partition, for acks 1 and all, and with a transactional id in the request too, which it does not look at where there
+ * are no records.  For a transactional id the question is an EndTxn of a producer id
  * that nobody has: TRANSACTIONAL_ID_AUTHORIZATION_FAILED (53) is denied; INVALID_PRODUCER_ID_MAPPING (49) and
  * NOT_COORDINATOR (16) come after the authorisation, so they are allowed.
  *

@@ -1,37 +1,16 @@
 /* quiet.c - three ListOffsets and a DescribeProducers to each leader, ListTransactions to each broker: one round. */
 #include "client/quiet.h"
 
-#include "client/admin_inside.h"
 #include "client/offsets.h"
+#include "client/quiet_inside.h"
 
 /* ListOffsets' own number for "a debugging consumer": it alone is told the end of the log itself. */
 #define REPLICA_DEBUGGING (-2)
 #define REPLICA_CONSUMER  (-1)
-#define PARTITIONS_MAX	  100000
+#define PARTITIONS_MAX    100000
 
-enum place { PLACE_STABLE, PLACE_HIGH_WATERMARK, PLACE_END, PLACE_PRODUCERS, PLACE_TRANSACTIONS };
-
-struct quiet {
-	struct cluster *cluster;
-	struct arena arena; /* the names, and the partitions as last known */
-	const char **topics;
-	int topic_count;
-	struct arena places; /* of `known`; renewed with it */
-	struct quiet_partition *known;
-	int known_count;
-	int32_t *nodes; /* all brokers */
-	int node_count;
-	bool stale; /* who leads is to be looked up before the next round */
-};
-
-struct batch { /* the context of an ask */
-	enum place place;
-	struct quiet_partition *first; /* of one leader, side by side */
-	int count;
-	const struct ask *before; /* that must have been answered before; NULL for none */
-};
-
-int quiet_new(struct cluster *cluster, const char *const *topics, int count, struct quiet **out, struct fault *fault)
+int quiet_new(struct cluster *cluster, const char *const *topics, int count, struct quiet **out,
+	      struct fault *fault)
 {
 	struct quiet *quiet = calloc(1, sizeof *quiet);
 
@@ -97,13 +76,15 @@ static int leaders_find(struct quiet *quiet, int64_t timeout_ms, struct fault *f
 		return admin_no_memory(quiet->cluster, fault);
 	for (int i = 0; i < quiet->topic_count; i++)
 		names[i] = view_text(quiet->topics[i]);
-	err = metadata_snapshot(quiet->cluster, names, quiet->topic_count, timeout_ms, &quiet->places, &s, fault);
+	err = metadata_snapshot(quiet->cluster, names, quiet->topic_count, timeout_ms, &quiet->places, &s,
+				fault);
 	if (err < 0)
 		return err;
 	for (int t = 0; t < s.topic_count; t++) {
 		if (s.topics[t].error)
-			return fault_set(fault, error_code_err(s.topics[t].error), "%s: topic %s: %s", quiet->cluster->name,
-					 s.topics[t].name, kafka_error_name(s.topics[t].error));
+			return fault_set(fault, error_code_err(s.topics[t].error), "%s: topic %s: %s",
+					 quiet->cluster->name, s.topics[t].name,
+					 kafka_error_name(s.topics[t].error));
 		most += (size_t)s.topics[t].partition_count;
 	}
 	if (most > PARTITIONS_MAX)
@@ -115,11 +96,12 @@ static int leaders_find(struct quiet *quiet, int64_t timeout_ms, struct fault *f
 		return admin_no_memory(quiet->cluster, fault);
 	for (int t = 0; t < s.topic_count; t++)
 		for (int32_t p = 0; p < s.topics[t].partition_count; p++)
-			quiet->known[count++] = (struct quiet_partition){ .topic = s.topics[t].name,
-									  .partition = s.topics[t].partitions[p].index,
-									  .leader = s.topics[t].partitions[p].leader,
-									  .leader_epoch =
-										  s.topics[t].partitions[p].leader_epoch };
+			quiet->known[count++] =
+				(struct quiet_partition){ .topic = s.topics[t].name,
+							  .partition = s.topics[t].partitions[p].index,
+							  .leader = s.topics[t].partitions[p].leader,
+							  .leader_epoch =
+								  s.topics[t].partitions[p].leader_epoch };
 	for (int b = 0; b < s.broker_count; b++)
 		quiet->nodes[quiet->node_count++] = s.brokers[b].id;
 	quiet->known_count = count;
@@ -131,11 +113,13 @@ static int leaders_find(struct quiet *quiet, int64_t timeout_ms, struct fault *f
 
 /* ---- asking ---- */
 
-static int offsets_ask(struct asks *asks, struct batch *batch)
+static int offsets_ask(struct asks *asks, struct quiet_batch *batch)
 {
 	struct list_offsets_request *request = arena_take(asks->arena, sizeof *request);
-	__typeof__(*request->topics.at) *topics = arena_array(asks->arena, (size_t)batch->count, sizeof *topics);
-	__typeof__(*topics->partitions.at) *parts = arena_array(asks->arena, (size_t)batch->count, sizeof *parts);
+	__typeof__(*request->topics.at) *topics =
+		arena_array(asks->arena, (size_t)batch->count, sizeof *topics);
+	__typeof__(*topics->partitions.at) *parts =
+		arena_array(asks->arena, (size_t)batch->count, sizeof *parts);
 	int topic_count = 0;
 
 	if (!request || !topics || !parts)
@@ -161,10 +145,11 @@ static int offsets_ask(struct asks *asks, struct batch *batch)
 	return asks_add(asks, batch->first->leader, API_LIST_OFFSETS, request, batch);
 }
 
-static int producers_ask(struct asks *asks, struct batch *batch)
+static int producers_ask(struct asks *asks, struct quiet_batch *batch)
 {
 	struct describe_producers_request *request = arena_take(asks->arena, sizeof *request);
-	__typeof__(*request->topics.at) *topics = arena_array(asks->arena, (size_t)batch->count, sizeof *topics);
+	__typeof__(*request->topics.at) *topics =
+		arena_array(asks->arena, (size_t)batch->count, sizeof *topics);
 	int32_t *parts = arena_array(asks->arena, (size_t)batch->count, sizeof *parts);
 	int topic_count = 0;
 
@@ -184,41 +169,20 @@ static int producers_ask(struct asks *asks, struct batch *batch)
 	return asks_add(asks, batch->first->leader, API_DESCRIBE_PRODUCERS, request, batch);
 }
 
-static int transactions_ask(struct asks *asks, const int32_t *nodes, int count)
-{
-	struct list_transactions_request *request = arena_take(asks->arena, sizeof *request);
-	struct batch *batch = arena_take(asks->arena, sizeof *batch);
-	/* Those that may still append: the rest are empty or complete.  Brokers name states they do not know, no more. */
-	static const char *const states[] = { "Ongoing", "PrepareCommit", "PrepareAbort", "PrepareEpochFence" };
-	int state_count = (int)(sizeof states / sizeof states[0]), err = 0;
-
-	if (!request || !batch)
-		return ERR_MEMORY;
-	request_default(API_LIST_TRANSACTIONS, request);
-	request->state_filters.at = arena_array(asks->arena, (size_t)state_count, sizeof *request->state_filters.at);
-	if (!request->state_filters.at)
-		return ERR_MEMORY;
-	for (int i = 0; i < state_count; i++)
-		request->state_filters.at[request->state_filters.count++] = view_text(states[i]);
-	batch->place = PLACE_TRANSACTIONS;
-	for (int i = 0; i < count && err == 0; i++)
-		err = asks_add(asks, nodes[i], API_LIST_TRANSACTIONS, request, batch);
-	return err;
-}
-
 /* All questions to one leader, in the order that makes equal answers a proof. */
 static int leader_ask(struct asks *asks, struct quiet_partition *first, int count, bool writers)
 {
-	static const enum place order[] = { PLACE_PRODUCERS, PLACE_STABLE, PLACE_HIGH_WATERMARK, PLACE_END };
+	static const enum quiet_place order[] = { PLACE_PRODUCERS, PLACE_STABLE, PLACE_HIGH_WATERMARK,
+						  PLACE_END };
 	const struct ask *before = NULL;
 	int err = 0;
 
 	for (size_t i = 0; i < sizeof order / sizeof order[0] && err == 0; i++) {
-		struct batch *batch = arena_take(asks->arena, sizeof *batch);
+		struct quiet_batch *batch = arena_take(asks->arena, sizeof *batch);
 
 		if (!batch)
 			return ERR_MEMORY;
-		*batch = (struct batch){ order[i], first, count, before };
+		*batch = (struct quiet_batch){ order[i], first, count, before };
 		if (order[i] == PLACE_PRODUCERS) {
 			err = writers ? producers_ask(asks, batch) : 0;
 			continue;
@@ -240,7 +204,7 @@ static void partition_failed(struct quiet_partition *at, int err, int16_t code)
 	}
 }
 
-static void offsets_take(const struct list_offsets_response *said, const struct batch *batch)
+static void offsets_take(const struct list_offsets_response *said, const struct quiet_batch *batch)
 {
 	for (int i = 0; i < batch->count; i++) {
 		struct quiet_partition *at = &batch->first[i];
@@ -275,15 +239,7 @@ static void offsets_take(const struct list_offsets_response *said, const struct 
 	}
 }
 
-struct harvest { /* what the rounds bring, but for the partitions themselves */
-	struct active_producer *producers;
-	int producer_count, producer_capacity;
-	int producers_err, transactions_err;
-	struct transaction *transactions;
-	int transaction_count;
-};
-
-static int producer_add(struct harvest *h, struct arena *arena, const struct active_producer *one)
+static int producer_add(struct quiet_harvest *h, struct arena *arena, const struct active_producer *one)
 {
 	if (h->producer_count == h->producer_capacity) {
 		int capacity = h->producer_capacity ? 2 * h->producer_capacity : 64;
@@ -300,8 +256,8 @@ static int producer_add(struct harvest *h, struct arena *arena, const struct act
 	return 0;
 }
 
-static int producers_take(const struct describe_producers_response *said, const struct batch *batch,
-			  struct arena *arena, struct harvest *h)
+static int producers_take(const struct describe_producers_response *said, const struct quiet_batch *batch,
+			  struct arena *arena, struct quiet_harvest *h)
 {
 	for (int32_t t = 0; t < said->topics.count; t++) {
 		const char *topic = NULL;
@@ -310,15 +266,18 @@ static int producers_take(const struct describe_producers_response *said, const 
 			if (view_is(said->topics.at[t].name, batch->first[i].topic))
 				topic = batch->first[i].topic;
 		for (int32_t p = 0; topic && p < said->topics.at[t].partitions.count; p++) {
-			const struct describe_producers_response_partition *part = &said->topics.at[t].partitions.at[p];
+			const struct describe_producers_response_partition *part =
+				&said->topics.at[t].partitions.at[p];
 
 			if (part->error_code && h->producers_err == 0)
 				h->producers_err = error_code_err(part->error_code);
 			for (int32_t i = 0; i < part->active_producers.count; i++) {
 				const struct describe_producers_response_active_producer *one =
 					&part->active_producers.at[i];
-				struct active_producer producer = { .topic = topic, .partition = part->partition_index,
-								    .id = one->producer_id, .epoch = one->producer_epoch };
+				struct active_producer producer = { .topic = topic,
+								    .partition = part->partition_index,
+								    .id = one->producer_id,
+								    .epoch = one->producer_epoch };
 
 				producer.last_sequence = one->last_sequence;
 				producer.last_ms = one->last_timestamp;
@@ -332,9 +291,9 @@ static int producers_take(const struct describe_producers_response *said, const 
 	return 0;
 }
 
-static int answer_take(const struct ask *ask, struct arena *arena, struct harvest *h)
+static int answer_take(const struct ask *ask, struct arena *arena, struct quiet_harvest *h)
 {
-	struct batch *batch = ask->context;
+	struct quiet_batch *batch = ask->context;
 
 	if (batch->place == PLACE_TRANSACTIONS)
 		return 0; /* all of them together, in the second round */
@@ -355,99 +314,6 @@ static int answer_take(const struct ask *ask, struct arena *arena, struct harves
 	return 0;
 }
 
-/* ---- transactions: what is listed is described, and kept when it touches a partition of ours ---- */
-
-static const struct quiet_partition *touched(const struct quiet *quiet, struct view topic, int32_t partition)
-{
-	for (int i = 0; i < quiet->known_count; i++)
-		if (quiet->known[i].partition == partition && view_is(topic, quiet->known[i].topic))
-			return &quiet->known[i];
-	return NULL;
-}
-
-static int transaction_take(const struct quiet *quiet, const struct describe_transactions_response_transaction_state *at,
-			    int32_t coordinator, struct arena *arena, struct harvest *h)
-{
-	struct transaction *out = &h->transactions[h->transaction_count];
-	size_t most = 0;
-
-	*out = (struct transaction){ .coordinator = coordinator, .producer_id = at->producer_id };
-	for (int32_t t = 0; t < at->topics.count; t++)
-		most += (size_t)at->topics.at[t].partitions.count;
-	out->partitions = arena_array(arena, most, sizeof *out->partitions);
-	out->id = admin_text(arena, at->transactional_id);
-	out->state = admin_text(arena, at->transaction_state);
-	if (!out->partitions || !out->id || !out->state)
-		return ERR_MEMORY;
-	out->producer_epoch = at->producer_epoch;
-	out->timeout_ms = at->transaction_timeout_ms;
-	out->start_ms = at->transaction_start_time_ms;
-	for (int32_t t = 0; t < at->topics.count; t++)
-		for (int32_t p = 0; p < at->topics.at[t].partitions.count; p++) {
-			const struct quiet_partition *one =
-				touched(quiet, at->topics.at[t].topic, at->topics.at[t].partitions.at[p]);
-
-			if (one)
-				out->partitions[out->partition_count++] =
-					(struct group_partition){ one->topic, one->partition };
-		}
-	h->transaction_count += out->partition_count > 0;
-	return 0;
-}
-
-static int transactions_find(const struct quiet *quiet, const struct asks *listed, int64_t timeout_ms,
-			     struct arena *arena, struct harvest *h)
-{
-	struct asks asks;
-	size_t most = 0;
-	int err = 0;
-
-	asks_init(&asks, quiet->cluster, timeout_ms, arena);
-	for (int i = 0; i < listed->count && err == 0; i++) {
-		const struct list_transactions_response *said = listed->at[i]->response;
-		struct describe_transactions_request *request;
-
-		if (((struct batch *)listed->at[i]->context)->place != PLACE_TRANSACTIONS)
-			continue;
-		if (listed->at[i]->err < 0 || said->error_code) {
-			if (h->transactions_err == 0)
-				h->transactions_err =
-					listed->at[i]->err < 0 ? listed->at[i]->err : error_code_err(said->error_code);
-			continue;
-		}
-		if (said->transaction_states.count <= 0)
-			continue;
-		request = arena_take(arena, sizeof *request);
-		if (!request)
-			return ERR_MEMORY;
-		request_default(API_DESCRIBE_TRANSACTIONS, request);
-		request->transactional_ids.at = arena_array(arena, (size_t)said->transaction_states.count,
-							    sizeof *request->transactional_ids.at);
-		if (!request->transactional_ids.at)
-			return ERR_MEMORY;
-		for (int32_t t = 0; t < said->transaction_states.count; t++)
-			request->transactional_ids.at[request->transactional_ids.count++] =
-				said->transaction_states.at[t].transactional_id;
-		most += (size_t)said->transaction_states.count;
-		err = asks_add(&asks, listed->at[i]->node, API_DESCRIBE_TRANSACTIONS, request, NULL);
-	}
-	int stopped = asks_wait(&asks);
-	h->transactions = arena_array(arena, most, sizeof *h->transactions);
-	if (err < 0 || !h->transactions)
-		return ERR_MEMORY;
-	for (int a = 0; a < asks.count && err == 0; a++) {
-		const struct describe_transactions_response *said = asks.at[a]->response;
-
-		if (asks.at[a]->err < 0 && h->transactions_err == 0)
-			h->transactions_err = asks.at[a]->err;
-		/* One that has ended in between is of no more interest: its error is passed over. */
-		for (int32_t s = 0; asks.at[a]->err == 0 && s < said->transaction_states.count && err == 0; s++)
-			if (said->transaction_states.at[s].error_code == 0)
-				err = transaction_take(quiet, &said->transaction_states.at[s], asks.at[a]->node, arena, h);
-	}
-	return err < 0 ? err : stopped;
-}
-
 /* ---- a look ---- */
 
 static void partitions_reset(struct quiet *quiet)
@@ -462,8 +328,8 @@ static void partitions_reset(struct quiet *quiet)
 	}
 }
 
-static int round_do(struct quiet *quiet, int what, int64_t deadline_ms, struct arena *arena, struct harvest *h,
-		    struct fault *fault)
+static int round_do(struct quiet *quiet, int what, int64_t deadline_ms, struct arena *arena,
+		    struct quiet_harvest *h, struct fault *fault)
 {
 	struct cluster *cluster = quiet->cluster;
 	struct asks asks;
@@ -474,24 +340,25 @@ static int round_do(struct quiet *quiet, int what, int64_t deadline_ms, struct a
 	if (err < 0)
 		return err;
 	partitions_reset(quiet);
-	*h = (struct harvest){ 0 };
+	*h = (struct quiet_harvest){ 0 };
 	asks_init(&asks, cluster, deadline_ms - cluster_now(cluster), arena);
 	for (int i = 0; i < quiet->known_count && err == 0;) {
 		int count = 1;
 
-		while (i + count < quiet->known_count && quiet->known[i + count].leader == quiet->known[i].leader)
+		while (i + count < quiet->known_count &&
+		       quiet->known[i + count].leader == quiet->known[i].leader)
 			count++;
 		if (quiet->known[i].leader >= 0)
 			err = leader_ask(&asks, &quiet->known[i], count, what & QUIET_WRITERS);
 		i += count;
 	}
 	if (err == 0 && (what & QUIET_TRANSACTIONS))
-		err = transactions_ask(&asks, quiet->nodes, quiet->node_count);
+		err = quiet_transactions_ask(&asks, quiet->nodes, quiet->node_count);
 	int stopped = asks_wait(&asks);
 	for (int i = 0; i < asks.count && err == 0; i++)
 		err = answer_take(asks.at[i], arena, h);
 	if (err == 0 && stopped == 0 && (what & QUIET_TRANSACTIONS))
-		err = transactions_find(quiet, &asks, deadline_ms - cluster_now(cluster), arena, h);
+		err = quiet_transactions_find(quiet, &asks, deadline_ms - cluster_now(cluster), arena, h);
 	if (err < 0 && err != ERR_CANCELLED)
 		return admin_no_memory(cluster, fault);
 	if (stopped < 0 || err < 0)
@@ -518,7 +385,8 @@ static const char *name_kept(const struct quiet_look *look, const char *name)
 }
 
 /* The names move into the caller's arena: what `quiet` knows is renewed under them. */
-static int look_take(const struct quiet *quiet, const struct harvest *h, struct arena *arena, struct quiet_look *out)
+static int look_take(const struct quiet *quiet, const struct quiet_harvest *h, struct arena *arena,
+		     struct quiet_look *out)
 {
 	struct quiet_look look = { .partition_count = quiet->known_count, .producers = h->producers };
 	const char *topic = NULL;
@@ -534,7 +402,8 @@ static int look_take(const struct quiet *quiet, const struct harvest *h, struct 
 	for (int i = 0; i < look.partition_count; i++) {
 		struct quiet_partition *at = &look.partitions[i];
 
-		at->level = at->err == 0 && at->last_stable == at->high_watermark && at->high_watermark == at->end;
+		at->level = at->err == 0 && at->last_stable == at->high_watermark &&
+			    at->high_watermark == at->end;
 		look.all_level &= at->level;
 		if (!topic || strcmp(topic, at->topic) != 0)
 			topic = arena_text(arena, at->topic);
@@ -557,7 +426,8 @@ static int look_take(const struct quiet *quiet, const struct harvest *h, struct 
 	}
 	for (int i = 0; i < look.transaction_count; i++)
 		for (int p = 0; p < look.transactions[i].partition_count; p++)
-			look.transactions[i].partitions[p].topic = name_kept(&look, look.transactions[i].partitions[p].topic);
+			look.transactions[i].partitions[p].topic =
+				name_kept(&look, look.transactions[i].partitions[p].topic);
 	look.all_level &= look.transaction_count == 0;
 	*out = look;
 	return 0;
@@ -568,7 +438,7 @@ int quiet_look(struct quiet *quiet, int what, int64_t timeout_ms, struct arena *
 {
 	struct cluster *cluster = quiet->cluster;
 	int64_t deadline_ms = cluster_now(cluster) + timeout_ms;
-	struct harvest harvest = { 0 };
+	struct quiet_harvest harvest = { 0 };
 	int err = 0;
 
 	for (int round = 0; err == 0; round++) {
@@ -599,49 +469,9 @@ bool quiet_same(const struct quiet_look *a, const struct quiet_look *b)
 	for (int i = 0; i < a->partition_count; i++) {
 		const struct quiet_partition *x = &a->partitions[i], *y = &b->partitions[i];
 
-		if (x->err < 0 || y->err < 0 || x->partition != y->partition || strcmp(x->topic, y->topic) != 0 ||
-		    x->end != y->end || x->leader_epoch != y->leader_epoch)
+		if (x->err < 0 || y->err < 0 || x->partition != y->partition ||
+		    strcmp(x->topic, y->topic) != 0 || x->end != y->end || x->leader_epoch != y->leader_epoch)
 			return false;
 	}
 	return true;
-}
-
-/* ---- names ---- */
-
-int producer_name(struct cluster *cluster, int64_t producer_id, int64_t timeout_ms, struct arena *arena,
-		  const char **out, struct fault *fault)
-{
-	struct list_transactions_request request;
-	struct fault failed;
-	struct asks asks;
-	const char *name = NULL;
-	int err = admin_ready(cluster, timeout_ms, fault);
-
-	if (err < 0)
-		return err;
-	request_default(API_LIST_TRANSACTIONS, &request);
-	request.producer_id_filters.at = &producer_id;
-	request.producer_id_filters.count = 1;
-	asks_init(&asks, cluster, timeout_ms, arena);
-	err = asks_add_brokers(&asks, API_LIST_TRANSACTIONS, &request);
-	int stopped = asks_wait(&asks);
-	if (err < 0 || stopped < 0)
-		return fault_set(fault, err < 0 ? err : stopped, "%s: naming a producer: %s", cluster->name,
-				 err_text(err < 0 ? err : stopped));
-	for (int i = 0; i < asks.count && !name; i++) {
-		const struct list_transactions_response *said = asks.at[i]->response;
-
-		if (asks.at[i]->err == 0 && said->error_code == 0 && said->transaction_states.count > 0) {
-			name = admin_text(arena, said->transaction_states.at[0].transactional_id);
-			if (!name)
-				return admin_no_memory(cluster, fault);
-		}
-	}
-	if (!name && asks_failed(&asks, &failed)) {
-		if (fault)
-			*fault = failed;
-		return admin_unsupported(API_LIST_TRANSACTIONS, failed.err, fault);
-	}
-	*out = name;
-	return 0;
 }

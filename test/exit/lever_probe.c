@@ -2,10 +2,15 @@
  * lever_probe.c - changes a real cluster as the levers do, and says what came; for the tests on real Kafka and for people
  * who develop.
  *
- *	lever_probe CLUSTER deny|undeny|seen PRINCIPAL TOPIC... | canary TOPIC... | canary-id ID... |
+ *	lever_probe CLUSTER deny|undeny|seen PRINCIPAL TOPIC... | bound PRINCIPAL | canary TOPIC... | canary-id ID... |
  *	      quiet|ends-only TOPIC... | name PRODUCER-ID | look ID | fence ID TIMEOUT-MS |
  *	      config TOPIC KEY [VALUE] | config-seen TOPIC KEY | quota USER KEY [VALUE] | quota-seen USER KEY |
  *	      group-delete GROUP... | topic-delete TOPIC... | whoami
+ *	lever_probe CLUSTER acl PRINCIPALS TOPICS IDS WITNESS THEN | transactions IDS THEN | configs TOPICS KEY SETTING THEN |
+ *	      quotas USERS KEY LIMIT THEN
+ *
+ * where lists are split at commas, "-" is an empty one, and THEN is observe, aim WORD [BEFORE], set VALUE, describe WORD;
+ * for acl also felt denied|allowed, bounds and pace TIMES; for configs effective TOPIC.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,10 +24,14 @@
 #include "client/config.h"
 #include "client/principal.h"
 #include "client/quiet.h"
+#include "exit/lever_acl.h"
+#include "exit/lever_config.h"
+#include "exit/lever_quota.h"
+#include "exit/lever_transaction.h"
 #include "wire/kafka_error.h"
 
 #define TIMEOUT_MS 10000
-#define MOST	   200
+#define MOST       200
 
 static struct loop *loop;
 static struct cluster *cluster;
@@ -89,11 +98,38 @@ static int probe_seen(void)
 	if (acls_seen(cluster, bindings, binding_count, TIMEOUT_MS, &arena, &sights, &count, &fault) < 0)
 		return failed();
 	for (int i = 0; i < count; i++) {
-		printf("broker %d err %d bindings %d%s\n", sights[i].node, sights[i].err, sights[i].list.count,
-		       sights[i].list.no_authorizer ? " no authorizer" : "");
+		printf("broker %d err %d bindings %d%s\n", sights[i].node, sights[i].err,
+		       sights[i].list.count, sights[i].list.no_authorizer ? " no authorizer" : "");
 		for (int a = 0; a < sights[i].list.count; a++)
-			printf("  %s %s from %s\n", sights[i].list.at[a].principal, sights[i].list.at[a].resource,
-			       sights[i].list.at[a].host);
+			printf("  %s %s from %s\n", sights[i].list.at[a].principal,
+			       sights[i].list.at[a].resource, sights[i].list.at[a].host);
+	}
+	return 0;
+}
+
+/* All that a principal may and must not, as each broker has it. */
+static int probe_bound(void)
+{
+	struct acl filter = { .resource_type = ACL_RESOURCE_ANY,
+			      .pattern_type = ACL_PATTERN_ANY,
+			      .operation = ACL_OPERATION_ANY,
+			      .permission = ACL_PERMISSION_ANY,
+			      .principal = arguments[0] };
+	struct acl_sight *sights;
+	int count;
+
+	if (acls_seen(cluster, &filter, 1, TIMEOUT_MS, &arena, &sights, &count, &fault) < 0)
+		return failed();
+	for (int i = 0; i < count; i++) {
+		printf("broker %d err %d\n", sights[i].node, sights[i].err);
+		for (int a = 0; a < sights[i].list.count; a++) {
+			const struct acl *acl = &sights[i].list.at[a];
+
+			printf("  %s %s %s %s %s\n", acl->principal,
+			       acl->permission == ACL_PERMISSION_DENY ? "must not" : "may",
+			       acl_operation_name(acl->operation), acl_resource_name(acl->resource_type),
+			       acl->resource);
+		}
 	}
 	return 0;
 }
@@ -103,13 +139,13 @@ static int canary(bool of_ids)
 	const char *const *names = (const char *const *)arguments;
 	struct canary_list list;
 
-	if (canary_look(cluster, names, of_ids ? 0 : argument_count, names, of_ids ? argument_count : 0, TIMEOUT_MS,
-			&arena, &list, &fault) < 0)
+	if (canary_look(cluster, names, of_ids ? 0 : argument_count, names, of_ids ? argument_count : 0,
+			TIMEOUT_MS, &arena, &list, &fault) < 0)
 		return failed();
 	printf("denied %d allowed %d unknown %d\n", list.denied, list.allowed, list.unknown);
 	for (int i = 0; i < list.count; i++)
-		printf("  %s %d at %d%s: %s %s%s%s\n", list.at[i].topic, list.at[i].partition, list.at[i].node,
-		       list.at[i].leader ? " leader" : "", canary_word(list.at[i].answer),
+		printf("  %s %d at %d%s: %s %s%s%s\n", list.at[i].topic, list.at[i].partition,
+		       list.at[i].node, list.at[i].leader ? " leader" : "", canary_word(list.at[i].answer),
 		       kafka_error_name(list.at[i].error_code), list.at[i].fault ? " " : "",
 		       list.at[i].fault ? list.at[i].fault->text : "");
 	return 0;
@@ -127,7 +163,7 @@ static int probe_canary_id(void)
 
 /* ---- rest ---- */
 
-/* Two looks: the second is what a look costs once the leaders are known. */
+/* Some looks: the last is what a look costs once the leaders are known and the connections are there. */
 static int quiet_ask(int what)
 {
 	struct quiet *quiet;
@@ -144,20 +180,24 @@ static int quiet_ask(int what)
 		if (quiet_look(quiet, what, TIMEOUT_MS, &arena, &look, &fault) < 0) {
 			status = failed();
 		} else {
-			printf("level %s same %s producers %d err %d transactions %d err %d took %" PRId64 " us\n",
+			printf("level %s same %s producers %d err %d transactions %d err %d took %" PRId64
+			       " us\n",
 			       look.all_level ? "yes" : "no", quiet_same(&first, &look) ? "yes" : "no",
-			       look.producer_count, look.producers_err, look.transaction_count, look.transactions_err,
+			       look.producer_count, look.producers_err, look.transaction_count,
+			       look.transactions_err,
 			       (clock_system.monotonic_ns(&clock_system) - began) / 1000);
 			for (int i = 0; i < look.partition_count; i++)
-				printf("  %s-%d leader %d epoch %d stable %" PRId64 " high %" PRId64 " end %" PRId64
-				       " %s err %d\n",
-				       look.partitions[i].topic, look.partitions[i].partition, look.partitions[i].leader,
-				       look.partitions[i].leader_epoch, look.partitions[i].last_stable,
-				       look.partitions[i].high_watermark, look.partitions[i].end,
-				       look.partitions[i].level ? "level" : "open", look.partitions[i].err);
+				printf("  %s-%d leader %d epoch %d stable %" PRId64 " high %" PRId64
+				       " end %" PRId64 " %s err %d\n",
+				       look.partitions[i].topic, look.partitions[i].partition,
+				       look.partitions[i].leader, look.partitions[i].leader_epoch,
+				       look.partitions[i].last_stable, look.partitions[i].high_watermark,
+				       look.partitions[i].end, look.partitions[i].level ? "level" : "open",
+				       look.partitions[i].err);
 			for (int i = 0; i < look.producer_count; i++)
 				printf("  producer %" PRId64 " epoch %d on %s-%d\n", look.producers[i].id,
-				       look.producers[i].epoch, look.producers[i].topic, look.producers[i].partition);
+				       look.producers[i].epoch, look.producers[i].topic,
+				       look.producers[i].partition);
 			for (int i = 0; i < look.transaction_count; i++)
 				printf("  transaction %s %s partitions %d\n", look.transactions[i].id,
 				       look.transactions[i].state, look.transactions[i].partition_count);
@@ -193,8 +233,8 @@ static int probe_look(void)
 
 	if (transaction_look(cluster, arguments[0], TIMEOUT_MS, &arena, &identity, &fault) < 0)
 		return failed();
-	printf("producer %" PRId64 " epoch %d timeout %d state %s\n", identity.producer_id, identity.producer_epoch,
-	       identity.timeout_ms, or_none(identity.state));
+	printf("producer %" PRId64 " epoch %d timeout %d state %s\n", identity.producer_id,
+	       identity.producer_epoch, identity.timeout_ms, or_none(identity.state));
 	return 0;
 }
 
@@ -210,8 +250,8 @@ static int probe_fence(void)
 
 static int probe_config(void)
 {
-	if (topic_config_set(cluster, arguments[0], arguments[1], argument_count > 2 ? arguments[2] : NULL, TIMEOUT_MS,
-			     &fault) < 0)
+	if (topic_config_set(cluster, arguments[0], arguments[1], argument_count > 2 ? arguments[2] : NULL,
+			     TIMEOUT_MS, &fault) < 0)
 		return failed();
 	printf("set\n");
 	return 0;
@@ -222,11 +262,12 @@ static int probe_config_seen(void)
 	struct config_sight *sights;
 	int count;
 
-	if (topic_config_seen(cluster, arguments[0], arguments[1], TIMEOUT_MS, &arena, &sights, &count, &fault) < 0)
+	if (topic_config_seen(cluster, arguments[0], arguments[1], TIMEOUT_MS, &arena, &sights, &count,
+			      &fault) < 0)
 		return failed();
 	for (int i = 0; i < count; i++)
-		printf("broker %d err %d value %s from %s\n", sights[i].node, sights[i].err, or_none(sights[i].entry.value),
-		       config_source_name(sights[i].entry.source));
+		printf("broker %d err %d value %s from %s\n", sights[i].node, sights[i].err,
+		       or_none(sights[i].entry.value), config_source_name(sights[i].entry.source));
 	return 0;
 }
 
@@ -258,8 +299,8 @@ static int probe_quota_seen(void)
 	if (quota_seen(cluster, &quota, TIMEOUT_MS, &arena, &sights, &count, &fault) < 0)
 		return failed();
 	for (int i = 0; i < count; i++)
-		printf("broker %d err %d %s %g\n", sights[i].node, sights[i].err, sights[i].there ? "there" : "absent",
-		       sights[i].value);
+		printf("broker %d err %d %s %g\n", sights[i].node, sights[i].err,
+		       sights[i].there ? "there" : "absent", sights[i].value);
 	return 0;
 }
 
@@ -293,6 +334,162 @@ static int probe_whoami(void)
 	return status;
 }
 
+/* ---- levers ---- */
+
+static int split(char *text, const char **out)
+{
+	int count = 0;
+
+	if (strcmp(text, "-") == 0)
+		return 0;
+	for (char *at = strtok(text, ","); at && count < MOST; at = strtok(NULL, ","))
+		out[count++] = at;
+	return count;
+}
+
+static int bounds(struct lever *lever)
+{
+	struct lever_acl_bounds all;
+
+	if (lever_acl_bounds(lever, TIMEOUT_MS, &arena, &all, &fault) < 0)
+		return failed();
+	printf("blocked %s\n", all.blocked ? "yes" : "no");
+	for (int i = 0; i < all.count; i++)
+		printf("%s %s\n", lever_acl_bound_code(all.at[i].bound), all.at[i].text);
+	return 0;
+}
+
+static int until_felt(struct lever *lever, const char *value, bool denied, int64_t *took_us)
+{
+	int64_t began = clock_system.monotonic_ns(&clock_system), give_up = began + INT64_C(10000000000);
+	struct buffer how;
+	int err;
+
+	buffer_init(&how, 1 << 16);
+	err = lever_set(lever, value, 1, TIMEOUT_MS, &fault);
+	while (err == 0 || err == ERR_STALE) {
+		buffer_reset(&how);
+		err = lever_acl_felt(lever, denied, TIMEOUT_MS, &how, &fault);
+		if (err == 0 || clock_system.monotonic_ns(&clock_system) > give_up)
+			break;
+	}
+	*took_us = (clock_system.monotonic_ns(&clock_system) - began) / 1000;
+	buffer_done(&how);
+	return err;
+}
+
+/* Fences and opens, so many times: how long until each broker denies, and until each allows again. */
+static int pace(struct lever *lever, int times)
+{
+	struct buffer deny;
+	int status = 0;
+
+	buffer_init(&deny, LEVER_VALUE_SIZE_MAX);
+	if (lever_aim(lever, "deny", "[]", &deny, &fault) < 0)
+		status = failed();
+	for (int i = 0; i < times && !status; i++) {
+		int64_t denied_us = 0, allowed_us = 0;
+
+		if (until_felt(lever, buffer_string(&deny), true, &denied_us) < 0 ||
+		    until_felt(lever, "[]", false, &allowed_us) < 0)
+			status = failed();
+		else
+			printf("denied after %" PRId64 " us, allowed after %" PRId64 " us\n", denied_us,
+			       allowed_us);
+	}
+	buffer_done(&deny);
+	return status;
+}
+
+/* What stands at `first` and behind it says what is to be done with the lever. */
+static int then(struct lever *lever, int first)
+{
+	const char *word = arguments[first], *more = argument_count > first + 1 ? arguments[first + 1] : "";
+	struct buffer out;
+	int err = ERR_USAGE, status = 0;
+
+	buffer_init(&out, 2 * LEVER_VALUE_SIZE_MAX);
+	fault_set(&fault, ERR_USAGE, "%s?", word);
+	if (strcmp(word, "bounds") == 0) {
+		status = bounds(lever);
+		err = 0;
+	} else if (strcmp(word, "pace") == 0) {
+		status = pace(lever, atoi(more));
+		err = 0;
+	} else if (strcmp(word, "observe") == 0) {
+		err = lever_observe(lever, TIMEOUT_MS, &out, &fault);
+	} else if (strcmp(word, "aim") == 0) {
+		err = lever_aim(lever, more, argument_count > first + 2 ? arguments[first + 2] : "", &out,
+				&fault);
+	} else if (strcmp(word, "set") == 0) {
+		err = lever_set(lever, more, 1, TIMEOUT_MS, &fault);
+	} else if (strcmp(word, "describe") == 0) {
+		lever_describe(lever, more, &out);
+		err = 0;
+	} else if (strcmp(word, "felt") == 0) {
+		err = lever_acl_felt(lever, strcmp(more, "denied") == 0, TIMEOUT_MS, &out, &fault);
+	} else if (strcmp(word, "effective") == 0) {
+		err = lever_config_effective(lever, more, TIMEOUT_MS, &out, &fault);
+	}
+	if (out.size || err == ERR_STALE)
+		printf("%s\n", buffer_string(&out));
+	if (err < 0)
+		status = failed();
+	buffer_done(&out);
+	lever_free(lever);
+	return status;
+}
+
+static const char *names[3][MOST];
+
+static int probe_acl_lever(void)
+{
+	struct lever_acl_options options = { .name = "acl:source",
+					     .cluster = cluster,
+					     .principals = names[0],
+					     .topics = names[1],
+					     .ids = names[2] };
+	struct lever *lever;
+
+	options.principal_count = split(arguments[0], names[0]);
+	options.topic_count = split(arguments[1], names[1]);
+	options.id_count = split(arguments[2], names[2]);
+	options.witness = strcmp(arguments[3], "-") == 0 ? NULL : arguments[3];
+	return lever_acl_new(&options, &lever, &fault) < 0 ? failed() : then(lever, 4);
+}
+
+static int probe_transaction_lever(void)
+{
+	struct lever *lever;
+	int count = split(arguments[0], names[0]);
+
+	return lever_transaction_new("transactional-ids:source", cluster, names[0], count, &lever, &fault) < 0
+		       ? failed()
+		       : then(lever, 1);
+}
+
+static int probe_config_lever(void)
+{
+	struct lever *lever;
+	int count = split(arguments[0], names[0]);
+
+	return lever_config_new("config:source", cluster, names[0], count, arguments[1], arguments[2], &lever,
+				&fault) < 0
+		       ? failed()
+		       : then(lever, 3);
+}
+
+static int probe_quota_lever(void)
+{
+	struct lever *lever;
+	int count = split(arguments[0], names[0]);
+
+	return lever_quota_new("quota:source", cluster, names[0], count, arguments[1], atof(arguments[2]),
+			       &lever, &fault) < 0
+		       ? failed()
+		       : then(lever, 3);
+}
+
 static const struct {
 	const char *word;
 	int arguments;
@@ -301,6 +498,7 @@ static const struct {
 	{ "deny", 2, probe_deny },
 	{ "undeny", 2, probe_undeny },
 	{ "seen", 2, probe_seen },
+	{ "bound", 1, probe_bound },
 	{ "canary", 1, probe_canary },
 	{ "canary-id", 1, probe_canary_id },
 	{ "quiet", 1, probe_quiet },
@@ -315,6 +513,10 @@ static const struct {
 	{ "group-delete", 1, probe_group_delete },
 	{ "topic-delete", 1, probe_topic_delete },
 	{ "whoami", 0, probe_whoami },
+	{ "acl", 5, probe_acl_lever },
+	{ "transactions", 2, probe_transaction_lever },
+	{ "configs", 4, probe_config_lever },
+	{ "quotas", 4, probe_quota_lever },
 };
 
 int main(int argc, char **argv)
