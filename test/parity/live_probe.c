@@ -8,6 +8,7 @@
  *	glance
  *	ends [source|target]   reads the ends of that side and keeps them for `level`
  *	level MS [kept]        takes the source's ends now (or those kept) and asks; `kept` also those of the target, if any
+ *	judge MS
  *	quit
  */
 #include <jansson.h>
@@ -177,6 +178,36 @@ static void level(struct live *live, int64_t timeout_ms, bool kept)
 	live_answer_done(&answer);
 }
 
+static void judge(struct live *live, int64_t timeout_ms)
+{
+	struct parity_report report;
+	json_t *examples = json_array(), *reasons = json_array(), *findings = json_object();
+	json_int_t matched = 0;
+	int err = live_judge(live, timeout_ms, &report, &fault);
+
+	for (size_t i = 0; i < report.reason_count; i++)
+		json_array_append_new(reasons, json_string(report.reasons[i].code));
+	for (size_t i = 0; i < report.topic_count; i++) {
+		const struct topic_report *topic = &report.topics[i];
+		json_t *found = findings_json(topic->findings);
+
+		matched += (json_int_t)topic->matched;
+		json_object_update(findings, found);
+		json_decref(found);
+		for (size_t e = 0; e < topic->example_count; e++)
+			json_array_append_new(
+				examples,
+				json_pack("{s:s s:o s:o}", "class", finding_word(topic->examples[e].class),
+					  "source", place_json(&topic->examples[e].place[SOURCE]), "target",
+					  place_json(&topic->examples[e].place[TARGET])));
+	}
+	if (err < 0)
+		json_array_append_new(reasons, json_string(fault.text));
+	print(json_pack("{s:s s:o s:o s:o s:I}", "verdict", parity_verdict_word(report.verdict), "reasons",
+			reasons, "findings", findings, "examples", examples, "matched", matched));
+	parity_report_done(&report);
+}
+
 static void ends_of(int side)
 {
 	json_t *list = json_array();
@@ -204,6 +235,8 @@ static void serve(struct live *live)
 			glance(live);
 		else if (sscanf(line, "level %lld %19s", &number, more) >= 1)
 			level(live, number, !strcmp(more, "kept"));
+		else if (sscanf(line, "judge %lld", &number) == 1)
+			judge(live, number);
 		else if (sscanf(line, "ends %19s", word) == 1)
 			ends_of(!strcmp(word, "target"));
 		else

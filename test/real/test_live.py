@@ -221,6 +221,28 @@ def test_a_fault_in_the_tail(pair, topic, kind, code):
             assert seen["suspects"][0]["place"][0] == lost.partition
 
 
+@pytest.mark.parametrize("kind, found", [
+    ("LOST", {"LOST": 1}), ("ALTERED", {"ALTERED": 1}), ("DUPLICATE", {"DUPLICATE": 1}), ("PHANTOM", {"PHANTOM": 1}),
+    ("MISROUTED", {"MISROUTED": 1}), ("REORDERED", {"REORDERED_KEY": 1}), ("NOTHING", {})])
+def test_judged_while_written_to(pair, topic, kind, found):
+    both(pair, topic)
+    planted = stream(100)
+    with Follower(*pair, topic, settle_ms=600) as follower:
+        produce(pair.source, topic, planted)
+        produce(pair.target, topic, tail_of(kind, planted))
+        writer = DualWriter(*pair, topic, first=100)
+        time.sleep(0.5)
+        for _ in range(2):  # it goes on from where it is, and finds the same again
+            answer = follower.ask("judge 20000")
+            assert answer["findings"] == found, answer
+            assert answer["verdict"] == ("shut" if found else "open"), answer
+            assert answer["matched"] > 90
+        count = writer.hold()
+        answer = follower.level(1500)
+        assert answer["verdict"] == ("not level" if found else "level"), answer
+        assert found or answer["matched"] == count
+
+
 def test_an_open_transaction(pair, topic):
     write_both(*pair, topic, stream(500))
     with Follower(*pair, topic) as follower:
