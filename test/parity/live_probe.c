@@ -9,6 +9,7 @@
  *	ends [source|target]   reads the ends of that side and keeps them for `level`
  *	level MS [kept]        takes the source's ends now (or those kept) and asks; `kept` also those of the target, if any
  *	judge MS
+ *	group NAME             where the group goes on at the target, and how long it took to say so
  *	quit
  */
 #include <jansson.h>
@@ -19,6 +20,7 @@
 #include "client/config.h"
 #include "client/metadata.h"
 #include "client/offsets.h"
+#include "parity/group_map.h"
 #include "parity/live.h"
 
 #define TIMEOUT_MS 5000
@@ -208,6 +210,30 @@ static void judge(struct live *live, int64_t timeout_ms)
 	parity_report_done(&report);
 }
 
+static void group(const char *name)
+{
+	const struct group_map_options options = { .groups = &name,
+						   .group_count = 1,
+						   .topics = topics,
+						   .topic_count = topic_count,
+						   .settle_ms = 1000,
+						   .deadline_ms = TIMEOUT_MS };
+	int64_t began_ns = clock_system.monotonic_ns(&clock_system);
+	struct group_map map;
+	json_t *places = json_array();
+	int err = group_map_compute(loop, clusters[SOURCE], clusters[TARGET], &options, &map, &fault);
+
+	for (size_t i = 0; i < map.place_count; i++)
+		json_array_append_new(places, json_pack("[iIIs?s?]", map.places[i].partition,
+							(json_int_t)map.places[i].source,
+							(json_int_t)map.places[i].target,
+							place_proof_word(map.places[i].proof), map.places[i].code));
+	print(json_pack("{s:s s:o s:I}", "verdict", err < 0 ? fault.text : parity_verdict_word(map.verdict), "places",
+			places, "took_us",
+			(json_int_t)((clock_system.monotonic_ns(&clock_system) - began_ns) / 1000)));
+	group_map_done(&map);
+}
+
 static void ends_of(int side)
 {
 	json_t *list = json_array();
@@ -226,7 +252,7 @@ static void ends_of(int side)
 
 static void serve(struct live *live)
 {
-	char line[200], word[20], more[20];
+	char line[200], name[200], word[20], more[20];
 	long long number;
 
 	while (fgets(line, sizeof line, stdin)) {
@@ -237,6 +263,8 @@ static void serve(struct live *live)
 			level(live, number, !strcmp(more, "kept"));
 		else if (sscanf(line, "judge %lld", &number) == 1)
 			judge(live, number);
+		else if (sscanf(line, "group %199s", name) == 1)
+			group(name);
 		else if (sscanf(line, "ends %19s", word) == 1)
 			ends_of(!strcmp(word, "target"));
 		else

@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
-from records import (EPOCH_MS, create_topic, delete_records, delete_topic, produce, producer, record, stream, transaction,
-                     write_both)
+from records import (create_topic, delete_records, delete_topic, end_offsets, produce, producer, record, settings, stream,
+                     transaction, write_both)
 
 pytestmark = pytest.mark.real
 ROOT = Path(__file__).resolve().parents[2]
@@ -326,3 +327,26 @@ def test_nothing_to_follow_yet(pair, topic):
     with Follower(*pair, topic) as follower:
         answer = follower.level(200)
         assert (answer["verdict"], answer["code"]) == ("cannot tell", "NOT_FOLLOWING")
+
+
+def commit(cluster, group, topic, positions):
+    client = Consumer(settings(cluster, group_id=group, enable_auto_commit=False))
+    try:
+        client.commit(offsets=[TopicPartition(topic, p, at) for p, at in positions.items()], asynchronous=False)
+    finally:
+        client.close()
+
+
+@pytest.mark.parametrize("behind", [0, 5])
+def test_a_group_near_the_end(pair, topic, behind):
+    write_both(*pair, topic, stream(4000))
+    ends = end_offsets(pair.source, topic)
+    commit(pair.source, topic, topic, {p: end - behind for p, end in ends.items()})
+    with Follower(*pair, topic) as follower:
+        answers = [follower.ask(f"group {topic}") for _ in range(8)]
+        for answer in answers:
+            assert answer["verdict"] == "open", answer
+            assert [place[2] for place in answer["places"]] == [ends[p] - behind for p in range(4)]
+    took = sorted(answer["took_us"] for answer in answers[1:])
+    print(f"\ngroup {behind} records before the end: {took[0] / 1000:.1f} / {took[len(took) // 2] / 1000:.1f} / "
+          f"{took[-1] / 1000:.1f} ms (least, median, most), the first time {answers[0]['took_us'] / 1000:.1f} ms")
