@@ -261,6 +261,34 @@ static void watches_apply(struct cluster *cluster, const struct metadata_respons
 	}
 }
 
+/*
+ * Another watch of the same topic has seen it: what it knows is as good as what a look would bring, and costs none.  The
+ * look comes all the same, a moment later.
+ */
+static void watch_adopt(struct topic_watch *watch)
+{
+	LIST_EACH(&watch->cluster->watches, at) {
+		const struct topic_watch *other = container_of(at, struct topic_watch, link);
+		struct partition_info *partitions;
+
+		if (other == watch || other->state != TOPIC_THERE || strcmp(other->name, watch->name) != 0 ||
+		    (!uuid_is_zero(watch->info.id) && !uuid_equal(watch->info.id, other->info.id)))
+			continue;
+		partitions = arena_array(&watch->arena, (size_t)other->info.partition_count, sizeof *partitions);
+		if (!partitions)
+			return; /* the look will bring it */
+		if (other->info.partition_count)
+			memcpy(partitions, other->info.partitions,
+			       (size_t)other->info.partition_count * sizeof *partitions);
+		watch->info = other->info;
+		watch->info.name = watch->name;
+		watch->info.partitions = partitions;
+		watch->seen_ms = other->seen_ms;
+		watch->state = TOPIC_THERE;
+		return;
+	}
+}
+
 int topic_watch_start(struct topic_watch *watch, struct cluster *cluster, const char *name,
 		      const struct uuid *expected, void (*changed)(struct topic_watch *watch), void *owner)
 {
@@ -275,6 +303,7 @@ int topic_watch_start(struct topic_watch *watch, struct cluster *cluster, const 
 		watch->info.id = *expected;
 	watch->look_number = cluster->look_number + 1;
 	list_append(&cluster->watches, &watch->link);
+	watch_adopt(watch);
 	metadata_refresh(cluster);
 	return 0;
 }

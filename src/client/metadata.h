@@ -105,7 +105,7 @@ struct topic_watch {
 
 /*
  * Starts to watch.  When `expected` is not NULL and not zero, a topic with another id counts as re-created
- * from the first look on.  0 or ERR_MEMORY.
+ * from the first look on.  Where another watch knows the topic, this one knows it at once.  0 or ERR_MEMORY.
  */
 int topic_watch_start(struct topic_watch *watch, struct cluster *cluster, const char *name,
 		      const struct uuid *expected, void (*changed)(struct topic_watch *watch), void *owner);
