@@ -601,9 +601,12 @@ int group_map_topic(struct mapping *mapping, const struct topic_task *task, stru
 	found = calloc((size_t)task->partitions[TARGET] + 1, sizeof *found);
 	if (!found || err < 0)
 		err = fault_set(&local, ERR_MEMORY, "out of memory");
-	for (int side = SOURCE; side <= TARGET && err == 0; side++)
+	for (int side = SOURCE; side <= TARGET && err == 0; side++) {
 		err = topic_watch_start(&work.watches[side], mapping->clusters[side], task->name[side],
 					&task->id[side], watch_changed, &work);
+		if (err == 0)
+			topic_watch_tell(&work.watches[side], task->infos[side], loop_now_ms(mapping->loop));
+	}
 	if (err == 0) {
 		err = read_logs(&work);
 		if (err < 0)
