@@ -261,6 +261,36 @@ static void watches_apply(struct cluster *cluster, const struct metadata_respons
 	}
 }
 
+void topic_watch_tell(struct topic_watch *watch, const struct topic_info *info, int64_t seen_ms)
+{
+	struct partition_info *partitions;
+
+	if (watch->state != TOPIC_NOT_KNOWN_YET || info->error ||
+	    (!uuid_is_zero(watch->info.id) && !uuid_equal(watch->info.id, info->id)))
+		return;
+	partitions = arena_array(&watch->arena, (size_t)info->partition_count, sizeof *partitions);
+	if (!partitions)
+		return; /* the look will bring it */
+	if (info->partition_count)
+		memcpy(partitions, info->partitions, (size_t)info->partition_count * sizeof *partitions);
+	watch->info = *info;
+	watch->info.name = watch->name;
+	watch->info.partitions = partitions;
+	watch->seen_ms = seen_ms;
+	watch->state = TOPIC_THERE;
+}
+
+/* What another watch of the same topic has seen is as good as what a look would bring; that comes all the same, later. */
+static void watch_adopt(struct topic_watch *watch)
+{
+	LIST_EACH(&watch->cluster->watches, at) {
+		const struct topic_watch *other = container_of(at, struct topic_watch, link);
+
+		if (other != watch && other->state == TOPIC_THERE && strcmp(other->name, watch->name) == 0)
+			topic_watch_tell(watch, &other->info, other->seen_ms);
+	}
+}
+
 int topic_watch_start(struct topic_watch *watch, struct cluster *cluster, const char *name,
 		      const struct uuid *expected, void (*changed)(struct topic_watch *watch), void *owner)
 {
@@ -275,6 +305,7 @@ int topic_watch_start(struct topic_watch *watch, struct cluster *cluster, const 
 		watch->info.id = *expected;
 	watch->look_number = cluster->look_number + 1;
 	list_append(&cluster->watches, &watch->link);
+	watch_adopt(watch);
 	metadata_refresh(cluster);
 	return 0;
 }

@@ -105,10 +105,13 @@ struct topic_watch {
 
 /*
  * Starts to watch.  When `expected` is not NULL and not zero, a topic with another id counts as re-created
- * from the first look on.  0 or ERR_MEMORY.
+ * from the first look on.  Where another watch knows the topic, this one knows it at once.  0 or ERR_MEMORY.
  */
 int topic_watch_start(struct topic_watch *watch, struct cluster *cluster, const char *name,
 		      const struct uuid *expected, void (*changed)(struct topic_watch *watch), void *owner);
+
+/* What its owner has just learnt from a snapshot, so that it need not wait for the first look.  Never calls `changed`. */
+void topic_watch_tell(struct topic_watch *watch, const struct topic_info *info, int64_t seen_ms);
 void topic_watch_stop(struct topic_watch *watch);
 
 /* Something does not fit any more: look again soon.  Many askers are one look; looks are spaced by backoff.

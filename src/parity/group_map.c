@@ -260,6 +260,7 @@ static int make_task(struct mapping *mapping, struct picture *picture, const cha
 			continue;
 		task->partitions[side] = info->partition_count;
 		task->id[side] = info->id;
+		task->infos[side] = info;
 	}
 	for (int group = 0; group < picture->id_count; group++) {
 		int32_t count = task->partitions[SOURCE] > 0 ? task->partitions[SOURCE] : 1;

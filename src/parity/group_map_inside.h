@@ -23,6 +23,7 @@ struct topic_task {
 	const char *name[2];
 	struct uuid id[2];
 	int32_t partitions[2];
+	const struct topic_info *infos[2]; /* NULL: the side has no such topic */
 	const char **groups;
 	int64_t **positions; /* by group, then partition of the source; -1 for none */
 	int64_t **current;   /* by group, then partition of the target */

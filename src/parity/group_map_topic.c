@@ -23,6 +23,7 @@
 
 #define ANCHOR_OFFSETS                                                                                       \
 	((int64_t)64) /* looked back at first for a record before the position, then 16 times as many */
+#define NEAR_OFFSETS    ((int64_t)10000) /* behind all positions together: read at once, with what is before them */
 #define SETTLE_PAUSE_MS 200
 #define INFLATE_MOST    ((size_t)256 << 20)
 
@@ -51,6 +52,7 @@ struct work {
 	struct scan_stop stop;
 	enum log_side stop_side;
 	struct fault *fault;
+	struct topic_watch watches[2]; /* so that each scan knows the leaders at once */
 };
 
 static struct digest key_of(const struct work *work, const struct slab *slab, uint32_t row)
@@ -78,6 +80,7 @@ static int take_source(struct work *work, const struct slab *slab, uint32_t row)
 	if (slab->timestamps[row] < work->oldest_ms)
 		work->oldest_ms = slab->timestamps[row];
 	work->added++;
+	span->record_before |= slab->offsets[row] < span->lowest;
 	return tail_add(work->tail, key_of(work, slab, row), slab->partition, slab->offsets[row]);
 }
 
@@ -173,40 +176,53 @@ static void choose_before(const struct span *span, struct scan_part *part)
 	part->until = wanted ? span->lowest : span->anchor;
 }
 
-/* `at` of every partition into a field of its span. */
-static int ask_offsets(struct work *work, enum log_side side, int64_t at, size_t field)
+/* What is asked of every partition, and the field of its span that the answer goes to. */
+struct wish {
+	int64_t at;
+	size_t field;
+};
+
+/* All wishes in one round. */
+static int ask_offsets(struct work *work, enum log_side side, const struct wish *wishes, int count)
 {
 	const struct topic_task *task = work->task;
-	struct offset_query *queries = calloc((size_t)task->partitions[side] + 1, sizeof *queries);
+	int32_t partitions = task->partitions[side];
+	struct offset_query *queries = calloc((size_t)partitions * (size_t)count + 1, sizeof *queries);
 	int err;
 
 	if (!queries)
 		return fault_set(work->fault, ERR_MEMORY, "out of memory");
-	for (int32_t partition = 0; partition < task->partitions[side]; partition++)
-		queries[partition] =
-			(struct offset_query){ .topic = task->name[side], .partition = partition, .at = at };
-	err = offsets_list(work->mapping->clusters[side], queries, task->partitions[side], true,
+	for (int32_t i = 0; i < partitions * count; i++)
+		queries[i] = (struct offset_query){ .topic = task->name[side],
+						    .partition = i % partitions,
+						    .at = wishes[i / partitions].at };
+	err = offsets_list(work->mapping->clusters[side], queries, partitions * count, true,
 			   work->mapping->deadline_ms, work->fault);
-	for (int32_t partition = 0; err == 0 && partition < task->partitions[side]; partition++)
-		*(int64_t *)((char *)&work->spans[side][partition] + field) = queries[partition].offset;
+	for (int32_t i = 0; err == 0 && i < partitions * count; i++)
+		*(int64_t *)((char *)&work->spans[side][i % partitions] + wishes[i / partitions].field) =
+			queries[i].offset;
 	free(queries);
 	work->stop_side = side;
 	return err;
 }
 
+static const struct wish wish_ends = { OFFSETS_LATEST, offsetof(struct span, end) };
+
 /* The target first: what it holds then is in the source by the time that the source is asked. */
 static int ask_ends(struct work *work)
 {
-	int err = ask_offsets(work, TARGET, OFFSETS_LATEST, offsetof(struct span, end));
+	int err = ask_offsets(work, TARGET, &wish_ends, 1);
 
-	return err < 0 ? err : ask_offsets(work, SOURCE, OFFSETS_LATEST, offsetof(struct span, end));
+	return err < 0 ? err : ask_offsets(work, SOURCE, &wish_ends, 1);
 }
 
-static int ask_starts(struct work *work)
+/* Starts as well, which move up alone: one that is older than the end says no less. */
+static int ask_ranges(struct work *work)
 {
-	int err = ask_offsets(work, SOURCE, OFFSETS_EARLIEST, offsetof(struct span, start));
+	const struct wish wishes[] = { { OFFSETS_EARLIEST, offsetof(struct span, start) }, wish_ends };
+	int err = ask_offsets(work, TARGET, wishes, 2);
 
-	return err < 0 ? err : ask_offsets(work, TARGET, OFFSETS_EARLIEST, offsetof(struct span, start));
+	return err < 0 ? err : ask_offsets(work, SOURCE, wishes, 2);
 }
 
 static void find_lowest(struct work *work)
@@ -263,7 +279,7 @@ static int find_since(struct work *work, enum log_side side)
 	int err = 0;
 
 	if (work->with_time && work->added)
-		err = ask_offsets(work, side, work->oldest_ms, offsetof(struct span, since));
+		err = ask_offsets(work, side, &(struct wish){ work->oldest_ms, offsetof(struct span, since) }, 1);
 	for (int32_t partition = 0; err == 0 && partition < work->task->partitions[side]; partition++) {
 		struct span *span = &work->spans[side][partition];
 		int64_t most = side == SOURCE && span->lowest >= 0 ? span->anchor : span->end;
@@ -295,15 +311,60 @@ static int read_tail(struct work *work)
 	return err;
 }
 
-/* Both logs once, as far as they matter. */
+static int tail_anew(struct work *work)
+{
+	work->added = 0;
+	work->oldest_ms = INT64_MAX;
+	tail_free(work->tail);
+	work->tail = tail_new(work->task->partitions[SOURCE], work->task->partitions[TARGET],
+			      work->mapping->memory);
+	return work->tail ? 0 : fault_set(work->fault, ERR_MEMORY, "out of memory");
+}
+
+/*
+ * The tail, and before it what a place can lean on.  Near the end both are read in one go: if the records right before
+ * the positions turn out to be none (markers, or what compaction left), it is as if nothing had been read.
+ */
+static int read_near(struct work *work)
+{
+	int64_t behind = 0;
+	bool found = true;
+	int err;
+
+	for (int32_t partition = 0; partition < work->task->partitions[SOURCE]; partition++) {
+		struct span *span = &work->spans[SOURCE][partition];
+
+		if (span->lowest < 0)
+			continue;
+		behind += span->end - span->lowest;
+		span->anchor = span->lowest - span->start < ANCHOR_OFFSETS ? span->start
+									   : span->lowest - ANCHOR_OFFSETS;
+	}
+	if (behind <= NEAR_OFFSETS) {
+		err = read_tail(work);
+		for (int32_t partition = 0; partition < work->task->partitions[SOURCE]; partition++) {
+			const struct span *span = &work->spans[SOURCE][partition];
+
+			found &= span->lowest < 0 || span->record_before || span->anchor == span->start;
+		}
+		if (err < 0 || found)
+			return err;
+		err = tail_anew(work);
+		if (err < 0)
+			return err;
+	}
+	err = find_anchors(work);
+	return err < 0 ? err : read_tail(work);
+}
+
+/* Both logs once, as far as they matter; the tail is there. */
 static int read_once(struct work *work)
 {
-	int err = read_tail(work);
+	int err;
 
-	if (err == 0 && work->with_time && work->broker_time)
+	if (work->with_time && work->broker_time)
 		return ERR_STALE; /* timestamps say nothing: begin again without them */
-	if (err == 0)
-		err = find_since(work, SOURCE);
+	err = find_since(work, SOURCE);
 	if (err == 0)
 		err = find_since(work, TARGET);
 	if (err == 0)
@@ -348,8 +409,7 @@ static int attempt(struct work *work, bool with_time, bool wait)
 
 	work->with_time = with_time;
 	work->broker_time = false;
-	work->added = work->alone = 0;
-	work->oldest_ms = INT64_MAX;
+	work->alone = 0;
 	for (int side = SOURCE; side <= TARGET; side++)
 		memset(work->spans[side], 0,
 		       (size_t)work->task->partitions[side] * sizeof *work->spans[side]);
@@ -361,18 +421,13 @@ static int attempt(struct work *work, bool with_time, bool wait)
 		.identity_header = options->identity_header,
 		.shards = 1,
 	};
-	tail_free(work->tail);
-	work->tail = tail_new(work->task->partitions[SOURCE], work->task->partitions[TARGET],
-			      work->mapping->memory);
-	if (!work->tail)
-		return fault_set(work->fault, ERR_MEMORY, "out of memory");
-	err = ask_starts(work);
+	err = tail_anew(work);
 	if (err == 0)
-		err = ask_ends(work);
+		err = ask_ranges(work);
 	if (err < 0)
 		return err;
 	find_lowest(work);
-	err = find_anchors(work);
+	err = read_near(work);
 	if (err == 0)
 		err = read_once(work);
 	if (err == 0 && wait)
@@ -523,6 +578,11 @@ static int stopped(struct work *work, int err)
 			    why, false);
 }
 
+static void watch_changed(struct topic_watch *watch)
+{
+	(void)watch; /* whoever scans watches too, and acts on it */
+}
+
 int group_map_topic(struct mapping *mapping, const struct topic_task *task, struct fault *fault)
 {
 	struct fault local = { 0 };
@@ -541,6 +601,12 @@ int group_map_topic(struct mapping *mapping, const struct topic_task *task, stru
 	found = calloc((size_t)task->partitions[TARGET] + 1, sizeof *found);
 	if (!found || err < 0)
 		err = fault_set(&local, ERR_MEMORY, "out of memory");
+	for (int side = SOURCE; side <= TARGET && err == 0; side++) {
+		err = topic_watch_start(&work.watches[side], mapping->clusters[side], task->name[side],
+					&task->id[side], watch_changed, &work);
+		if (err == 0)
+			topic_watch_tell(&work.watches[side], task->infos[side], loop_now_ms(mapping->loop));
+	}
 	if (err == 0) {
 		err = read_logs(&work);
 		if (err < 0)
@@ -551,6 +617,8 @@ int group_map_topic(struct mapping *mapping, const struct topic_task *task, stru
 	}
 	if (err < 0 && fault)
 		*fault = local;
+	for (int side = SOURCE; side <= TARGET; side++)
+		topic_watch_stop(&work.watches[side]);
 	tail_free(work.tail);
 	free(work.spans[SOURCE]);
 	free(work.spans[TARGET]);

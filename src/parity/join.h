@@ -118,6 +118,15 @@ bool join_tail_only(const struct join *join, enum log_side side, int32_t partiti
  */
 int join_clone(const struct join *join, size_t size_max, struct join **out);
 
+/*
+ * Leaves out of a copy what waits from `offset` on, on either side: too young to be missed, and counted as no part of the
+ * comparison.  0 or ERR_MEMORY.
+ */
+int join_leave_out(struct join *join, enum log_side side, int32_t partition, int64_t offset);
+
+/* True when a record below `offset` waits for its twin, or has not been eaten. */
+bool join_waits_below(const struct join *join, enum log_side side, int32_t partition, int64_t offset);
+
 /* Examples of findings so far, by class; at most `most`.  Returns how many. */
 size_t join_examples(const struct join *join, struct finding *out, size_t most);
 

@@ -166,28 +166,11 @@ bool join_tail_only(const struct join *join, enum log_side side, int32_t partiti
 	       (stream->newest->rank == stream->rank - 1 && stream->rank - (int64_t)waiting == first->rank);
 }
 
-int join_clone(const struct join *join, size_t size_max, struct join **out)
+bool join_waits_below(const struct join *join, enum log_side side, int32_t partition, int64_t offset)
 {
-	struct join *clone = NULL;
-	struct buffer state;
-	struct cursor in;
-	int err;
+	const struct entry *first = first_waiting(join_stream(join, side, partition));
 
-	buffer_init(&state, size_max);
-	err = join_save(join, &state);
-	if (err == 0 && !(clone = join_new(&join->options)))
-		err = ERR_MEMORY;
-	if (err == 0) {
-		in = cursor_over(buffer_bytes(&state));
-		err = join_load(clone, &in);
-	}
-	buffer_done(&state);
-	if (err < 0) {
-		join_free(clone);
-		return err;
-	}
-	*out = clone;
-	return 0;
+	return join_offset(join, side, partition) < offset || (first && first->offset < offset);
 }
 
 size_t join_examples(const struct join *join, struct finding *out, size_t most)

@@ -78,6 +78,8 @@ static void question_free(struct question *question)
 		free(question->ends[side]);
 	}
 	live_answer_done(&question->answer);
+	if (question->kind == QUESTION_JUDGE)
+		parity_report_done(&question->report);
 	free(question);
 }
 
@@ -116,10 +118,10 @@ static void bell_rang(void *owner)
 	bool stop;
 
 	pthread_mutex_lock(&f->live->mutex);
-	stop = f->live->stop;
+	stop = f->live->stop || (f->live->question && f->live->question->abandoned);
 	pthread_mutex_unlock(&f->live->mutex);
 	f->compare.wake = true;
-	/* Somebody waits for an answer of a cluster. */
+	/* It waits for an answer of a cluster, and nobody for what would come of it. */
 	if (stop && f->blocking)
 		loop_stop(f->loop);
 }
@@ -136,6 +138,9 @@ static void answer_no(struct follower *f)
 	question->answer = (struct live_answer){ .verdict = LIVE_CANNOT_TELL };
 	level_cannot(&question->answer, "NOT_FOLLOWING", "%s",
 		     f->fault.text[0] ? f->fault.text : "the follower has not begun to read");
+	if (question->kind == QUESTION_JUDGE)
+		parity_report_reason(&question->report, false, "NOT_FOLLOWING", NULL, "%s",
+				     question->answer.text);
 	question_answer(f->live, question);
 }
 
@@ -362,9 +367,9 @@ static bool wait_for(struct live *live, struct question *question)
 	return question->answered;
 }
 
-static int ask(struct live *live, struct question *question, struct live_answer *out)
+/* Leaves the question with the follower, and takes it back with its answer; else it is the follower's to free. */
+static int ask(struct live *live, struct question *question)
 {
-	int64_t asked_ns = question->asked_ns;
 	bool answered;
 
 	pthread_mutex_lock(&live->mutex);
@@ -377,41 +382,42 @@ static int ask(struct live *live, struct question *question, struct live_answer 
 	if (live->bell)
 		bell_ring(live->bell);
 	answered = wait_for(live, question);
-	if (answered) {
-		*out = question->answer;
-		question->answer.reached = NULL;
+	if (answered || !question->taken)
 		live->question = NULL;
-	} else {
-		question->abandoned = question->taken;
-		if (!question->taken) {
-			live->question = NULL;
-			question_free(question);
-		}
-		level_cannot(out, "NOT_FOLLOWING",
-			     "the follower does not answer: it is still looking at the clusters, or "
-			     "has more to do than there was time for");
-	}
-	pthread_mutex_unlock(&live->mutex);
-	out->took_us = (clock_system.monotonic_ns(&clock_system) - asked_ns) / 1000;
-	if (answered)
+	else
+		question->abandoned = true;
+	if (!answered && live->bell)
+		bell_ring(live->bell);
+	if (!answered && !question->taken)
 		question_free(question);
-	return 0;
+	pthread_mutex_unlock(&live->mutex);
+	return answered ? 0 : ERR_TIMEOUT;
+}
+
+static struct question *question_new(enum question_kind kind, int64_t timeout_ms)
+{
+	struct question *question = calloc(1, sizeof *question);
+
+	if (!question)
+		return NULL;
+	question->kind = kind;
+	question->asked_ns = clock_system.monotonic_ns(&clock_system);
+	question->deadline_ms = question->asked_ns / 1000000 + timeout_ms;
+	question->answer.verdict = LIVE_CANNOT_TELL;
+	return question;
 }
 
 int live_level(struct live *live, const struct live_end *ends, size_t count,
 	       const struct live_end *target_ends, size_t target_count, int64_t timeout_ms,
 	       struct live_answer *out)
 {
-	struct question *question = calloc(1, sizeof *question);
+	struct question *question = question_new(QUESTION_LEVEL, timeout_ms);
 	int64_t asked_ns = clock_system.monotonic_ns(&clock_system);
+	int err;
 
 	*out = (struct live_answer){ .verdict = LIVE_CANNOT_TELL };
 	if (!question)
 		return ERR_MEMORY;
-	question->kind = QUESTION_LEVEL;
-	question->asked_ns = asked_ns;
-	question->deadline_ms = asked_ns / 1000000 + timeout_ms;
-	question->answer.verdict = LIVE_CANNOT_TELL;
 	question->ends[SOURCE] = ends_copy(ends, count);
 	question->counts[SOURCE] = question->ends[SOURCE] ? count : 0;
 	if (target_ends) {
@@ -422,7 +428,41 @@ int live_level(struct live *live, const struct live_end *ends, size_t count,
 		question_free(question);
 		return ERR_MEMORY;
 	}
-	return ask(live, question, out);
+	err = ask(live, question);
+	if (err == 0) {
+		*out = question->answer;
+		question->answer.reached = NULL;
+		question_free(question);
+	} else if (err == ERR_TIMEOUT) {
+		level_cannot(out, "NOT_FOLLOWING",
+			     "the follower does not answer: it is still looking at the clusters, or "
+			     "has more to do than there was time for");
+		err = 0;
+	}
+	out->took_us = (clock_system.monotonic_ns(&clock_system) - asked_ns) / 1000;
+	return err;
+}
+
+int live_judge(struct live *live, int64_t timeout_ms, struct parity_report *report, struct fault *fault)
+{
+	struct question *question = question_new(QUESTION_JUDGE, timeout_ms);
+	int err;
+
+	parity_report_init(report, live->parity.claim);
+	if (!question)
+		return fault_set(fault, ERR_MEMORY, "out of memory");
+	parity_report_init(&question->report, live->parity.claim);
+	err = ask(live, question);
+	if (err == ERR_CONFLICT)
+		return fault_set(fault, err, "another question is being answered");
+	if (err < 0)
+		return fault_set(fault, err,
+				 "the follower does not answer: it is still looking at the clusters, or has "
+				 "more to do than there was time for");
+	*report = question->report;
+	parity_report_init(&question->report, live->parity.claim);
+	question_free(question);
+	return parity_report_judge(report);
 }
 
 const char *live_verdict_word(enum live_verdict verdict)

@@ -172,6 +172,18 @@ int live_level(struct live *live, const struct live_end *ends, size_t count,
 	       struct live_answer *out);
 void live_answer_done(struct live_answer *answer);
 
+/* ---- a judgement on the way ---- */
+
+/*
+ * Takes both ends as they stand now, waits until everything before them has found its twin, for `settle` at most, and
+ * judges what has not, as a comparison judges at its end: also by asking the source a second time.  Then it follows on
+ * from where it is.  Records younger than the ends are no part of it.  Fills `report`, which the caller ends with
+ * parity_report_done() also after an error.  0 when there is a verdict; the time that was given may be what makes it
+ * unknown (reason NO_TIME).  ERR_CONFLICT when another question is being answered, ERR_TIMEOUT when the follower does
+ * not answer at all, ERR_MEMORY.  Claims `latest` and `counts` are judged only while nothing differs; else unknown.
+ */
+int live_judge(struct live *live, int64_t timeout_ms, struct parity_report *report, struct fault *fault);
+
 const char *live_verdict_word(enum live_verdict verdict); /* "level", "not level", "cannot tell" */
 const char *live_state_word(enum live_state state);
 

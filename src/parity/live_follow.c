@@ -129,8 +129,7 @@ static void mark_all(struct follower *f)
 	}
 }
 
-/* When all of one side of the topic was last seen read to its end; 0 never. */
-static int64_t side_caught_ms(const struct topic *topic, int side)
+int64_t side_caught_ms(const struct topic *topic, int side)
 {
 	int64_t least = INT64_MAX;
 
@@ -304,7 +303,7 @@ static void answer(struct follower *f)
 {
 	if (!f->question && !(f->question = question_take(f->live)))
 		return;
-	if (!level_step(f, f->question))
+	if (!(f->question->kind == QUESTION_LEVEL ? level_step(f, f->question) : judge_step(f, f->question)))
 		return;
 	question_answer(f->live, f->question);
 	f->question = NULL;

@@ -4,6 +4,7 @@
  *	live.c		the two sides of the door: the caller's calls, and the thread that they start
  *	live_follow.c	the follower: reads, keeps its checkpoint, says how it stands, answers questions
  *	live_level.c	one question: is it level?
+ *	live_judge.c	another: what differs?
  */
 #ifndef PARITY_LIVE_INSIDE_H
 #define PARITY_LIVE_INSIDE_H
@@ -14,7 +15,7 @@
 #include "parity/compare_state.h"
 #include "parity/live.h"
 
-enum question_kind { QUESTION_LEVEL };
+enum question_kind { QUESTION_LEVEL, QUESTION_JUDGE };
 
 /* What the caller waits for.  Between the two threads: whoever lets go last frees it. */
 struct question {
@@ -29,6 +30,7 @@ struct question {
 	int64_t begun_ms;
 	uint64_t judged_at; /* records joined when what waits was last judged */
 	struct live_answer answer;
+	struct parity_report report; /* of a judgement */
 };
 
 struct live {
@@ -83,6 +85,12 @@ int follower_run(struct follower *f);
 void follower_publish(struct follower *f, enum live_state state, const struct fault *fault);
 const char *live_name(struct live *live,
 		      const char *name); /* one that lives as long as `live`; NULL: no memory */
+
+int64_t side_caught_ms(const struct topic *topic,
+		       int side); /* when all of it was last seen read to its end; 0 never */
+
+/* live_judge.c: a step of the question; true once it has its answer. */
+bool judge_step(struct follower *f, struct question *question);
 
 /* live_level.c: a step of the question; true once it has its answer. */
 bool level_step(struct follower *f, struct question *question);

@@ -187,8 +187,8 @@ static void explain(const struct question *question, const struct part *part, co
 
 	if (part->fetch)
 		fetch_part_state(part->fetch, &state);
-	if (part->position < end->offset && part->stable >= 0 && part->position >= part->stable &&
-	    state.confirmed_ms >= question->begun_ms)
+	if (part->high >= end->offset && part->stable >= 0 && part->stable < end->offset &&
+	    part->position >= part->stable)
 		level_cannot(answer, "OPEN_TRANSACTION",
 			     "%s: %s-%d: a transaction is open at offset %lld, and nothing behind it can be "
 			     "read yet "

@@ -8,6 +8,8 @@
  *	glance
  *	ends [source|target]   reads the ends of that side and keeps them for `level`
  *	level MS [kept]        takes the source's ends now (or those kept) and asks; `kept` also those of the target, if any
+ *	judge MS
+ *	group NAME             where the group goes on at the target, and how long it took to say so
  *	quit
  */
 #include <jansson.h>
@@ -18,6 +20,7 @@
 #include "client/config.h"
 #include "client/metadata.h"
 #include "client/offsets.h"
+#include "parity/group_map.h"
 #include "parity/live.h"
 
 #define TIMEOUT_MS 5000
@@ -177,6 +180,60 @@ static void level(struct live *live, int64_t timeout_ms, bool kept)
 	live_answer_done(&answer);
 }
 
+static void judge(struct live *live, int64_t timeout_ms)
+{
+	struct parity_report report;
+	json_t *examples = json_array(), *reasons = json_array(), *findings = json_object();
+	json_int_t matched = 0;
+	int err = live_judge(live, timeout_ms, &report, &fault);
+
+	for (size_t i = 0; i < report.reason_count; i++)
+		json_array_append_new(reasons, json_string(report.reasons[i].code));
+	for (size_t i = 0; i < report.topic_count; i++) {
+		const struct topic_report *topic = &report.topics[i];
+		json_t *found = findings_json(topic->findings);
+
+		matched += (json_int_t)topic->matched;
+		json_object_update(findings, found);
+		json_decref(found);
+		for (size_t e = 0; e < topic->example_count; e++)
+			json_array_append_new(
+				examples,
+				json_pack("{s:s s:o s:o}", "class", finding_word(topic->examples[e].class),
+					  "source", place_json(&topic->examples[e].place[SOURCE]), "target",
+					  place_json(&topic->examples[e].place[TARGET])));
+	}
+	if (err < 0)
+		json_array_append_new(reasons, json_string(fault.text));
+	print(json_pack("{s:s s:o s:o s:o s:I}", "verdict", parity_verdict_word(report.verdict), "reasons",
+			reasons, "findings", findings, "examples", examples, "matched", matched));
+	parity_report_done(&report);
+}
+
+static void group(const char *name)
+{
+	const struct group_map_options options = { .groups = &name,
+						   .group_count = 1,
+						   .topics = topics,
+						   .topic_count = topic_count,
+						   .settle_ms = 1000,
+						   .deadline_ms = TIMEOUT_MS };
+	int64_t began_ns = clock_system.monotonic_ns(&clock_system);
+	struct group_map map;
+	json_t *places = json_array();
+	int err = group_map_compute(loop, clusters[SOURCE], clusters[TARGET], &options, &map, &fault);
+
+	for (size_t i = 0; i < map.place_count; i++)
+		json_array_append_new(places, json_pack("[iIIs?s?]", map.places[i].partition,
+							(json_int_t)map.places[i].source,
+							(json_int_t)map.places[i].target,
+							place_proof_word(map.places[i].proof), map.places[i].code));
+	print(json_pack("{s:s s:o s:I}", "verdict", err < 0 ? fault.text : parity_verdict_word(map.verdict), "places",
+			places, "took_us",
+			(json_int_t)((clock_system.monotonic_ns(&clock_system) - began_ns) / 1000)));
+	group_map_done(&map);
+}
+
 static void ends_of(int side)
 {
 	json_t *list = json_array();
@@ -195,7 +252,7 @@ static void ends_of(int side)
 
 static void serve(struct live *live)
 {
-	char line[200], word[20], more[20];
+	char line[200], name[200], word[20], more[20];
 	long long number;
 
 	while (fgets(line, sizeof line, stdin)) {
@@ -204,6 +261,10 @@ static void serve(struct live *live)
 			glance(live);
 		else if (sscanf(line, "level %lld %19s", &number, more) >= 1)
 			level(live, number, !strcmp(more, "kept"));
+		else if (sscanf(line, "judge %lld", &number) == 1)
+			judge(live, number);
+		else if (sscanf(line, "group %199s", name) == 1)
+			group(name);
 		else if (sscanf(line, "ends %19s", word) == 1)
 			ends_of(!strcmp(word, "target"));
 		else

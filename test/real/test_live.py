@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
-from records import (EPOCH_MS, create_topic, delete_records, delete_topic, produce, producer, record, stream, transaction,
-                     write_both)
+from records import (create_topic, delete_records, delete_topic, end_offsets, produce, producer, record, settings, stream,
+                     transaction, write_both)
 
 pytestmark = pytest.mark.real
 ROOT = Path(__file__).resolve().parents[2]
@@ -221,6 +222,28 @@ def test_a_fault_in_the_tail(pair, topic, kind, code):
             assert seen["suspects"][0]["place"][0] == lost.partition
 
 
+@pytest.mark.parametrize("kind, found", [
+    ("LOST", {"LOST": 1}), ("ALTERED", {"ALTERED": 1}), ("DUPLICATE", {"DUPLICATE": 1}), ("PHANTOM", {"PHANTOM": 1}),
+    ("MISROUTED", {"MISROUTED": 1}), ("REORDERED", {"REORDERED_KEY": 1}), ("NOTHING", {})])
+def test_judged_while_written_to(pair, topic, kind, found):
+    both(pair, topic)
+    planted = stream(100)
+    with Follower(*pair, topic, settle_ms=600) as follower:
+        produce(pair.source, topic, planted)
+        produce(pair.target, topic, tail_of(kind, planted))
+        writer = DualWriter(*pair, topic, first=100)
+        time.sleep(0.5)
+        for _ in range(2):  # it goes on from where it is, and finds the same again
+            answer = follower.ask("judge 20000")
+            assert answer["findings"] == found, answer
+            assert answer["verdict"] == ("shut" if found else "open"), answer
+            assert answer["matched"] > 90
+        count = writer.hold()
+        answer = follower.level(1500)
+        assert answer["verdict"] == ("not level" if found else "level"), answer
+        assert found or answer["matched"] == count
+
+
 def test_an_open_transaction(pair, topic):
     write_both(*pair, topic, stream(500))
     with Follower(*pair, topic) as follower:
@@ -304,3 +327,26 @@ def test_nothing_to_follow_yet(pair, topic):
     with Follower(*pair, topic) as follower:
         answer = follower.level(200)
         assert (answer["verdict"], answer["code"]) == ("cannot tell", "NOT_FOLLOWING")
+
+
+def commit(cluster, group, topic, positions):
+    client = Consumer(settings(cluster, group_id=group, enable_auto_commit=False))
+    try:
+        client.commit(offsets=[TopicPartition(topic, p, at) for p, at in positions.items()], asynchronous=False)
+    finally:
+        client.close()
+
+
+@pytest.mark.parametrize("behind", [0, 5])
+def test_a_group_near_the_end(pair, topic, behind):
+    write_both(*pair, topic, stream(4000))
+    ends = end_offsets(pair.source, topic)
+    commit(pair.source, topic, topic, {p: end - behind for p, end in ends.items()})
+    with Follower(*pair, topic) as follower:
+        answers = [follower.ask(f"group {topic}") for _ in range(8)]
+        for answer in answers:
+            assert answer["verdict"] == "open", answer
+            assert [place[2] for place in answer["places"]] == [ends[p] - behind for p in range(4)]
+    took = sorted(answer["took_us"] for answer in answers[1:])
+    print(f"\ngroup {behind} records before the end: {took[0] / 1000:.1f} / {took[len(took) // 2] / 1000:.1f} / "
+          f"{took[-1] / 1000:.1f} ms (least, median, most), the first time {answers[0]['took_us'] / 1000:.1f} ms")
