@@ -289,6 +289,6 @@ int gather_outside(const struct gather_run *run, struct fault *fault)
 		buffer_done(&sum.draft.text);
 		return err;
 	}
-	return sum_end(&sum, sum.count == 1 ? "outside position" : "outside positions", "has its place",
+	return sum_end(&sum, sum.count == 1 ? "outside position" : "outside positions", "with a place to go on",
 		       fault);
 }
