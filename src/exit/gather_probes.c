@@ -220,7 +220,6 @@ static int put_outside(struct sum *sum, const struct asking *asking, struct view
 		struct position position = found->positions[i];
 
 		position.group = name;
-		position.side = sum->g->mirrored ? !position.side : position.side; /* a draft takes roles */
 		draft_position(&d, &position);
 	}
 	say_shown(&d, asking, "stands at", found->text);
@@ -289,6 +288,6 @@ int gather_outside(const struct gather_run *run, struct fault *fault)
 		buffer_done(&sum.draft.text);
 		return err;
 	}
-	return sum_end(&sum, sum.count == 1 ? "outside position" : "outside positions", "has its place",
-		       fault);
+	return sum_end(&sum, sum.count == 1 ? "outside position" : "outside positions",
+		       "with a place to go on", fault);
 }
