@@ -68,6 +68,10 @@ void draft_of_facts(struct draft *d)
 
 void draft_of_then(struct draft *d, int64_t wall_ms)
 {
+	if (wall_ms > gathering_now(d->g).wall_ms + FRESH_SKEW_MS_MAX) {
+		draft_exclude(d, "EVIDENCE_CLOCK", "it is dated in the future: check the clocks");
+		return;
+	}
 	d->dated = true;
 	d->item.began = d->item.ended = (struct moment){ .wall_ms = wall_ms };
 }
