@@ -235,7 +235,13 @@ static int resolve_topics(struct gathering *g)
 		const struct plan_topic *topic = &g->family->topics.at[i];
 
 		if (!topic->glob) {
-			g->topics[g->topic_count++] = (struct gather_topic){ topic->source, topic->target };
+			/* Copies end with a NUL; of `orders=orders.v2` the first name does not. */
+			struct gather_topic named = { arena_copy(g->arena, topic->source),
+						      arena_copy(g->arena, topic->target) };
+
+			if (!named.source.at || !named.target.at)
+				return ERR_MEMORY;
+			g->topics[g->topic_count++] = named;
 			continue;
 		}
 		for (int j = 0; j < source->topic_count; j++) {

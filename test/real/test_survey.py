@@ -98,8 +98,9 @@ def test_renamed_topics_and_groups_mirrored(pair, topic, survey):
     group = f"{topic}-g"
     commit_group(pair.source, group, topic, {p: 0 for p in range(4)})
     commit_group(pair.target, group, f"{topic}.v2", {0: 10, 1: 10, 2: 10, 3: 10})
-    found = survey("target", 1, topics=[f"{topic}={topic}.v2"], groups=[group]).look()
-    assert found["gates"]["parity"] == "open" and found["gates"]["progress"] == "open", found
+    for reference in ("source", "target"):
+        found = survey(reference, 1, topics=[f"{topic}={topic}.v2"], groups=[group]).look()
+        assert found["gates"]["parity"] == "open" and found["gates"]["progress"] == "open", json.dumps(found)
 
 
 def test_the_context_counts_what_changes(pair, topic, survey):
