@@ -68,6 +68,10 @@ void draft_of_facts(struct draft *d)
 
 void draft_of_then(struct draft *d, int64_t wall_ms)
 {
+	if (wall_ms > gathering_now(d->g).wall_ms + FRESH_SKEW_MS_MAX) {
+		draft_exclude(d, "EVIDENCE_CLOCK", "it is dated in the future: check the clocks");
+		return;
+	}
 	d->dated = true;
 	d->item.began = d->item.ended = (struct moment){ .wall_ms = wall_ms };
 }
@@ -231,7 +235,13 @@ static int resolve_topics(struct gathering *g)
 		const struct plan_topic *topic = &g->family->topics.at[i];
 
 		if (!topic->glob) {
-			g->topics[g->topic_count++] = (struct gather_topic){ topic->source, topic->target };
+			/* Copies end with a NUL; of `orders=orders.v2` the first name does not. */
+			struct gather_topic named = { arena_copy(g->arena, topic->source),
+						      arena_copy(g->arena, topic->target) };
+
+			if (!named.source.at || !named.target.at)
+				return ERR_MEMORY;
+			g->topics[g->topic_count++] = named;
 			continue;
 		}
 		for (int j = 0; j < source->topic_count; j++) {

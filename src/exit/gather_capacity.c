@@ -178,35 +178,6 @@ static int put_disk(const struct gather_run *run, const struct measured *target,
 	return draft_end(&d, fault);
 }
 
-static int put_dual_run(const struct gather_run *run, struct fault *fault)
-{
-	const struct plan_number *limit = &run->g->family->class->limits[LIMIT_CAPACITY_DUAL_RUN];
-	int64_t since_ms = run->history ? run->history->dual_since_ms : 0,
-		now_ms = clock_wall_ms(run->g->clock);
-	char ran[UNIT_TEXT_SIZE], day[UNIT_TEXT_SIZE];
-	struct draft d;
-
-	draft_begin(&d, run->g, "capacity.dual-run", VIEW_NULL, "journal");
-	draft_of_world(&d);
-	if (!since_ms) {
-		draft_exclude(&d, "DUAL_RUN_UNKNOWN",
-			      "no journal says since when both sides run: `interlock run` begins one");
-		return draft_end(&d, fault);
-	}
-	if (now_ms < since_ms) {
-		draft_exclude(&d, "DUAL_RUN_UNKNOWN",
-			      "the journal says that both sides run since a day to come");
-		return draft_end(&d, fault);
-	}
-	draft_value(&d, "ran", "ms", now_ms - since_ms);
-	draft_say(&d, "both sides run for %s", duration_text(now_ms - since_ms, ran));
-	if (limit->given && !limit->none) {
-		draft_value(&d, "limit-at", "ms since 1970", since_ms + limit->value);
-		draft_say(&d, "the limit is reached on %.10s", time_text(since_ms + limit->value, day));
-	}
-	return draft_end(&d, fault);
-}
-
 /* What we read ourselves: of this survey's comparison, as often as the plan lets it be made. */
 static int64_t own_reads(const struct gathering *g)
 {
@@ -278,6 +249,6 @@ int gather_capacity(const struct gather_run *run, struct fault *fault)
 		err = measure_side(run, (enum side)side, &measured[side], fault);
 	err = err ? err : put_headroom(run, measured, fault);
 	err = err ? err : put_disk(run, &measured[SIDE_TARGET], fault);
-	err = err ? err : put_dual_run(run, fault);
-	return err ? err : put_cost(run, measured, fault);
+	err = err ? err : put_cost(run, measured, fault);
+	return err ? err : gather_journal(run, GATE_CAPACITY, fault);
 }

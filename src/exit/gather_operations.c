@@ -51,45 +51,6 @@ static int put_owners(struct gathering *g, struct fault *fault)
 	return draft_end(&d, fault);
 }
 
-static int put_on_call(const struct gather_run *run, struct fault *fault)
-{
-	const struct history *history = run->history;
-	char until[UNIT_TEXT_SIZE];
-	struct draft d;
-
-	begin(&d, run->g, "operations.on-call", "journal");
-	if (!history || !history->on_call.at_ms || !history->on_call.by.size) {
-		draft_exclude(&d, "ON_CALL_UNCONFIRMED", "nobody has confirmed in the journal to be on call");
-	} else if (history->on_call.at_ms > clock_wall_ms(run->g->clock)) {
-		draft_exclude(&d, "ON_CALL_UNCONFIRMED", "the confirmation is dated in the future");
-	} else {
-		draft_value(&d, "left", "ms", history->on_call.until_ms - clock_wall_ms(run->g->clock));
-		draft_say(&d, "%.*s until %s", VIEW_ARGS(history->on_call.by),
-			  time_text(history->on_call.until_ms, until));
-	}
-	return draft_end(&d, fault);
-}
-
-static int put_runbook(const struct gather_run *run, struct fault *fault)
-{
-	const struct history *history = run->history;
-	bool known = history && history->runbook.at_ms && history->runbook.by.size;
-	struct draft d;
-
-	begin(&d, run->g, "operations.runbook", "journal");
-	draft_value(&d, "missing", "runbooks", 0);
-	if (!known)
-		draft_exclude(&d, "RUNBOOK_UNACKNOWLEDGED",
-			      "nobody has acknowledged the runbook: `interlock runbook %.*s --acknowledge`",
-			      VIEW_ARGS(run->g->family->name.text));
-	else if (!sha256_equal(history->runbook.plan, run->g->epochs.plan.hash))
-		draft_exclude(&d, "RUNBOOK_OTHER_PLAN",
-			      "the runbook was acknowledged under another plan; read it again");
-	else
-		draft_say(&d, "acknowledged by %.*s", VIEW_ARGS(history->runbook.by));
-	return draft_end(&d, fault);
-}
-
 /* ---- what is looked at ---- */
 
 /* The class asks for some and the family names none: which is not the same as having them all. */
@@ -142,17 +103,7 @@ static int put_probes(const struct gather_run *run, const struct plan_probes *pr
 	return draft_end(&d, fault);
 }
 
-/* ---- alerts that have fired ---- */
-
-static const struct history_test *last_test(const struct history *history, struct view name)
-{
-	const struct history_test *last = NULL;
-
-	for (int i = 0; history && i < history->alert_count; i++)
-		if (view_equal(history->alerts[i].name, name))
-			last = &history->alerts[i];
-	return last;
-}
+/* ---- alerts that are made to fire ---- */
 
 /* One item an alert, so that a journal can tell of it later. */
 static int put_fired(struct gathering *g, struct view name, int err, const char *why, struct fault *fault)
@@ -172,7 +123,6 @@ static int put_fired(struct gathering *g, struct view name, int err, const char 
 struct firing {
 	struct draft d;
 	int silent;
-	int64_t oldest_ms;
 };
 
 static int fire(const struct gather_run *run, const struct plan_probe *alert, struct firing *f,
@@ -193,39 +143,23 @@ static int fire(const struct gather_run *run, const struct plan_probe *alert, st
 	return end;
 }
 
-static void recall(const struct gather_run *run, const struct plan_probe *alert, struct firing *f)
-{
-	const struct history_test *test = last_test(run->history, alert->name.text);
-
-	if (!test) {
-		draft_exclude(&f->d, "ALERT_UNTESTED", "%.*s was never seen to fire%s",
-			      VIEW_ARGS(alert->name.text),
-			      alert->fire.given ? ": `interlock check --fire` makes it"
-						: ", and the plan names no way to make it ('fire')");
-		return;
-	}
-	if (!test->ok) {
-		f->silent++;
-		draft_say(&f->d, "%.*s did not fire when it was made to", VIEW_ARGS(alert->name.text));
-	}
-	if (!f->oldest_ms || test->at_ms < f->oldest_ms)
-		f->oldest_ms = test->at_ms;
-}
-
-static int put_alerts_fired(const struct gather_run *run, struct fault *fault)
+static int fire_all(const struct gather_run *run, struct fault *fault)
 {
 	const struct plan_probes *alerts = &run->g->family->alerts;
 	struct firing f = { .silent = 0 };
 	int err = 0;
 
-	begin(&f.d, run->g, "operations.fired", run->fire ? "fire" : "journal");
+	begin(&f.d, run->g, "operations.fired", "fire");
 	f.d.item.kind = EVIDENCE_PROBE;
-	none_named(&f.d, alerts, "alerts");
-	for (int i = 0; i < alerts->count && !err; i++) {
-		if (run->fire && run->asking && alerts->at[i].fire.given)
+	if (!none_named(&f.d, alerts, "alerts") && !run->asking)
+		draft_exclude(&f.d, "PROBE_SILENT", "nobody can be asked here");
+	for (int i = 0; run->asking && i < alerts->count && !err; i++) {
+		if (alerts->at[i].fire.given)
 			err = fire(run, &alerts->at[i], &f, fault);
 		else
-			recall(run, &alerts->at[i], &f);
+			draft_exclude(&f.d, "ALERT_UNTESTED",
+				      "%.*s: the plan names no way to make it fire ('fire')",
+				      VIEW_ARGS(alerts->at[i].name.text));
 	}
 	if (err < 0) {
 		buffer_done(&f.d.text);
@@ -233,10 +167,8 @@ static int put_alerts_fired(const struct gather_run *run, struct fault *fault)
 	}
 	draft_value(&f.d, "silent", "alerts", f.silent);
 	f.d.item.samples = (uint64_t)alerts->count;
-	if (f.oldest_ms)
-		draft_of_then(&f.d, f.oldest_ms);
 	if (!f.silent && f.d.item.status == EVIDENCE_OK)
-		draft_say(&f.d, "%d alerts were seen to fire", alerts->count);
+		draft_say(&f.d, "%d made to fire, and seen to", alerts->count);
 	return draft_end(&f.d, fault);
 }
 
@@ -289,14 +221,14 @@ int gather_operations(const struct gather_run *run, struct fault *fault)
 	if (run->progress)
 		run->progress(run->context, "asking about people, dashboards and alerts", -1);
 	err = put_owners(run->g, fault);
-	err = err ? err : put_on_call(run, fault);
-	err = err ? err : put_runbook(run, fault);
+	err = err ? err : gather_journal(run, GATE_OPERATIONS, fault);
 	if (!err && is_asked(run->g, LIMIT_OPERATIONS_DASHBOARDS))
 		err = put_probes(run, &family->dashboards, "operations.dashboards", "dashboards", true,
 				 fault);
 	if (!err && is_asked(run->g, LIMIT_OPERATIONS_ALERTS)) {
 		err = put_probes(run, &family->alerts, "operations.alerts", "alerts", false, fault);
-		err = err ? err : put_alerts_fired(run, fault);
+		if (!err && run->fire)
+			err = fire_all(run, fault);
 	}
 	return err ? err : put_freeze(run->g, fault);
 }

@@ -15,7 +15,7 @@
 
 #define METHOD "boundary"
 
-/* ---- owner, leak ---- */
+/* ---- who decides ---- */
 
 static int put_owner(struct gathering *g, struct fault *fault)
 {
@@ -25,20 +25,6 @@ static int put_owner(struct gathering *g, struct fault *fault)
 	draft_of_world(&d);
 	draft_value(&d, "ownerless", "decisions", !g->family->owners.decision.text.size);
 	draft_say(&d, "%.*s decides", VIEW_ARGS(g->family->owners.decision.text));
-	return draft_end(&d, fault);
-}
-
-static int put_leak(const struct gather_run *run, struct fault *fault)
-{
-	struct draft d;
-
-	draft_begin(&d, run->g, "rollback.leak", VIEW_NULL, "journal");
-	draft_of_world(&d);
-	draft_value(&d, "leaks", "leaks", run->history && run->history->leak);
-	draft_say(&d, "%s",
-		  run->history && run->history->leak ? "the journal tells of a record behind a fence"
-		  : run->history                     ? "none is in the journal"
-						     : "there is no journal, so nothing was ever fenced");
 	return draft_end(&d, fault);
 }
 
@@ -137,43 +123,17 @@ static int lever_of(struct asking *asking, const struct plan_levers *levers, int
 			    : lever_group_new(asking, lever, out, fault);
 }
 
-static bool was_tested(const struct history *history, const char *name, int64_t *at_ms)
-{
-	bool ok = false;
-
-	for (int i = 0; history && i < history->lever_count; i++)
-		if (view_is(history->levers[i].name, name)) {
-			ok = history->levers[i].ok; /* the last word counts */
-			*at_ms = history->levers[i].at_ms;
-		}
-	return ok;
-}
-
-struct levers_seen {
-	struct draft *standing, *tested;
-	int count, silent, untested;
-	int64_t oldest_ms;
-};
-
-static void look_at_lever(const struct gather_run *run, struct lever *lever, struct levers_seen *seen)
+static void look_at_lever(const struct gather_run *run, struct lever *lever, struct draft *d, int *silent)
 {
 	struct fault why = { 0 };
 	struct buffer value;
-	int64_t at_ms = 0;
 
 	buffer_init(&value, LEVER_VALUE_SIZE_MAX);
-	seen->count++;
 	if (lever_observe(lever, run->timeout_ms, &value, &why) < 0) {
-		seen->silent++;
-		draft_say(seen->standing, "%s does not answer: %s", lever->name, why.text);
+		++*silent;
+		draft_say(d, "%s does not answer: %s", lever->name, why.text);
 	} else {
-		draft_say(seen->standing, "%s stands at %s", lever->name, buffer_string(&value));
-	}
-	if (!was_tested(run->history, lever->name, &at_ms)) {
-		seen->untested++;
-		draft_say(seen->tested, "%s", lever->name);
-	} else if (!seen->oldest_ms || at_ms < seen->oldest_ms) {
-		seen->oldest_ms = at_ms;
+		draft_say(d, "%s stands at %s", lever->name, buffer_string(&value));
 	}
 	buffer_done(&value);
 }
@@ -181,73 +141,28 @@ static void look_at_lever(const struct gather_run *run, struct lever *lever, str
 static int put_levers(const struct gather_run *run, struct fault *fault)
 {
 	const struct plan_levers *levers = &run->g->family->levers;
-	struct draft standing, tested;
-	struct levers_seen seen = { &standing, &tested, 0, 0, 0, 0 };
-	int err = 0;
+	int err = 0, count = 0, silent = 0;
+	struct draft d;
 
-	draft_begin(&standing, run->g, "rollback.levers", VIEW_NULL, "observe");
-	draft_of_world(&standing);
-	draft_begin(&tested, run->g, "rollback.tested", VIEW_NULL, "journal");
-	draft_of_world(&tested);
+	draft_begin(&d, run->g, "rollback.levers", VIEW_NULL, "observe");
+	draft_of_world(&d);
 	for (int i = 0; run->asking && i < levers->group_count + 2 && !err; i++) {
 		struct lever *lever = NULL;
 
 		err = lever_of(run->asking, levers, i, &lever, fault);
 		if (lever)
-			look_at_lever(run, lever, &seen);
+			look_at_lever(run, lever, &d, &silent);
+		count += lever != NULL;
 		lever_free(lever);
 	}
+	if (err < 0) {
+		buffer_done(&d.text);
+		return err;
+	}
 	if (!run->asking)
-		draft_exclude(&standing, "levers", "nobody can be asked here");
-	draft_value(&standing, "silent", "levers", seen.silent);
-	standing.item.samples = tested.item.samples = (uint64_t)seen.count;
-	if (!run->history || !run->asking)
-		draft_exclude(&tested, "LEVER_UNTESTED", "there is no journal that tells of a test");
-	if (seen.untested)
-		draft_exclude(&tested, "LEVER_UNTESTED",
-			      "%d of %d levers were never set and set back in a test", seen.untested,
-			      seen.count);
-	draft_value(&tested, "untested", "levers", 0);
-	if (seen.oldest_ms)
-		draft_of_then(&tested, seen.oldest_ms);
-	if (err < 0) {
-		buffer_done(&standing.text);
-		buffer_done(&tested.text);
-		return err;
-	}
-	err = draft_end(&standing, fault);
-	if (err < 0) {
-		buffer_done(&tested.text);
-		return err;
-	}
-	return draft_end(&tested, fault);
-}
-
-/* ---- the drill ---- */
-
-static int put_drill(const struct gather_run *run, struct fault *fault)
-{
-	const struct history *history = run->history;
-	char forward[UNIT_TEXT_SIZE], back[UNIT_TEXT_SIZE];
-	struct draft d;
-
-	draft_begin(&d, run->g, "rollback.drill", VIEW_NULL, "journal");
-	draft_of_world(&d);
-	if (!history || !history->drill.ended_ms) {
-		draft_exclude(&d, "DRILL_MISSING", "no drill is in the journal: run `interlock drill %.*s`",
-			      VIEW_ARGS(run->g->family->name.text));
-		draft_value(&d, "failed", "drills", 0);
-		return draft_end(&d, fault);
-	}
-	if (!sha256_equal(history->drill.plan, run->g->epochs.plan.hash))
-		draft_exclude(&d, "DRILL_OTHER_PLAN", "the last drill was under another plan: drill again");
-	draft_value(&d, "failed", "drills", !history->drill.ok);
-	draft_value(&d, "forward", "ms", history->drill.forward_pause_ms);
-	draft_value(&d, "back", "ms", history->drill.return_pause_ms);
-	draft_say(&d, "the last drill paused %s forward and %s back",
-		  duration_text(history->drill.forward_pause_ms, forward),
-		  duration_text(history->drill.return_pause_ms, back));
-	draft_of_then(&d, history->drill.ended_ms);
+		draft_exclude(&d, "LEVER_SILENT", "nobody can be asked here");
+	draft_value(&d, "silent", "levers", silent);
+	d.item.samples = (uint64_t)count;
 	return draft_end(&d, fault);
 }
 
@@ -416,7 +331,6 @@ int gather_rollback(const struct gather_run *run, struct boundary *out, struct f
 	err = err ? err : put_owner(run->g, fault);
 	err = err ? err : put_way(run, logs, fault);
 	err = err ? err : put_levers(run, fault);
-	err = err ? err : put_drill(run, fault);
 	err = err ? err : put_boundary(run, logs, out, fault);
-	return err ? err : put_leak(run, fault);
+	return err ? err : gather_journal(run, GATE_ROLLBACK, fault);
 }

@@ -39,5 +39,7 @@ int gather_outside(const struct gather_run *run, struct fault *fault);
 int gather_rollback(const struct gather_run *run, struct boundary *out, struct fault *fault);
 int gather_capacity(const struct gather_run *run, struct fault *fault);
 int gather_operations(const struct gather_run *run, struct fault *fault);
+/* What only the journal tells; the three above call it.  Asks nobody. */
+int gather_journal(const struct gather_run *run, enum gate gate, struct fault *fault);
 
 #endif

@@ -419,7 +419,8 @@ static const char classes[] =
 	"    rollback: { keep: 24h, drill: 7d, return: required }\n"
 	"    capacity: { headroom: 30%, dual-run: 14d, cost-per-day: none }   # TODO: what may a day of "
 	"running both cost?\n"
-	"    operations: { on-call: required, runbook: required, freeze: [] }\n"
+	"    operations: { on-call: required, runbook: required, dashboards: required, alerts: 30d, freeze: "
+	"[] }\n"
 	"    pause: 2s              # longest write pause that may be predicted\n"
 	"    deadline: 30s          # then a crossing returns by itself\n"
 	"    observe: 2h            # on the target, before the next wave\n";

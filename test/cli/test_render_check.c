@@ -39,9 +39,13 @@ static void fill(struct report *report, struct report_family *family)
 		.producer_count = 1,
 	};
 	for (int gate = 0; gate < GATE_COUNT; gate++)
-		family->gates[gate] = (struct report_gate){ .gate = (enum gate)gate,
-							    .summary = "not measured yet",
-							    .unknown = 1 };
+		family->gates[gate] =
+			(struct report_gate){ .gate = (enum gate)gate,
+					      .measured = true,
+					      .summary = gate == GATE_ROLLBACK   ? "DRILL_MISSING"
+							 : gate == GATE_CAPACITY ? "LIMIT_MISSING"
+										 : "ON_CALL_UNCONFIRMED",
+					      .unknown = 1 };
 	family->gates[GATE_COMPATIBILITY] = (struct report_gate){
 		.gate = GATE_COMPATIBILITY,
 		.verdict = VERDICT_OPEN,

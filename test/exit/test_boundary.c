@@ -11,35 +11,36 @@
 #define NONE BOUNDARY_NO_END
 #define DARK BOUNDARY_NOT_KNOWN
 
-/* 1,000 records of 1,000 bytes, all of them kept; groups have read all of it. */
-#define LEVEL                                                                                                \
-	.start = 0, .end = 1000, .needed = 1000, .needed_ms = NOW, .size_bytes = 1000000, .bytes_per_s = 100
-
 /* clang-format off */
+/* Up to 1,000 records of 1,000 bytes. */
+#define LOG(start_, needed_, needed_ms_, retention_ms_, retention_bytes_, size, rate) \
+	{ .start = start_, .end = 1000, .needed = needed_, .needed_ms = needed_ms_, .retention_ms = retention_ms_, \
+	  .retention_bytes = retention_bytes_, .size_bytes = size, .bytes_per_s = rate }
+
 static const struct row {
 	const char *name;
 	struct boundary_log log;
 	int64_t until;
 } rows[] = {
-	{ "kept for ever", { LEVEL, .retention_ms = NONE, .retention_bytes = NONE }, NONE },
-	{ "kept for a day", { LEVEL, .retention_ms = 24 * HOUR, .retention_bytes = NONE }, NOW + 24 * HOUR },
-	{ "not kept at all", { LEVEL, .retention_ms = 0, .retention_bytes = NONE }, NOW },
-	{ "a time that no clock reaches", { LEVEL, .retention_ms = INT64_MAX - 1, .retention_bytes = NONE }, NONE },
-	{ "a group is 20 h behind", { LEVEL, .needed = 400, .needed_ms = NOW - 20 * HOUR, .retention_ms = 24 * HOUR, .retention_bytes = NONE }, NOW + 4 * HOUR },
-	{ "what it needs is gone", { LEVEL, .start = 500, .needed = 400, .needed_ms = NOW - HOUR, .retention_ms = NONE, .retention_bytes = NONE }, NOW - HOUR },
-	{ "gone, although it looks young", { LEVEL, .start = 500, .needed = 400, .needed_ms = NOW + HOUR, .retention_ms = NONE, .retention_bytes = NONE }, NOW },
-	{ "the oldest is the one it needs", { LEVEL, .start = 400, .needed = 400, .retention_ms = HOUR, .retention_bytes = NONE }, NOW + HOUR },
-	{ "room for 3,600,000 bytes more", { LEVEL, .retention_ms = NONE, .retention_bytes = 3600000 }, NOW + 10 * HOUR },
-	{ "less room, for half of it is needed", { LEVEL, .needed = 500, .retention_ms = NONE, .retention_bytes = 3600000 }, NOW + 31000000 },
-	{ "no room is left", { LEVEL, .needed = 0, .retention_ms = NONE, .retention_bytes = 1000000 }, NOW },
-	{ "nothing is written", { LEVEL, .bytes_per_s = 0, .retention_ms = NONE, .retention_bytes = 10 }, NONE },
-	{ "time before size", { LEVEL, .retention_ms = HOUR, .retention_bytes = 3600000 }, NOW + HOUR },
-	{ "size before time", { LEVEL, .retention_ms = 24 * HOUR, .retention_bytes = 3600000 }, NOW + 10 * HOUR },
-	{ "retention not told", { LEVEL, .retention_ms = DARK, .retention_bytes = NONE }, DARK },
-	{ "size not told, and limited by it", { LEVEL, .size_bytes = -1, .retention_ms = HOUR, .retention_bytes = 10 }, DARK },
-	{ "rate not told, and limited by it", { LEVEL, .bytes_per_s = -1, .retention_ms = HOUR, .retention_bytes = 10 }, DARK },
-	{ "size not told, and not limited by it", { LEVEL, .size_bytes = -1, .retention_ms = HOUR, .retention_bytes = NONE }, NOW + HOUR },
-	{ "over by time, dark by size", { LEVEL, .needed = 1, .needed_ms = NOW - 2 * HOUR, .size_bytes = -1, .retention_ms = HOUR, .retention_bytes = 10 }, NOW - HOUR },
+	{ "kept for ever", LOG(0, 1000, NOW, NONE, NONE, 1000000, 100), NONE },
+	{ "kept for a day", LOG(0, 1000, NOW, 24 * HOUR, NONE, 1000000, 100), NOW + 24 * HOUR },
+	{ "not kept at all", LOG(0, 1000, NOW, 0, NONE, 1000000, 100), NOW },
+	{ "a time that no clock reaches", LOG(0, 1000, NOW, INT64_MAX - 1, NONE, 1000000, 100), NONE },
+	{ "a group is 20 h behind", LOG(0, 400, NOW - 20 * HOUR, 24 * HOUR, NONE, 1000000, 100), NOW + 4 * HOUR },
+	{ "what it needs is gone", LOG(500, 400, NOW - HOUR, NONE, NONE, 1000000, 100), NOW - HOUR },
+	{ "gone, although it looks young", LOG(500, 400, NOW + HOUR, NONE, NONE, 1000000, 100), NOW },
+	{ "the oldest is the one it needs", LOG(400, 400, NOW, HOUR, NONE, 1000000, 100), NOW + HOUR },
+	{ "room for 3,600,000 bytes more", LOG(0, 1000, NOW, NONE, 3600000, 1000000, 100), NOW + 10 * HOUR },
+	{ "less room, for half of it is needed", LOG(0, 500, NOW, NONE, 3600000, 1000000, 100), NOW + 31000000 },
+	{ "no room is left", LOG(0, 0, NOW, NONE, 1000000, 1000000, 100), NOW },
+	{ "nothing is written", LOG(0, 1000, NOW, NONE, 10, 1000000, 0), NONE },
+	{ "time before size", LOG(0, 1000, NOW, HOUR, 3600000, 1000000, 100), NOW + HOUR },
+	{ "size before time", LOG(0, 1000, NOW, 24 * HOUR, 3600000, 1000000, 100), NOW + 10 * HOUR },
+	{ "retention not told", LOG(0, 1000, NOW, DARK, NONE, 1000000, 100), DARK },
+	{ "size not told, and limited by it", LOG(0, 1000, NOW, HOUR, 10, -1, 100), DARK },
+	{ "rate not told, and limited by it", LOG(0, 1000, NOW, HOUR, 10, 1000000, -1), DARK },
+	{ "size not told, and not limited by it", LOG(0, 1000, NOW, HOUR, NONE, -1, 100), NOW + HOUR },
+	{ "over by time, dark by size", LOG(0, 1, NOW - 2 * HOUR, HOUR, 10, -1, 100), NOW - HOUR },
 	{ "ends not told", { .start = -1, .end = -1, .needed = 0, .needed_ms = NOW, .retention_ms = NONE, .retention_bytes = NONE }, DARK },
 	{ "an empty log", { .needed_ms = NOW, .retention_ms = HOUR, .retention_bytes = NONE }, NOW + HOUR },
 };

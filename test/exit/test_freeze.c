@@ -93,7 +93,7 @@ static void of_several_the_longest_holds(void **state)
 
 	assert_true(both.frozen && both.until_ms == ms_of("2027-01-02T23:00:00Z"));
 	assert_int_equal(both.next_ms, ms_of("2027-01-01T15:00:00Z"));
-	assert_memory_equal(&both, &other, sizeof both);
+	assert_true(other.frozen && other.until_ms == both.until_ms && other.next_ms == both.next_ms);
 }
 
 /* Minute by minute over a year: a freeze holds exactly between the beginning that was told and the end that was told. */

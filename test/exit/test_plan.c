@@ -18,6 +18,10 @@ static const char whole[] =
 	"target: target.properties\n"
 	"state: interlock.db                    # or postgres://...\n"
 	"checkpoints: { topic: __interlock, file: /mnt/audit/orders.chk }\n"
+	"limits: { target: { write: 200MB/s, disk: 2TB, brokers: 6 } }\n"
+	"prices:\n"
+	"  source: { broker-day: 12.50 EUR, gb-month: 0.08 EUR, transfer-gb: 0 EUR }\n"
+	"  target: { broker-day: 9 EUR }\n"
 	"classes:\n"
 	"  ledger:\n"
 	"    parity:    { claim: key-order, duplicates: 0, age: 1m, settle: 5s }\n"
@@ -123,6 +127,18 @@ static void a_whole_plan_is_understood(void **state)
 	assert_true(view_is(telemetry->match.identity.text, "content"));
 	assert_int_equal(plan->reading.every_ms.value, 600000);
 
+	assert_int_equal(plan->limits.target.write.value, 200000000);
+	assert_int_equal(plan->limits.target.disk.value, 2000000000000);
+	assert_int_equal(plan->limits.target.brokers.value, 6);
+	assert_false(plan->limits.source.write.given || plan->limits.source.head.given);
+	assert_int_equal(plan->prices.source.broker_day.value, 12500000);
+	assert_true(plan->prices.source.transfer_gb.given && plan->prices.source.transfer_gb.value == 0);
+	assert_false(plan->prices.target.gb_month.given);
+	assert_int_equal(limits[LIMIT_OPERATIONS_ALERTS].value, 30 * 86400000LL);
+	assert_true(limits[LIMIT_OPERATIONS_DASHBOARDS].given && !limits[LIMIT_OPERATIONS_DASHBOARDS].none);
+	for (int limit = LIMIT_CAPACITY_HEADROOM; limit <= LIMIT_OPERATIONS_ALERTS; limit++)
+		assert_true(telemetry->class->limits[limit].none);
+
 	arena_init(&arena, 4096);
 	assert_string_equal(plan_path(plan, plan->source.text, &arena), "plans/source.properties");
 	assert_string_equal(plan_path(plan, VIEW_LITERAL("/etc/x"), &arena), "/etc/x");
@@ -200,6 +216,13 @@ static const struct row {
 	{ CLASS("{ operations: { on-call: yes } }"), "p:5:31: 'on-call': 'yes' will not do; write the word 'required'\n" },
 	{ CLASS("{ operations: { freeze: [ 'fri 16:00 .. mon 07:00' ] } }"), "p:5:32: 'freeze': 'fri 16:00 .. mon 07:00' will not do; write a list like [ \"fri 16:00 .. mon 07:00 Europe/Berlin\", \"2026-12-24 .. 2027-01-02 Europe/Berlin\" ]\n" },
 	{ CLASS("{ operations: { freeze: [ '2026-12-24 .. 2027-01-02 Berlin' ] } }"), "p:5:32: 'freeze': 'Berlin' is not a time zone; write UTC or a name like Europe/Berlin\n" },
+	{ CLASS("{ operations: { alerts: required } }"), "p:5:30: 'alerts': 'required' is not a number with a unit; write it like 500ms, 5s, 10m, 2h or 7d\n" },
+	{ FAMILY("limits: { target: { write: 200MB } }\n"), "p:10:28: 'write': '200MB' is not a rate; write it like 100MB/s\n" },
+	{ FAMILY("limits: { target: { writes: 200MB/s } }\n"), "p:10:21: unknown key 'writes' in limits of a cluster; did you mean 'write'?\n" },
+	{ FAMILY("limits: { middle: { write: 200MB/s } }\n"), "p:10:11: unknown key 'middle' in 'limits'; it knows source, target\n" },
+	{ FAMILY("limits: none\n"), "p:10:9: 'limits' must be a mapping\n" },
+	{ FAMILY("prices: { source: { broker-day: 12 } }\n"), "p:10:33: 'broker-day': '12' has no currency; write it like 120 EUR\n" },
+	{ FAMILY("prices: { source: 12 EUR }\n"), "p:10:19: 'source' must be a mapping\n" },
 	{ CLASS("{ stop: { parity: revret } }"), "p:5:24: 'parity': 'revret' is not known; did you mean 'revert'?\n" },
 	{ CLASS("{ pause: 1m }"), "p:5:15: class 'c': its pause is longer than its deadline, so no crossing could ever end\n" },
 	{ CLASS("{ like: ledger }"), "p:5:14: there is no class 'ledger'; write it under 'classes', or use rehearsal\n" },

@@ -1,0 +1,790 @@
+/*
+ * test_judge.c - six gates from one log of honest evidence; and then everything that must not leave them open.
+ *
+ * The honest log is made from the rules themselves: for each claim and subject one item whose values prove every rule on
+ * it.  So a rule that is added to the table is attacked here without anybody remembering to.
+ *
+ * Ways in which other gates are known to have passed without proof are named where they are tried: ended before any
+ * measurement, an unknown status, success and failure at once, a failure softened by a later inconclusive result, evidence
+ * thrown away while its verdict lives on, too few samples, a group without data, a judge that broke, nine good ones hiding
+ * a bad one, an approval without owner or end.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "exit/basis.h"
+#include "exit/countdown.h"
+#include "exit/evidence_make.h"
+
+#define ITEMS_MAX  100
+#define VALUES_MAX 20
+
+static const char plan_text[] =
+	"exit: a\nsource: s:1\ntarget: t:1\nclasses:\n"
+	"  all: { parity: { records: 10 }, capacity: { cost-per-day: 120 EUR }, rollback: { keep: 1h } "
+	"}\nfamilies:\n"
+	"- { name: orders, class: all, pattern: dual-write, topics: [ orders ], groups: [ billing ],\n"
+	"    producers: [ 'User:shop' ], owners: { decision: lead@b, on-call: duty@b, target: kafka@b },\n"
+	"    levers: { flag: { get: exec g, set: exec s } }, after: [ before ],\n"
+	"    counters: [ { name: revenue, source: exec a, target: exec b } ],\n"
+	"    outside: [ { flink: job, checkpoint: exec c } ] }\n"
+	"- { name: before, class: rehearsal, pattern: dual-write, topics: [ b ], groups: none, owners: { "
+	"decision: a@b } }\n";
+
+struct honest {
+	struct evidence item;
+	struct evidence_value values[VALUES_MAX];
+	struct position positions[2];
+};
+
+struct world {
+	struct plan *plan;
+	struct arena arena;
+	struct rules rules;
+	struct honest items[ITEMS_MAX];
+	int count;
+	struct evidence_log log;
+	struct judging judging;
+	struct view topics[1], groups[1], principals[1];
+	struct position ends[2];
+	struct judgement judgement;
+};
+
+static struct view subject_of(const struct world *w, enum rule_scope scope)
+{
+	return scope == RULE_FAMILY ? VIEW_NULL : w->judging.subjects[scope].at[0];
+}
+
+static struct honest *item_for(struct world *w, const char *claim, struct view subject)
+{
+	struct honest *made;
+
+	for (int i = 0; i < w->count; i++)
+		if (view_is(w->items[i].item.claim, claim) &&
+		    view_compare(w->items[i].item.subject, subject) == 0)
+			return &w->items[i];
+	assert_true(w->count < ITEMS_MAX);
+	made = &w->items[w->count++];
+	made->item = (struct evidence){
+		.kind = EVIDENCE_MEASUREMENT,
+		.status = EVIDENCE_OK,
+		.claim = view_text(claim),
+		.subject = subject,
+		.family = w->judging.family->name.text,
+		.method = VIEW_LITERAL("join"),
+		.version = VIEW_LITERAL("1"),
+		.collector = VIEW_LITERAL("test"),
+		.began = moment_at(2000),
+		.ended = moment_at(1000),
+		.covered = 100,
+		.total = 100,
+		.samples = 100,
+		.epochs = w->judging.now.epochs,
+		.values = made->values,
+		.positions = made->positions,
+		.position_count = 2,
+	};
+	memcpy(made->positions, ends_made, sizeof made->positions);
+	return made;
+}
+
+static void prove(struct world *w, const struct rule *rule)
+{
+	struct honest *made = item_for(w, rule->claim, subject_of(w, rule->scope));
+	int64_t proves = rule->success.low > 0    ? rule->success.low
+			 : rule->success.high < 0 ? rule->success.high
+						  : 0;
+
+	for (int i = 0; rule->controls[i]; i++) {
+		struct honest *control = item_for(w, rule->controls[i], VIEW_NULL);
+
+		control->item.kind = EVIDENCE_CONTROL;
+		control->values[0] =
+			(struct evidence_value){ VIEW_LITERAL("unexpected"), VIEW_LITERAL("findings"), 0 };
+		control->item.value_count = 1;
+	}
+	for (int i = 0; i < made->item.value_count; i++)
+		if (view_is(made->values[i].name,
+			    rule->value)) { /* two rules on one value: the stricter one */
+			if (made->values[i].number < proves)
+				made->values[i].number = proves;
+			return;
+		}
+	assert_true(made->item.value_count < VALUES_MAX);
+	made->values[made->item.value_count++] =
+		(struct evidence_value){ view_text(rule->value), view_text(rule->unit), proves };
+}
+
+static void append(struct world *w, struct honest *made)
+{
+	struct moment now = moment_at(0);
+
+	assert_int_equal(evidence_seal(&made->item, NULL), 0);
+	assert_int_equal(evidence_log_append(&w->log, &made->item, &now), 0);
+}
+
+static void world_init(struct world *w, enum side reference)
+{
+	struct plan_faults faults;
+	struct fault fault = { 0 };
+
+	memset(w, 0, sizeof *w);
+	plan_faults_init(&faults, "p");
+	if (plan_parse(view_text(plan_text), "", &faults, &w->plan) < 0)
+		fail_msg("%d:%d %s", faults.at[0].at.line, faults.at[0].at.column, faults.at[0].text);
+	plan_faults_done(&faults);
+	arena_init(&w->arena, 64 << 20);
+	evidence_log_init(&w->log);
+	w->topics[0] = VIEW_LITERAL("orders");
+	w->groups[0] = VIEW_LITERAL("billing");
+	w->principals[0] = VIEW_LITERAL("User:shop");
+	memcpy(w->ends, ends_made, sizeof w->ends);
+	w->judging = (struct judging){ .family = &w->plan->families[0],
+				       .reference = reference,
+				       .log = &w->log,
+				       .now = { moment_at(0), epochs_made(), w->ends, 2 },
+				       .stage = VIEW_LITERAL("OBSERVING") };
+	w->judging.now.epochs.authority = reference == SIDE_TARGET ? 3 : 1;
+	w->judging.subjects[RULE_EACH_TOPIC] = (struct rule_subjects){ w->topics, 1, true };
+	w->judging.subjects[RULE_EACH_GROUP] = (struct rule_subjects){ w->groups, 1, true };
+	w->judging.subjects[RULE_EACH_PRINCIPAL] = (struct rule_subjects){ w->principals, 1, true };
+	assert_int_equal(rules_bind(w->judging.family, reference, &w->arena, &w->rules, &fault), 0);
+	for (int i = 0; i < w->rules.count; i++)
+		prove(w, &w->rules.at[i]);
+	for (int i = 0; i < w->count; i++)
+		append(w, &w->items[i]);
+}
+
+static void world_done(struct world *w)
+{
+	evidence_log_done(&w->log);
+	arena_done(&w->arena);
+	plan_free(w->plan);
+}
+
+static enum verdict judge_now(struct world *w)
+{
+	struct fault fault = { 0 };
+
+	if (judge_family(&w->judging, 0, &w->arena, &w->judgement, &fault) < 0)
+		fail_msg("%s", fault.text);
+	return w->judgement.verdict;
+}
+
+/* ---- open ---- */
+
+static void honest_evidence_opens_all_six(void **state)
+{
+	for (int reference = 0; reference < SIDE_COUNT; reference++) {
+		struct world w;
+
+		world_init(&w, (enum side)reference);
+		judge_now(&w);
+		for (int gate = 0; gate < GATE_COUNT; gate++)
+			for (int i = 0; i < w.judgement.gates[gate].result_count; i++) {
+				const struct rule_result *result = &w.judgement.gates[gate].results[i];
+
+				if (result->verdict != VERDICT_OPEN)
+					fail_msg("%s %s: %s", side_word((enum side)reference),
+						 result->rule->name, rule_result_code(result));
+			}
+		assert_int_equal(w.judgement.verdict, VERDICT_OPEN);
+		world_done(&w);
+	}
+}
+
+/* ---- shut and unknown ---- */
+
+typedef void attack_fn(struct world *w, int victim);
+
+static void remove_it(struct world *w, int victim)
+{
+	struct moment now = moment_at(0);
+
+	evidence_log_done(&w->log);
+	evidence_log_init(&w->log);
+	for (int i = 0; i < w->count; i++)
+		if (i != victim)
+			assert_int_equal(evidence_log_append(&w->log, &w->items[i].item, &now), 0);
+}
+
+static void hide_it(struct world *w, int victim)
+{
+	memmove(&w->log.items[victim], &w->log.items[victim + 1],
+		(size_t)(w->log.count - victim - 1) * sizeof *w->log.items);
+	w->log.count--;
+}
+
+/* Whoever changes an item and is honest about it appends another one, which then is the latest. */
+static struct honest *again(struct world *w, int victim)
+{
+	struct honest *copy = &w->items[w->count++];
+
+	*copy = w->items[victim];
+	copy->item.values = copy->values;
+	copy->item.positions = copy->positions;
+	return copy;
+}
+
+static void age_it(struct world *w, int victim)
+{
+	struct honest *old = again(w, victim);
+
+	old->item.began = moment_at(400LL * 86400000);
+	old->item.ended = moment_at(399LL * 86400000);
+	append(w, old);
+}
+
+static void break_the_instrument(struct world *w, int victim)
+{
+	struct honest *broken = again(w, victim);
+
+	broken->item.status = EVIDENCE_INSTRUMENT_ERROR;
+	append(w, broken);
+}
+
+static void see_a_part_of_it(struct world *w, int victim)
+{
+	struct honest *part = again(w, victim);
+
+	part->item.status = EVIDENCE_PARTIAL;
+	append(w, part);
+}
+
+static void status_that_nobody_knows(struct world *w, int victim)
+{
+	w->items[victim].item.status = (enum evidence_status)7;
+}
+
+static void cover_less(struct world *w, int victim)
+{
+	struct honest *less = again(w, victim);
+
+	less->item.covered = 99;
+	append(w, less);
+}
+
+static void of_another_plan(struct world *w, int victim)
+{
+	struct honest *other = again(w, victim);
+
+	other->item.epochs.plan.number--;
+	append(w, other);
+}
+
+static void of_another_authority(struct world *w, int victim)
+{
+	struct honest *other = again(w, victim);
+
+	other->item.epochs.authority--;
+	append(w, other);
+}
+
+static void lose_its_values(struct world *w, int victim)
+{
+	struct honest *empty = again(w, victim);
+
+	empty->item.value_count = 0;
+	append(w, empty);
+}
+
+static void date_it_anew(struct world *w, int victim)
+{
+	w->items[victim].item.ended = moment_at(1);
+}
+
+static void date_it_tomorrow(struct world *w, int victim)
+{
+	struct honest *later = again(w, victim);
+	struct moment now = moment_at(0);
+
+	later->item.ended = moment_at(-86400000);
+	assert_int_equal(evidence_seal(&later->item, NULL), 0);
+	assert_int_equal(evidence_log_append(&w->log, &later->item, &now), ERR_STALE);
+	hide_it(w, victim); /* it did not get in, and what it was to replace is gone */
+}
+
+static const struct {
+	const char *name;
+	attack_fn *attack;
+	bool spares_controls; /* a control's coverage is not asked for */
+} attacks[] = {
+	{ "a group without data: removed", remove_it, false },
+	{ "thrown away while its verdict lives on", hide_it, false },
+	{ "grown old", age_it, false },
+	{ "a collector that broke", break_the_instrument, false },
+	{ "seen in part", see_a_part_of_it, false },
+	{ "an unknown status", status_that_nobody_knows, false },
+	{ "covered in part", cover_less, true },
+	{ "of another plan", of_another_plan, false },
+	{ "of another authority", of_another_authority, false },
+	{ "without its values", lose_its_values, false },
+	{ "dated anew", date_it_anew, false },
+	{ "dated tomorrow", date_it_tomorrow, false },
+};
+
+/* Every item of the honest log is attacked in every way, in both directions; the family must not stay open. */
+static void no_item_can_be_spared(void **state)
+{
+	int wrong = 0;
+
+	for (int reference = 0; reference < SIDE_COUNT; reference++)
+		for (size_t a = 0; a < sizeof attacks / sizeof attacks[0]; a++)
+			for (int victim = 0, count = 1; victim < count; victim++) {
+				static struct world w;
+
+				world_init(&w, (enum side)reference);
+				count = w.count;
+				if (attacks[a].spares_controls &&
+				    w.items[victim].item.kind == EVIDENCE_CONTROL) {
+					world_done(&w);
+					continue;
+				}
+				attacks[a].attack(&w, victim);
+				if (judge_now(&w) == VERDICT_OPEN) {
+					wrong++;
+					print_error("%s: %.*s, and it is open\n", attacks[a].name,
+						    VIEW_ARGS(w.items[victim].item.claim));
+				}
+				world_done(&w);
+			}
+	assert_int_equal(wrong, 0);
+}
+
+/* Each rule alone, disproved: its gate is shut, however many others are open, and none of them hides it. */
+static void one_bad_one_is_hidden_by_no_number_of_good_ones(void **state)
+{
+	for (int reference = 0; reference < SIDE_COUNT; reference++)
+		for (int r = 0, count = 1; r < count; r++) {
+			static struct world w;
+			const struct rule *rule;
+			struct honest *made;
+
+			world_init(&w, (enum side)reference);
+			count = w.rules.count;
+			rule = &w.rules.at[r];
+			made = again(&w,
+				     (int)(item_for(&w, rule->claim, subject_of(&w, rule->scope)) - w.items));
+			for (int i = 0; i < made->item.value_count; i++)
+				if (view_is(made->values[i].name, rule->value))
+					made->values[i].number = rule->failure.low > INT64_MIN
+									 ? rule->failure.low
+									 : rule->failure.high;
+			append(&w, made);
+			judge_now(&w);
+			if (w.judgement.gates[rule->gate].verdict != VERDICT_SHUT)
+				fail_msg("%s: %s", rule->name,
+					 verdict_word(w.judgement.gates[rule->gate].verdict));
+			assert_int_equal(w.judgement.verdict, VERDICT_SHUT);
+			world_done(&w);
+		}
+}
+
+static void ended_before_any_measurement(void **state)
+{
+	static struct world w;
+
+	world_init(&w, SIDE_SOURCE);
+	evidence_log_done(&w.log);
+	evidence_log_init(&w.log);
+	judge_now(&w);
+	for (int gate = 0; gate < GATE_COUNT; gate++)
+		assert_int_equal(w.judgement.gates[gate].verdict, VERDICT_UNKNOWN);
+	assert_int_equal(judge_over(w.judgement.gates, 0), VERDICT_UNKNOWN);
+	world_done(&w);
+}
+
+static void too_few_samples(void **state)
+{
+	static struct world w;
+	struct honest *thin;
+
+	world_init(&w, SIDE_SOURCE);
+	thin = again(&w, (int)(item_for(&w, "parity.family", VIEW_NULL) - w.items));
+	thin->item.samples = 9;
+	append(&w, thin);
+	judge_now(&w);
+	assert_int_equal(w.judgement.gates[GATE_PARITY].verdict, VERDICT_UNKNOWN);
+	world_done(&w);
+}
+
+/* A failure, then success, then an instrument that broke: it is shut, and stays so until an owner opens a new window. */
+static void a_failure_is_not_softened_by_what_comes_later(void **state)
+{
+	static struct world w;
+	struct honest *lost, *well, *broken;
+	int victim;
+
+	world_init(&w, SIDE_SOURCE);
+	victim = (int)(item_for(&w, "parity.topic", w.topics[0]) - w.items);
+	lost = again(&w, victim);
+	for (int i = 0; i < lost->item.value_count; i++)
+		if (view_is(lost->values[i].name, "LOST"))
+			lost->values[i].number = 1;
+	append(&w, lost);
+	assert_true(judge_sticks(&w.rules, &lost->item));
+	assert_false(judge_sticks(&w.rules, &w.items[victim].item));
+	well = again(&w, victim);
+	append(&w, well);
+	assert_int_equal(judge_now(&w), VERDICT_SHUT);
+	broken = again(&w, victim);
+	broken->item.status = EVIDENCE_INSTRUMENT_ERROR;
+	append(&w, broken);
+	assert_int_equal(judge_now(&w), VERDICT_SHUT);
+	w.judging.window = w.log.count - 2;
+	assert_int_equal(judge_now(&w), VERDICT_UNKNOWN);
+	world_done(&w);
+}
+
+static void what_nobody_declared_is_not_none(void **state)
+{
+	for (int scope = RULE_EACH_TOPIC; scope < RULE_SCOPE_COUNT; scope++) {
+		static struct world w;
+
+		world_init(&w, SIDE_SOURCE);
+		w.judging.subjects[scope] = (struct rule_subjects){ NULL, 0, false };
+		assert_int_equal(judge_now(&w), VERDICT_UNKNOWN);
+		world_done(&w);
+	}
+}
+
+static void a_class_without_a_price_limit_is_unknown(void **state)
+{
+	static struct world w;
+
+	world_init(&w, SIDE_SOURCE);
+	w.judging.family->class->limits[LIMIT_CAPACITY_COST_PER_DAY] = (struct plan_number){ 0 };
+	judge_now(&w);
+	assert_int_equal(w.judgement.gates[GATE_CAPACITY].verdict, VERDICT_UNKNOWN);
+	for (int i = 0; i < w.judgement.gates[GATE_CAPACITY].result_count; i++)
+		if (strcmp(w.judgement.gates[GATE_CAPACITY].results[i].rule->name, "capacity.cost") == 0)
+			assert_string_equal(rule_result_code(&w.judgement.gates[GATE_CAPACITY].results[i]),
+					    "LIMIT_MISSING");
+	world_done(&w);
+}
+
+static void sentences_name_the_side_that_is_meant(void **state)
+{
+	static struct world w;
+
+	world_init(&w, SIDE_TARGET);
+	for (int i = 0; i < w.rules.count; i++) {
+		if (strcmp(w.rules.at[i].name, "parity.lost") == 0)
+			assert_non_null(
+				strstr(w.rules.at[i].text, "of the target {is|are} not on the source"));
+		if (strcmp(w.rules.at[i].name, "compatibility.topic") == 0)
+			assert_string_equal(w.rules.at[i].who, "source operator");
+		if (strcmp(w.rules.at[i].name, "rollback.target-only") == 0)
+			assert_non_null(strstr(w.rules.at[i].text, "on the target alone"));
+	}
+	world_done(&w);
+}
+
+/* ---- the basis, and judging again ---- */
+
+struct disk {
+	struct buffer bytes[ITEMS_MAX];
+	struct sha256 ids[ITEMS_MAX];
+	int count;
+};
+
+static int find(void *context, const struct sha256 *id, struct view *bytes)
+{
+	const struct disk *disk = context;
+
+	for (int i = 0; i < disk->count; i++)
+		if (sha256_equal(disk->ids[i], *id)) {
+			*bytes = buffer_bytes(&disk->bytes[i]);
+			return 0;
+		}
+	return ERR_NOT_FOUND;
+}
+
+static void disk_write(struct disk *disk, const struct evidence_log *log)
+{
+	for (disk->count = 0; disk->count < log->count; disk->count++) {
+		buffer_init(&disk->bytes[disk->count], EVIDENCE_SIZE_MAX);
+		assert_int_equal(evidence_write(log->items[disk->count], &disk->bytes[disk->count]), 0);
+		disk->ids[disk->count] = log->items[disk->count]->id;
+	}
+}
+
+static void disk_done(struct disk *disk)
+{
+	for (int i = 0; i < disk->count; i++)
+		buffer_done(&disk->bytes[i]);
+}
+
+static void basis_made(struct world *w, struct buffer *bytes)
+{
+	struct basis basis;
+
+	judge_now(w);
+	assert_int_equal(basis_of(&w->judging, 0, &w->judgement, &w->arena, &basis), 0);
+	buffer_init(bytes, BASIS_SIZE_MAX);
+	assert_int_equal(basis_write(&basis, bytes), 0);
+}
+
+static const struct waiver waivers[] = {
+	{ .rule = { (const uint8_t *)"parity.duplicates", 17 },
+	  .subject = { (const uint8_t *)"orders", 6 },
+	  .value_max = 3,
+	  .reason = { (const uint8_t *)"known", 5 },
+	  .owner = { (const uint8_t *)"ann", 3 },
+	  .second = { (const uint8_t *)"bob", 3 },
+	  .stage = { (const uint8_t *)"OBSERVING", 9 },
+	  .authority = 1,
+	  .granted_ms = NOW_WALL_MS - 1000,
+	  .expires_ms = NOW_WALL_MS + 1000 },
+};
+
+static void an_auditor_comes_to_the_same_answer(void **state)
+{
+	static struct world w;
+	static struct disk disk;
+	struct judgement made;
+	struct buffer bytes;
+	struct basis basis;
+	struct fault fault = { 0 };
+	struct honest *doubled;
+
+	world_init(&w, SIDE_SOURCE);
+	w.judging.waivers = waivers;
+	w.judging.waiver_count = 1;
+	doubled = again(&w, (int)(item_for(&w, "parity.topic", w.topics[0]) - w.items));
+	for (int i = 0; i < doubled->item.value_count; i++)
+		if (view_is(doubled->values[i].name, "DUPLICATE"))
+			doubled->values[i].number = 2;
+	append(&w, doubled);
+	basis_made(&w, &bytes);
+	assert_int_equal(w.judgement.verdict, VERDICT_OPEN); /* by the waiver alone */
+	disk_write(&disk, &w.log);
+	assert_int_equal(basis_read(buffer_bytes(&bytes), &w.arena, &basis, &fault), 0);
+	if (basis_audit(&basis, w.judging.family, find, &disk, &w.arena, &made, &fault) < 0)
+		fail_msg("%s", fault.text);
+	assert_int_equal(made.gates[GATE_PARITY].waived, 1);
+	disk_done(&disk);
+	buffer_done(&bytes);
+	world_done(&w);
+}
+
+typedef void forge_fn(struct basis *basis, struct world *w, struct disk *disk);
+
+static void say_open(struct basis *basis, struct world *w, struct disk *disk)
+{
+	basis->by_gate[GATE_OPERATIONS] = VERDICT_OPEN;
+}
+
+static void say_open_over_all(struct basis *basis, struct world *w, struct disk *disk)
+{
+	basis->verdict = VERDICT_OPEN;
+}
+
+static void leave_out_the_failure(struct basis *basis, struct world *w, struct disk *disk)
+{
+	basis->evidence_count--;
+}
+
+static void leave_it_out_and_make_the_head_fit(struct basis *basis, struct world *w, struct disk *disk)
+{
+	basis->evidence_count--;
+	basis->head = (struct sha256){ 0 };
+	for (int i = 0; i < basis->evidence_count; i++)
+		basis->head = sha256_chain(basis->head, basis->evidence[i]);
+}
+
+static void lose_the_bytes(struct basis *basis, struct world *w, struct disk *disk)
+{
+	disk->ids[3].bytes[0] ^= 1;
+}
+
+static void change_the_bytes(struct basis *basis, struct world *w, struct disk *disk)
+{
+	disk->bytes[disk->count - 1].at[disk->bytes[disk->count - 1].size - 1] ^= 1;
+}
+
+static void swap_the_bytes(struct basis *basis, struct world *w, struct disk *disk)
+{
+	struct sha256 id = disk->ids[0];
+
+	disk->ids[0] = disk->ids[1];
+	disk->ids[1] = id;
+}
+
+static void judge_by_other_rules(struct basis *basis, struct world *w, struct disk *disk)
+{
+	w->judging.family->class->limits[LIMIT_PARITY_DUPLICATES].value = 9;
+}
+
+static void judge_on_another_day(struct basis *basis, struct world *w, struct disk *disk)
+{
+	basis->now.moment.wall_ms -= 10LL * 86400000;
+	basis->now.moment.monotonic_ms -= 10LL * 86400000;
+}
+
+static void of_another_family(struct basis *basis, struct world *w, struct disk *disk)
+{
+	basis->family = VIEW_LITERAL("before");
+}
+
+static void mirror_it(struct basis *basis, struct world *w, struct disk *disk)
+{
+	basis->reference = SIDE_TARGET;
+}
+
+static const struct {
+	const char *name;
+	forge_fn *forge;
+	int err;
+} forgeries[] = {
+	{ "a gate said to be open", say_open, ERR_STALE },
+	{ "a verdict said to be open", say_open_over_all, ERR_STALE },
+	{ "the failure left out", leave_out_the_failure, ERR_CONFLICT },
+	{ "the failure left out, and the head made to fit", leave_it_out_and_make_the_head_fit, ERR_STALE },
+	{ "bytes that are not there", lose_the_bytes, ERR_NOT_FOUND },
+	{ "bytes that were changed", change_the_bytes, ERR_MALFORMED },
+	{ "bytes of another item", swap_the_bytes, ERR_MALFORMED },
+	{ "other rules", judge_by_other_rules, ERR_CONFLICT },
+	{ "another day", judge_on_another_day, ERR_STALE },
+	{ "another family", of_another_family, ERR_CONFLICT },
+	{ "the other direction", mirror_it, ERR_CONFLICT },
+};
+
+static void a_forged_verdict_is_found(void **state)
+{
+	for (size_t i = 0; i < sizeof forgeries / sizeof forgeries[0]; i++) {
+		static struct world w;
+		static struct disk disk;
+		struct fault fault = { 0 };
+		struct judgement made;
+		struct buffer bytes;
+		struct basis basis;
+		struct honest *frozen;
+		int err;
+
+		world_init(&w, SIDE_SOURCE);
+		frozen = again(&w, (int)(item_for(&w, "operations.freeze", VIEW_NULL) - w.items));
+		frozen->values[0].number = 0;
+		append(&w, frozen);
+		basis_made(&w, &bytes);
+		assert_int_equal(w.judgement.gates[GATE_OPERATIONS].verdict, VERDICT_SHUT);
+		disk_write(&disk, &w.log);
+		assert_int_equal(basis_read(buffer_bytes(&bytes), &w.arena, &basis, &fault), 0);
+		forgeries[i].forge(&basis, &w, &disk);
+		err = basis_audit(&basis, w.judging.family, find, &disk, &w.arena, &made, &fault);
+		if (err != forgeries[i].err || !fault.text[0])
+			fail_msg("%s: %s (%s)", forgeries[i].name, err_text(err), fault.text);
+		disk_done(&disk);
+		buffer_done(&bytes);
+		world_done(&w);
+	}
+}
+
+static void a_basis_has_one_encoding(void **state)
+{
+	static struct world w;
+	struct buffer bytes;
+	struct basis basis;
+
+	world_init(&w, SIDE_TARGET);
+	w.judging.waivers = waivers;
+	w.judging.waiver_count = 1;
+	basis_made(&w, &bytes);
+	for (size_t size = 0; size < bytes.size; size++) {
+		uint8_t *copy = malloc(size ? size : 1);
+
+		memcpy(copy, bytes.at, size);
+		arena_reset(&w.arena);
+		assert_int_equal(basis_read(view_of(copy, size), &w.arena, &basis, NULL), ERR_MALFORMED);
+		free(copy);
+	}
+	for (size_t at = 0; at < bytes.size; at++) {
+		struct buffer again_bytes;
+
+		bytes.at[at] ^= 0x41;
+		arena_reset(&w.arena);
+		buffer_init(&again_bytes, BASIS_SIZE_MAX);
+		/* Another basis it may be, but then it is written as it was read. */
+		if (basis_read(buffer_bytes(&bytes), &w.arena, &basis, NULL) == 0) {
+			assert_int_equal(basis_write(&basis, &again_bytes), 0);
+			assert_true(view_equal(buffer_bytes(&again_bytes), buffer_bytes(&bytes)));
+		}
+		buffer_done(&again_bytes);
+		bytes.at[at] ^= 0x41;
+	}
+	buffer_done(&bytes);
+	world_done(&w);
+}
+
+/* ---- the countdown ---- */
+
+static const struct countdown_item *item_that(const struct countdown *countdown, const char *must)
+{
+	for (int i = 0; i < countdown->count; i++)
+		if (strstr(countdown->items[i].must, must))
+			return &countdown->items[i];
+	return NULL;
+}
+
+static void what_must_be_true_and_when(void **state)
+{
+	static struct world w;
+	const struct view moved[] = { VIEW_LITERAL("before") };
+	const struct countdown_item *item;
+	struct countdown countdown;
+	struct honest *alone;
+
+	world_init(&w, SIDE_SOURCE);
+	judge_now(&w);
+	assert_int_equal(countdown_make(w.judging.family, w.judgement.gates, moved, 1, &w.arena, &countdown),
+			 0);
+	for (int when = 0; when < COUNTDOWN_COUNT; when++)
+		assert_int_equal(countdown.state[when], VERDICT_OPEN);
+
+	assert_int_equal(countdown_make(w.judging.family, w.judgement.gates, NULL, 0, &w.arena, &countdown),
+			 0);
+	item = item_that(&countdown, "family before has moved");
+	assert_true(item && item->when == COUNTDOWN_DAY && item->state == VERDICT_SHUT);
+	assert_int_equal(countdown.state[COUNTDOWN_WEEK], VERDICT_OPEN);
+	assert_int_equal(countdown.state[COUNTDOWN_HOUR], VERDICT_SHUT);
+
+	alone = again(&w, (int)(item_for(&w, "operations.on-call", VIEW_NULL) - w.items));
+	alone->values[0].number = -5;
+	append(&w, alone);
+	judge_now(&w);
+	assert_int_equal(countdown_make(w.judging.family, w.judgement.gates, moved, 1, &w.arena, &countdown),
+			 0);
+	item = item_that(&countdown, "on call");
+	assert_true(item && item->when == COUNTDOWN_HOUR && item->state == VERDICT_SHUT);
+	assert_true(view_is(item->owner, "duty@b"));
+	assert_string_equal(item->code, "ON_CALL_UNCONFIRMED");
+	assert_int_equal(countdown.state[COUNTDOWN_DAY], VERDICT_OPEN);
+
+	assert_int_equal(countdown_make(w.judging.family, NULL, moved, 1, &w.arena, &countdown), 0);
+	assert_int_equal(countdown.state[COUNTDOWN_WEEK], VERDICT_UNKNOWN);
+	world_done(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(honest_evidence_opens_all_six),
+		cmocka_unit_test(no_item_can_be_spared),
+		cmocka_unit_test(one_bad_one_is_hidden_by_no_number_of_good_ones),
+		cmocka_unit_test(ended_before_any_measurement),
+		cmocka_unit_test(too_few_samples),
+		cmocka_unit_test(a_failure_is_not_softened_by_what_comes_later),
+		cmocka_unit_test(what_nobody_declared_is_not_none),
+		cmocka_unit_test(a_class_without_a_price_limit_is_unknown),
+		cmocka_unit_test(sentences_name_the_side_that_is_meant),
+		cmocka_unit_test(an_auditor_comes_to_the_same_answer),
+		cmocka_unit_test(a_forged_verdict_is_found),
+		cmocka_unit_test(a_basis_has_one_encoding),
+		cmocka_unit_test(what_must_be_true_and_when),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
