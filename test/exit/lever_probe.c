@@ -22,7 +22,7 @@
 #include "wire/kafka_error.h"
 
 #define TIMEOUT_MS 10000
-#define MOST	   200
+#define MOST       200
 
 static struct loop *loop;
 static struct cluster *cluster;
@@ -89,11 +89,11 @@ static int probe_seen(void)
 	if (acls_seen(cluster, bindings, binding_count, TIMEOUT_MS, &arena, &sights, &count, &fault) < 0)
 		return failed();
 	for (int i = 0; i < count; i++) {
-		printf("broker %d err %d bindings %d%s\n", sights[i].node, sights[i].err, sights[i].list.count,
-		       sights[i].list.no_authorizer ? " no authorizer" : "");
+		printf("broker %d err %d bindings %d%s\n", sights[i].node, sights[i].err,
+		       sights[i].list.count, sights[i].list.no_authorizer ? " no authorizer" : "");
 		for (int a = 0; a < sights[i].list.count; a++)
-			printf("  %s %s from %s\n", sights[i].list.at[a].principal, sights[i].list.at[a].resource,
-			       sights[i].list.at[a].host);
+			printf("  %s %s from %s\n", sights[i].list.at[a].principal,
+			       sights[i].list.at[a].resource, sights[i].list.at[a].host);
 	}
 	return 0;
 }
@@ -103,13 +103,13 @@ static int canary(bool of_ids)
 	const char *const *names = (const char *const *)arguments;
 	struct canary_list list;
 
-	if (canary_look(cluster, names, of_ids ? 0 : argument_count, names, of_ids ? argument_count : 0, TIMEOUT_MS,
-			&arena, &list, &fault) < 0)
+	if (canary_look(cluster, names, of_ids ? 0 : argument_count, names, of_ids ? argument_count : 0,
+			TIMEOUT_MS, &arena, &list, &fault) < 0)
 		return failed();
 	printf("denied %d allowed %d unknown %d\n", list.denied, list.allowed, list.unknown);
 	for (int i = 0; i < list.count; i++)
-		printf("  %s %d at %d%s: %s %s%s%s\n", list.at[i].topic, list.at[i].partition, list.at[i].node,
-		       list.at[i].leader ? " leader" : "", canary_word(list.at[i].answer),
+		printf("  %s %d at %d%s: %s %s%s%s\n", list.at[i].topic, list.at[i].partition,
+		       list.at[i].node, list.at[i].leader ? " leader" : "", canary_word(list.at[i].answer),
 		       kafka_error_name(list.at[i].error_code), list.at[i].fault ? " " : "",
 		       list.at[i].fault ? list.at[i].fault->text : "");
 	return 0;
@@ -144,20 +144,24 @@ static int quiet_ask(int what)
 		if (quiet_look(quiet, what, TIMEOUT_MS, &arena, &look, &fault) < 0) {
 			status = failed();
 		} else {
-			printf("level %s same %s producers %d err %d transactions %d err %d took %" PRId64 " us\n",
+			printf("level %s same %s producers %d err %d transactions %d err %d took %" PRId64
+			       " us\n",
 			       look.all_level ? "yes" : "no", quiet_same(&first, &look) ? "yes" : "no",
-			       look.producer_count, look.producers_err, look.transaction_count, look.transactions_err,
+			       look.producer_count, look.producers_err, look.transaction_count,
+			       look.transactions_err,
 			       (clock_system.monotonic_ns(&clock_system) - began) / 1000);
 			for (int i = 0; i < look.partition_count; i++)
-				printf("  %s-%d leader %d epoch %d stable %" PRId64 " high %" PRId64 " end %" PRId64
-				       " %s err %d\n",
-				       look.partitions[i].topic, look.partitions[i].partition, look.partitions[i].leader,
-				       look.partitions[i].leader_epoch, look.partitions[i].last_stable,
-				       look.partitions[i].high_watermark, look.partitions[i].end,
-				       look.partitions[i].level ? "level" : "open", look.partitions[i].err);
+				printf("  %s-%d leader %d epoch %d stable %" PRId64 " high %" PRId64
+				       " end %" PRId64 " %s err %d\n",
+				       look.partitions[i].topic, look.partitions[i].partition,
+				       look.partitions[i].leader, look.partitions[i].leader_epoch,
+				       look.partitions[i].last_stable, look.partitions[i].high_watermark,
+				       look.partitions[i].end, look.partitions[i].level ? "level" : "open",
+				       look.partitions[i].err);
 			for (int i = 0; i < look.producer_count; i++)
 				printf("  producer %" PRId64 " epoch %d on %s-%d\n", look.producers[i].id,
-				       look.producers[i].epoch, look.producers[i].topic, look.producers[i].partition);
+				       look.producers[i].epoch, look.producers[i].topic,
+				       look.producers[i].partition);
 			for (int i = 0; i < look.transaction_count; i++)
 				printf("  transaction %s %s partitions %d\n", look.transactions[i].id,
 				       look.transactions[i].state, look.transactions[i].partition_count);
@@ -193,8 +197,8 @@ static int probe_look(void)
 
 	if (transaction_look(cluster, arguments[0], TIMEOUT_MS, &arena, &identity, &fault) < 0)
 		return failed();
-	printf("producer %" PRId64 " epoch %d timeout %d state %s\n", identity.producer_id, identity.producer_epoch,
-	       identity.timeout_ms, or_none(identity.state));
+	printf("producer %" PRId64 " epoch %d timeout %d state %s\n", identity.producer_id,
+	       identity.producer_epoch, identity.timeout_ms, or_none(identity.state));
 	return 0;
 }
 
@@ -210,8 +214,8 @@ static int probe_fence(void)
 
 static int probe_config(void)
 {
-	if (topic_config_set(cluster, arguments[0], arguments[1], argument_count > 2 ? arguments[2] : NULL, TIMEOUT_MS,
-			     &fault) < 0)
+	if (topic_config_set(cluster, arguments[0], arguments[1], argument_count > 2 ? arguments[2] : NULL,
+			     TIMEOUT_MS, &fault) < 0)
 		return failed();
 	printf("set\n");
 	return 0;
@@ -222,11 +226,12 @@ static int probe_config_seen(void)
 	struct config_sight *sights;
 	int count;
 
-	if (topic_config_seen(cluster, arguments[0], arguments[1], TIMEOUT_MS, &arena, &sights, &count, &fault) < 0)
+	if (topic_config_seen(cluster, arguments[0], arguments[1], TIMEOUT_MS, &arena, &sights, &count,
+			      &fault) < 0)
 		return failed();
 	for (int i = 0; i < count; i++)
-		printf("broker %d err %d value %s from %s\n", sights[i].node, sights[i].err, or_none(sights[i].entry.value),
-		       config_source_name(sights[i].entry.source));
+		printf("broker %d err %d value %s from %s\n", sights[i].node, sights[i].err,
+		       or_none(sights[i].entry.value), config_source_name(sights[i].entry.source));
 	return 0;
 }
 
@@ -258,8 +263,8 @@ static int probe_quota_seen(void)
 	if (quota_seen(cluster, &quota, TIMEOUT_MS, &arena, &sights, &count, &fault) < 0)
 		return failed();
 	for (int i = 0; i < count; i++)
-		printf("broker %d err %d %s %g\n", sights[i].node, sights[i].err, sights[i].there ? "there" : "absent",
-		       sights[i].value);
+		printf("broker %d err %d %s %g\n", sights[i].node, sights[i].err,
+		       sights[i].there ? "there" : "absent", sights[i].value);
 	return 0;
 }
 
