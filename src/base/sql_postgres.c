@@ -435,6 +435,7 @@ static int keep_nothing(void *context, const struct sql_value *row, int count)
 /* The session's own limits, and whether what this server calls kept is kept. */
 static int prepare_session(struct sql *sql, struct fault *fault)
 {
+	struct sql_value reading = sql->mode == SQL_READ ? sql_text("on") : (struct sql_value){ SQL_NULL };
 	struct settings settings = { 0 };
 	char limit[32];
 	int err;
@@ -443,12 +444,12 @@ static int prepare_session(struct sql *sql, struct fault *fault)
 	err = run(sql,
 		  "SELECT set_config('statement_timeout', ?, false), set_config('lock_timeout', ?, false),"
 		  " set_config('idle_in_transaction_session_timeout', ?, false),"
-		  " set_config('default_transaction_read_only', ?, false),"
+		  " set_config('default_transaction_read_only',"
+		  " COALESCE(?, current_setting('default_transaction_read_only')), false),"
 		  " current_setting('fsync'), current_setting('synchronous_commit'),"
 		  " current_setting('transaction_read_only')",
-		  SQL_VALUES(sql_text(limit), sql_text(limit), sql_text(limit),
-			     sql_text(sql->mode == SQL_READ ? "on" : "off")),
-		  settings_keep, &settings, NULL, fault);
+		  SQL_VALUES(sql_text(limit), sql_text(limit), sql_text(limit), reading), settings_keep,
+		  &settings, NULL, fault);
 	if (err < 0 || sql->mode == SQL_READ)
 		return err;
 	if (settings.read_only)
