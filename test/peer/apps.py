@@ -40,7 +40,7 @@ class App:
         self.port, = free_ports(1)
         self.config = {"port": self.port, **config}
         (self.folder / "config.json").write_text(json.dumps(self.config))
-        self.process = None
+        self.process, self.counted = None, {}
 
     diary = property(lambda self: self.folder / "diary")
     pid = property(lambda self: self.process.pid)
@@ -88,6 +88,8 @@ class App:
         try:
             status = self.process.wait(timeout)
         except subprocess.TimeoutExpired as late:
+            self.process.send_signal(signal.SIGUSR1)
+            time.sleep(0.2)
             self.kill()
             raise TimeoutError(f"{self.program} did not finish what was under way:\n{self.tail()}") from late
         if status != 0:
@@ -113,6 +115,16 @@ class App:
 
     def get(self):
         return self.ask()["value"]
+
+    def count(self, mark):
+        """How many lines of its diary hold `mark`; reads on where it stopped."""
+        at, known = self.counted.get(mark, (0, 0))
+        with self.diary.open("rb") as file:
+            file.seek(at)
+            new = file.read()
+        new = new[:new.rfind(b"\n") + 1]
+        self.counted[mark] = at + len(new), known + new.count(mark)
+        return self.counted[mark][1]
 
     def wait(self, word, timeout=60):
         """Until it stands at the word."""

@@ -15,16 +15,20 @@ import shutil
 import time
 
 import yaml
+from confluent_kafka.admin import (AclBinding, AclBindingFilter, AclOperation, AclPermissionType, ResourcePatternType,
+                                   ResourceType)
 
 from apps import FleetApp, GroupApp, Refused, ShopApp
 from diary import read_diary
 from history import check, instance_of, read_log
+from kafka_cluster import USERS
 from records import create_topic, read_all
 
 ARRIVED, RETURNED, UNKNOWN = "arrived", "returned", "unknown"
 OTHER = {"source": "target", "target": "source"}
 FAMILY = "orders"
 OWNER = "lead@example.org"
+USER = "alice"      # who the applications are where clusters ask
 
 
 class Scene:
@@ -32,15 +36,19 @@ class Scene:
     `files`: side -> the property file by which Interlock connects."""
 
     def __init__(self, folder, source, target, shops=({},), groups=("billing",), topic=FAMILY, partitions=4,
-                 logins=None, files=None, **config):
+                 logins=None, files=None, pattern="dual-write", **config):
         self.folder, self.clusters = folder, {"source": source, "target": target}
-        self.topic, self.partitions = topic, partitions
+        self.topic, self.partitions, self.pattern = topic, partitions, pattern
+        mirrored = {} if pattern == "dual-write" else {"mirror": False}
         folder.mkdir(parents=True, exist_ok=True)
         for cluster in self.clusters.values():
             create_topic(cluster, topic, partitions, **config)
+            if logins:
+                allow(cluster, topic)
         sides = logins or self.clusters
         names = [f"shop-{number}" for number in range(1, len(shops) + 1)]
-        self.shops = [ShopApp(folder / name, name, sides["source"], sides["target"], [topic], partitions, **how)
+        self.shops = [ShopApp(folder / name, name, sides["source"], sides["target"], [topic], partitions,
+                              **mirrored, **how)
                       for name, how in zip(names, shops)]
         self.groups = [GroupApp(folder / name, f"{topic}.{name}", sides["source"], sides["target"], [topic])
                        for name in groups]
@@ -49,7 +57,7 @@ class Scene:
         for side, cluster in self.clusters.items():
             if side not in self.files:
                 self.files[side] = folder / f"{side}.properties"
-                self.files[side].write_text(f"bootstrap.servers={cluster.bootstrap}\n")
+                self.files[side].write_text(f"bootstrap.servers={cluster.internal}\n")
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
@@ -67,12 +75,12 @@ class Scene:
 
     def plan(self, klass="rehearsal", limits=None, levers="http", **family):
         """exit.yaml.  `limits`: the settings of a class of its own; `family`: more keys of the family."""
-        kinds = {"flag": self.flag.plan_lever(levers),
+        kinds = {self.flag.lever: self.flag.plan_lever(levers),
                  "groups": {group.config["group"]: group.plan_lever(levers) for group in self.groups}}
         if not kinds["groups"]:
             del kinds["groups"]
         fields = {
-            "name": FAMILY, "class": klass, "pattern": "dual-write", "topics": [self.topic],
+            "name": FAMILY, "class": klass, "pattern": self.pattern, "topics": [self.topic],
             "groups": [group.config["group"] for group in self.groups], "owners": {"decision": OWNER},
             "match": {"identity": "header:id"}, "levers": {**kinds, **family.pop("levers_more", {})}, **family}
         whole = {"exit": "crossing", "source": str(self.files["source"]), "target": str(self.files["target"]),
@@ -86,16 +94,17 @@ class Scene:
     # ---- load
 
     def written(self):
-        """How many acknowledgements the shops have noted so far."""
-        return sum(raw.count(b'"e":"ok"') for raw in (shop.diary.read_bytes() for shop in self.shops))
+        """How many events each shop has begun so far."""
+        return [shop.count(b'{"e":"take"') for shop in self.shops]
 
     def load(self, count, timeout=60):
-        """Until so many more were acknowledged: a crossing without load proves nothing."""
-        wanted, deadline = self.written() + count, time.monotonic() + timeout
-        while self.written() < wanted:
+        """Until each shop has begun its share of so many more: a crossing without load proves nothing."""
+        share, deadline = count // len(self.shops), time.monotonic() + timeout
+        wanted = [done + share for done in self.written()]
+        while any(done < enough for done, enough in zip(self.written(), wanted)):
             if time.monotonic() > deadline:
                 raise TimeoutError("the shops do not write:\n" + "\n".join(shop.tail() for shop in self.shops))
-            time.sleep(0.1)
+            time.sleep(0.05)
 
     # ---- the end
 
@@ -113,7 +122,8 @@ class Scene:
             if group.alive():
                 group.finish(timeout)
         return check([instance_of(shop) for shop in self.shops], logs, authority, load_min=load_min,
-                     reads=[read_diary(group.diary) for group in self.groups], read_to_end=True)
+                     reads=[read_diary(group.diary) for group in self.groups], read_to_end=True,
+                     mirrored=self.pattern == "dual-write")
 
     @staticmethod
     def read_by(group):
@@ -122,6 +132,41 @@ class Scene:
     def keep(self, folder):
         """What a failure is understood by: diaries and logs, without the clusters' data."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+
+
+def logins(clusters, user=USER):
+    """Logins of applications on clusters with an authoriser: what Scene wants as `logins`."""
+    return {side: {"bootstrap.servers": cluster.addresses("SASL"), "security.protocol": "SASL_PLAINTEXT",
+                   "sasl.mechanism": "SCRAM-SHA-256", "sasl.username": user, "sasl.password": USERS[user]}
+            for side, cluster in clusters.items()}
+
+
+def allow(cluster, topic, user=USER, transactional="shop-"):
+    """What a shop and its groups need there, and nothing more."""
+    resources = [(ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, "READ WRITE DESCRIBE"),
+                 (ResourceType.GROUP, f"{topic}.", ResourcePatternType.PREFIXED, "READ"),
+                 (ResourceType.GROUP, "looking", ResourcePatternType.LITERAL, "READ"),
+                 (ResourceType.TRANSACTIONAL_ID, transactional, ResourcePatternType.PREFIXED, "WRITE DESCRIBE")]
+    bindings = [AclBinding(kind, name, pattern, f"User:{user}", "*", AclOperation[operation], AclPermissionType.ALLOW)
+                for kind, name, pattern, operations in resources for operation in operations.split()]
+    for future in cluster.admin().create_acls(bindings).values():
+        future.result(30)
+
+
+def deny(cluster, topic, user=USER):
+    """Writes of that user to the topic are refused from now on, until `remove` is given what this gives."""
+    binding = AclBinding(ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, f"User:{user}", "*",
+                         AclOperation.WRITE, AclPermissionType.DENY)
+    for future in cluster.admin().create_acls([binding]).values():
+        future.result(30)
+    return binding
+
+
+def remove(cluster, binding):
+    only = AclBindingFilter(binding.restype, binding.name, binding.resource_pattern_type, binding.principal,
+                            binding.host, binding.operation, binding.permission_type)
+    for future in cluster.admin().delete_acls([only]).values():
+        future.result(30)
 
 
 class ByHand:

@@ -9,6 +9,7 @@ Only in its very first life may a partition without a position be read from its 
 position was lost: it says so in its diary (`lost-position`) and reads nothing from there.
 """
 
+import faulthandler
 import json
 import os
 import signal
@@ -146,6 +147,7 @@ class Group:
 
 def main(folder):
     sys.setswitchinterval(0.0005)
+    faulthandler.register(signal.SIGUSR1)
     group = Group(folder)
     signal.signal(signal.SIGTERM, group.end)
     signal.signal(signal.SIGINT, group.end)

@@ -35,27 +35,33 @@ class Look:
         finally:
             client.close()
 
-    @staticmethod
-    def _read(client, wanted, floors, deadline):
-        ends = {}
-        for topic, partition in floors:
-            ends[topic, partition] = client.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1]
+    def _ends(self, places):
+        """Where the logs end, whatever is decided of them: to a client at read-committed an open transaction of
+        somebody else would hide what was committed after it began."""
+        client = Consumer({**self.settings, "isolation.level": "read_uncommitted"})
+        try:
+            return {place: client.get_watermark_offsets(TopicPartition(*place), timeout=10)[1] for place in places}
+        finally:
+            client.close()
+
+    def _read(self, client, wanted, floors, deadline):
+        ends = self._ends(floors)
         left = {place for place, floor in floors.items() if floor < ends[place]}
         client.assign([TopicPartition(*place, floors[place]) for place in left])
         found = {}
         while left:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"the end of {sorted(left)} was not reached")
+                raise TimeoutError("the end was not reached: " + ", ".join(
+                    f"{place} from {floors[place]} to {ends[place]}" for place in sorted(left)))
             for message in client.consume(500, 0.2):
                 place = (message.topic(), message.partition())
-                if message.error() is not None:
-                    if message.error().code() != KafkaError._PARTITION_EOF:
-                        raise KafkaException(message.error())
-                    # At read-committed the end is that of what is decided; others' open transactions hide the rest.
-                    if message.offset() >= ends[place]:
-                        left.discard(place)
-                    continue
-                name = dict(message.headers() or ()).get("id", b"").decode(errors="replace")
-                if name in wanted:
-                    found[name] = (message.partition(), message.offset())
+                if message.error() is None:
+                    name = dict(message.headers() or ()).get("id", b"").decode(errors="replace")
+                    if name in wanted:
+                        found[name] = (message.partition(), message.offset())
+                elif message.error().code() != KafkaError._PARTITION_EOF:
+                    raise KafkaException(message.error())
+                # An end is told only where nobody else goes on writing; where somebody does, a record beyond it tells.
+                if message.offset() >= ends[place] - (message.error() is None):
+                    left.discard(place)
         return found

@@ -16,6 +16,7 @@ false it writes to one side alone, and its lever is called `bootstrap`: an appli
 false it does not know that word, and a new word counts for each lane once the lane has finished what it had begun.
 """
 
+import faulthandler
 import fcntl
 import json
 import os
@@ -123,6 +124,7 @@ def main(folder):
         fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         sys.exit(f"another process works in {folder}")
+    faulthandler.register(signal.SIGUSR1)       # where does it hang?
     shop = Shop(folder)
     signal.signal(signal.SIGTERM, shop.end)
     signal.signal(signal.SIGINT, shop.end)
