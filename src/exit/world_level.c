@@ -121,12 +121,12 @@ static int wait_caught_up(struct clusters *w, struct scene *scene, int64_t timeo
 	for (;;) {
 		struct live_glance glance;
 		int err = live_glance(scene->follower->live, &glance);
-		/* Under load a twin is always on its way: that is no lag, as long as none is overdue. */
-		bool caught_up = err == 0 && glance.state == LIVE_FOLLOWING && !glance.overdue[0] &&
-				 !glance.overdue[1];
+		int64_t lag_ms = err == 0 ? lag_of(&glance) : -1;
+		bool caught_up = lag_ms >= 0 && lag_ms <= lag_ms_max;
 
 		if (err < 0)
 			return fault_set(fault, err, "no memory for a glance");
+		out->pause_ms = lag_ms;
 		if (glance.state == LIVE_FAILED)
 			snprintf(out->text, sizeof out->text, "the comparison cannot go on: %s",
 				 glance.fault.text);
@@ -139,9 +139,6 @@ static int wait_caught_up(struct clusters *w, struct scene *scene, int64_t timeo
 				 (unsigned long long)glance.pending[1], glance.fault.err ? ": " : "",
 				 glance.fault.err ? glance.fault.text : "");
 		err = glance.state == LIVE_FAILED ? ERR_IO : 0;
-		if (caught_up && glance.records_per_second[0] > 0)
-			out->pause_ms =
-				(int64_t)((double)glance.pending[0] * 1000 / glance.records_per_second[0]);
 		live_glance_done(&glance);
 		if (caught_up || err)
 			return err ? 1 : 0;
