@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "exit/basis.h"
 #include "exit/countdown.h"
 #include "exit/evidence_make.h"
@@ -381,6 +382,71 @@ static void one_bad_one_is_hidden_by_no_number_of_good_ones(void **state)
 			assert_int_equal(w.judgement.verdict, VERDICT_SHUT);
 			world_done(&w);
 		}
+}
+
+/* Something that keeps the family from being open: a rule disproved, an item that is missing, an item that is old. */
+static void flaw(struct world *w, struct random *r)
+{
+	int victim = (int)random_below(r, (uint64_t)w->count);
+	const struct rule *rule = &w->rules.at[random_below(r, (uint64_t)w->rules.count)];
+	struct honest *made;
+
+	switch (random_below(r, 3)) {
+	case 0: remove_it(w, victim); return;
+	case 1: age_it(w, victim); return;
+	default:
+		made = again(w, (int)(item_for(w, rule->claim, subject_of(w, rule->scope)) - w->items));
+		for (int i = 0; i < made->item.value_count; i++)
+			if (view_is(made->values[i].name, rule->value))
+				made->values[i].number = rule->failure.low > INT64_MIN ? rule->failure.low
+										       : rule->failure.high;
+		append(w, made);
+	}
+}
+
+/* What somebody may do who wants it open, short of measuring again; and what time does. */
+static const char *meddle(struct world *w, struct random *r)
+{
+	int victim = (int)random_below(r, (uint64_t)w->log.count);
+	struct evidence *item = (struct evidence *)w->log.items[victim];
+
+	switch (random_below(r, 8)) {
+	case 0: hide_it(w, victim); return "hidden";
+	case 1: item->ended = moment_at((int64_t)random_below(r, 100000)); return "dated anew";
+	case 2: item->epochs = w->judging.now.epochs; return "epochs made to fit";
+	case 3: item->status = EVIDENCE_OK; return "status edited";
+	case 4:
+		if (item->value_count)
+			item->values[random_below(r, (uint64_t)item->value_count)].number =
+				(int64_t)random_below(r, 2) * INT64_MAX;
+		return "value edited";
+	case 5: w->judging.now.epochs.context.number++; return "context changed";
+	case 6: w->judging.now.epochs.authority++; return "authority changed";
+	default:
+		w->judging.now.moment.wall_ms += 3600000;
+		w->judging.now.moment.monotonic_ms += 3600000;
+		return "time passed";
+	}
+}
+
+static void nothing_opens_the_six(void **state)
+{
+	for (uint64_t seed = 1; seed <= 600; seed++) {
+		static struct world w;
+		const char *what;
+		struct random r;
+
+		random_seed(&r, seed);
+		world_init(&w, (enum side)random_below(&r, 2));
+		flaw(&w, &r);
+		assert_int_not_equal(judge_now(&w), VERDICT_OPEN);
+		for (int step = 0; step < 4 && w.log.count; step++) {
+			what = meddle(&w, &r);
+			if (judge_now(&w) == VERDICT_OPEN)
+				fail_msg("seed %llu: %s, and it is open", (unsigned long long)seed, what);
+		}
+		world_done(&w);
+	}
 }
 
 static void ended_before_any_measurement(void **state)
@@ -774,6 +840,7 @@ int main(void)
 		cmocka_unit_test(honest_evidence_opens_all_six),
 		cmocka_unit_test(no_item_can_be_spared),
 		cmocka_unit_test(one_bad_one_is_hidden_by_no_number_of_good_ones),
+		cmocka_unit_test(nothing_opens_the_six),
 		cmocka_unit_test(ended_before_any_measurement),
 		cmocka_unit_test(too_few_samples),
 		cmocka_unit_test(a_failure_is_not_softened_by_what_comes_later),
