@@ -42,12 +42,50 @@ static int freeze(struct crossing *c, const char *cause)
 	return err ? err : crossing_stage(c, STAGE_FENCING, OVERLAY_HELD, cause, NULL);
 }
 
+/*
+ * Where nobody may write any more, nobody does: the side that was left by a family which no longer writes both.  (With a
+ * dual write it goes on receiving mirror writes; a record there without an origin is found by parity.)
+ */
+static int look_behind_fence(struct crossing *c, bool *leaked)
+{
+	const json_t *leak = json_object_get(c->now.json, "leak"),
+		     *ends = json_object_get(c->now.json, "ends");
+	json_t *now = NULL;
+	char text[600] = "";
+	int found;
+
+	*leaked = false;
+	/* What an owner has seen and resumed from is known; what comes behind that is another one. */
+	if (leak && body_number(c->now.json, "window") > body_number(leak, "sequence"))
+		ends = json_object_get(leak, "now");
+	else if (leak)
+		return 0;
+	if (!c->mover->world->ops->leak || c->now.stage != STAGE_TARGET || c->now.moving != AUTHORITY_NONE ||
+	    c->family->pattern.value == PLAN_PATTERN_DUAL_WRITE || !json_array_size(ends))
+		return 0;
+	found = c->mover->world->ops->leak(c->mover->world, c->family, AUTHORITY_SOURCE, ends,
+					   EFFECT_TIMEOUT_MS, text, sizeof text, &now, &c->fault);
+	if (found <= 0)
+		return found == ERR_CANCELLED || found == ERR_MEMORY ? found : 0;
+	*leaked = true;
+	return crossing_frame(c, FRAME_LEAK,
+			      json_pack("{s:s, s:s, s:o}", "side", "source", "text", text, "now", now), NULL);
+}
+
 int watch_stop_conditions(struct crossing *c)
 {
 	char cause[800];
 	enum mover_answer answer;
-	int err = 0;
+	bool leaked;
+	int err = look_behind_fence(c, &leaked);
 
+	if (err == 0 && leaked && c->now.overlay != OVERLAY_UNKNOWN) {
+		snprintf(cause, sizeof cause, "a leak: %s",
+			 body_text(json_object_get(c->now.json, "leak"), "text"));
+		return freeze(c, cause);
+	}
+	if (err < 0)
+		return err;
 	switch (watch_decide(c->family->class, &c->now, mover_wall(c->mover), cause, sizeof cause)) {
 	case WATCH_NOTHING: break;
 	case WATCH_RELEASE:

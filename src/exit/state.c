@@ -425,7 +425,6 @@ static int apply_move(struct applying *a)
 	json_object_del(a->family, "quiet");
 	json_object_del(a->family, "level");
 	json_object_del(a->family, "deadline");
-	json_object_del(a->family, "leak");
 	json_object_del(a->family, "return");
 	return err;
 }
@@ -674,6 +673,7 @@ static int apply_decision(struct applying *a)
 	err = err ? err
 		  : copy(a->family, a->now.moving == AUTHORITY_TARGET ? "ends_to" : "ends",
 			 json_object_get(a->family, "level"), "ends");
+	json_object_del(a->family, "leak"); /* it was behind a fence that this decision lifts or moves */
 	err = err ? err : copy(a->family, "authority", a->body, "authority");
 	err = err ? err : copy(a->family, "epoch", a->body, "epoch");
 	err = err ? err : put(a->family, "stage", json_string(stage_word(STAGE_DECIDED)));
