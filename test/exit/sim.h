@@ -12,8 +12,6 @@
 #ifndef SIM_H
 #define SIM_H
 
-#include <setjmp.h>
-
 #include "base/random.h"
 #include "exit/mover.h"
 
@@ -136,7 +134,7 @@ struct sim {
 	uint64_t order, call;
 	struct sim_event events[SIM_EVENTS_MAX];
 	int event_count;
-	jmp_buf failed; /* where a broken promise goes */
+	bool broken; /* a promise was: time stands still for everybody, and every call fails */
 	char why[1500];
 	uint64_t hash; /* of all that happened, to show that a replay is one */
 
@@ -193,7 +191,7 @@ int sim_below(struct sim *sim, int limit); /* 0 to limit - 1 */
 void sim_at(struct sim *sim, int64_t in_ms, void (*fire)(struct sim *, int64_t, int64_t), int64_t a, int64_t b);
 void sim_pass(struct sim *sim, int64_t ms);
 void sim_trace(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
-_Noreturn void sim_fail(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sim_fail(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A call of a controller: a place where it may die or be paused.  0 or ERR_CANCELLED. */
 int sim_call(struct sim_controller *k, const char *what, const char *more);

@@ -143,13 +143,17 @@ static void saw_outcome(struct sim *sim, json_t *body)
 		return;
 	if (sequence < 1 || sequence > (uint64_t)sim->frame_count ||
 	    frame_read(view_of(sim->frames[sequence - 1].at, sim->frames[sequence - 1].size), &frame, NULL) < 0 ||
-	    frame.kind != FRAME_INTENT)
+	    frame.kind != FRAME_INTENT) {
 		sim_fail(sim, "I7: an outcome of no intent");
+		return;
+	}
 	intent = frame_body_read(&frame, NULL);
 	index = lever_index(text_of(intent, "lever"));
 	if (index < 0)
 		sim_fail(sim, "an effect on a lever that nobody has");
-	snprintf(sim->onlooker.wanted[index], sizeof sim->onlooker.wanted[0], "%s", text_of(intent, "desired"));
+	else
+		snprintf(sim->onlooker.wanted[index], sizeof sim->onlooker.wanted[0], "%s",
+			 text_of(intent, "desired"));
 	json_decref(intent);
 }
 
@@ -159,8 +163,10 @@ void sim_saw(struct sim *sim, struct view bytes)
 	struct frame frame;
 	json_t *body;
 
-	if (frame_read(bytes, &frame, NULL) < 0 || !(body = frame_body_read(&frame, NULL)))
+	if (frame_read(bytes, &frame, NULL) < 0 || !(body = frame_body_read(&frame, NULL))) {
 		sim_fail(sim, "what was written is no frame");
+		return;
+	}
 	sim_trace(sim, "frame %llu %s %.*s", (unsigned long long)frame.sequence, frame_kind_word(frame.kind),
 		  (int)(frame.body.size < 300 ? frame.body.size : 300), (const char *)frame.body.at);
 	switch (frame.kind) {
@@ -189,12 +195,10 @@ void sim_check_replay(struct sim *sim, const struct journal *journal)
 
 	if (journal_open(&options, &again, &fault) < 0)
 		sim_fail(sim, "I5: the journal cannot be replayed: %s", fault.text);
-	if (journal && journal_state(journal)->sequence == journal_state(again)->sequence &&
+	else if (journal && journal_state(journal)->sequence == journal_state(again)->sequence &&
 	    (state_hash(journal_state(journal), &live) < 0 || state_hash(journal_state(again), &replayed) < 0 ||
-	     !sha256_equal(live, replayed))) {
-		journal_close(again);
+	     !sha256_equal(live, replayed)))
 		sim_fail(sim, "I5: the journal replays to another state");
-	}
 	journal_close(again);
 }
 

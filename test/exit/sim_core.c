@@ -39,11 +39,13 @@ void sim_fail(struct sim *sim, const char *format, ...)
 {
 	va_list list;
 
+	if (sim->broken)
+		return;
 	va_start(list, format);
 	vsnprintf(sim->why, sizeof sim->why, format, list);
 	va_end(list);
 	sim_trace(sim, "BROKEN: %s", sim->why);
-	longjmp(sim->failed, 1);
+	sim->broken = true;
 }
 
 /* ---- events: a heap, earliest first; the order of their making breaks ties ---- */
@@ -56,10 +58,13 @@ static bool before(const struct sim_event *a, const struct sim_event *b)
 void sim_at(struct sim *sim, int64_t in_ms, void (*fire)(struct sim *, int64_t, int64_t), int64_t a, int64_t b)
 {
 	struct sim_event event = { sim->now + in_ms, sim->order++, fire, a, b };
-	int i = sim->event_count++;
+	int i = sim->event_count;
 
-	if (sim->event_count > SIM_EVENTS_MAX)
+	if (i == SIM_EVENTS_MAX) {
 		sim_fail(sim, "the simulator has more events than it has room for");
+		return;
+	}
+	sim->event_count++;
 	for (; i > 0 && before(&event, &sim->events[(i - 1) / 2]); i = (i - 1) / 2)
 		sim->events[i] = sim->events[(i - 1) / 2];
 	sim->events[i] = event;
@@ -90,7 +95,7 @@ void sim_pass(struct sim *sim, int64_t ms)
 {
 	int64_t until = sim->now + ms;
 
-	while (sim->event_count && sim->events[0].at <= until) {
+	while (!sim->broken && sim->event_count && sim->events[0].at <= until) {
 		struct sim_event event = pop(sim);
 
 		if (event.at > sim->now)
@@ -120,7 +125,7 @@ int sim_call(struct sim_controller *k, const char *what, const char *more)
 {
 	struct sim *sim = k->sim;
 
-	if (k->dead)
+	if (k->dead || sim->broken)
 		return ERR_CANCELLED;
 	sim->call++;
 	if (sim->call == sim->options.crash_at || sim_chance(sim, sim->crash_ppm)) {

@@ -20,7 +20,7 @@ static int reach(struct sim_store *s, const char *what, struct fault *fault)
 {
 	if (!s->k)
 		return 0;
-	if (s->k->dead)
+	if (s->k->dead || s->sim->broken)
 		return fault_set(fault, ERR_CANCELLED, "the process has ended");
 	if (s->store.broken)
 		return fault_set(fault, ERR_STALE, "the store must be opened again");
@@ -51,13 +51,18 @@ static int lease_is(struct sim_store *s, int64_t lease, struct fault *fault)
 	return 0;
 }
 
-static int put(struct sim_store *s, int64_t lease, struct view frame, struct journal_head *after)
+static void put(struct sim_store *s, int64_t lease, struct view frame, struct journal_head *after)
 {
 	struct sim *sim = s->sim;
 	uint8_t *copy = malloc(frame.size);
 
-	if (!copy || sim->frame_count == SIM_FRAMES_MAX)
+	if (!copy)
+		abort();
+	if (sim->frame_count == SIM_FRAMES_MAX) {
+		free(copy);
 		sim_fail(sim, "more frames than the simulator has room for");
+		return;
+	}
 	memcpy(copy, frame.at, frame.size);
 	sim->frames[sim->frame_count].at = copy;
 	sim->frames[sim->frame_count].size = frame.size;
@@ -67,7 +72,6 @@ static int put(struct sim_store *s, int64_t lease, struct view frame, struct jou
 		sim->lease.beat++;
 	*after = sim->head;
 	sim_saw(sim, frame);
-	return 0;
 }
 
 /* Where it may die around an append is named by the kind of the frame. */
@@ -238,7 +242,7 @@ struct journal_store *sim_store(struct sim *sim, struct sim_controller *k)
 	struct sim_store *s = calloc(1, sizeof *s);
 
 	if (!s)
-		sim_fail(sim, "no memory");
+		abort();
 	s->store.ops = &ops;
 	s->sim = sim;
 	s->k = k;

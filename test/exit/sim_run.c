@@ -213,7 +213,7 @@ static void controller_turn(struct sim_controller *k)
 
 void sim_controller_until(struct sim_controller *k, int64_t until)
 {
-	while (k->sim->now < until)
+	while (k->sim->now < until && !k->sim->broken)
 		controller_turn(k);
 }
 
@@ -227,15 +227,15 @@ static void ask_for(struct sim *sim, const char *act)
 	struct fault fault = { 0 };
 
 	sim_trace(sim, "an owner asks for %s", act);
-	if (journal_open(&options, &journal, &fault) < 0)
+	if (journal_open(&options, &journal, &fault) < 0) {
 		sim_fail(sim, "I5: an owner cannot open the journal: %s", fault.text);
+		return;
+	}
 	if (journal_append(journal, FRAME_ACT,
 			   json_pack("{s:s, s:s, s:s, s:s}", "act", act, "family", "orders", "by", OWNER, "reason",
 				     "it is time"),
-			   NULL, &fault) < 0) {
-		journal_close(journal);
+			   NULL, &fault) < 0)
 		sim_fail(sim, "an owner cannot ask for %s: %s", act, fault.text);
-	}
 	journal_close(journal);
 }
 
@@ -377,7 +377,9 @@ static struct standing come_to_rest(struct sim *sim, int64_t bound_ms)
 			sim_fail(sim, "liveness: not at rest %lld ms after the last fault: %s%s moving %s",
 				 (long long)bound_ms, now.json ? stage_word(now.stage) : "?",
 				 now.returning ? " returning" : "", now.json ? authority_word(now.moving) : "?");
-	} while (!at_rest(sim, &now));
+	} while (!sim->broken && !at_rest(sim, &now));
+	if (sim->broken)
+		return (struct standing){ 0 };
 	sim_trace(sim, "at rest: %s %s: %s", stage_word(now.stage),
 		  now.overlay ? overlay_word(now.overlay) : "", now.cause);
 	if (now.overlay != OVERLAY_NONE && (!now.cause || !now.cause[0]))
@@ -394,7 +396,7 @@ static void be_kind(struct sim *sim)
 	for (int i = 0; i < SIM_PARTITIONS; i++)
 		sim->instances[i].asleep_until = sim->now;
 	/* What is still on its way arrives; controllers that died come back. */
-	for (int64_t until = sim->now + 10000; sim->now < until;)
+	for (int64_t until = sim->now + 10000; sim->now < until && !sim->broken;)
 		all_turn(sim);
 }
 
@@ -408,17 +410,17 @@ static void must_cross(struct sim *sim)
 
 	if (now.overlay == OVERLAY_NONE)
 		sim_check_rest(sim);
-	for (int i = 0; i < 4 && now.overlay != OVERLAY_NONE; i++) {
+	for (int i = 0; i < 4 && !sim->broken && now.overlay != OVERLAY_NONE; i++) {
 		ask_for(sim, "resume");
 		now = come_to_rest(sim, BOUND_MS);
 	}
 	if (now.overlay != OVERLAY_NONE)
 		sim_fail(sim, "liveness: still %s after resume: %s", overlay_word(now.overlay), now.cause);
 	sim_check_rest(sim);
-	for (int way = 0; way < 2; way++) {
+	for (int way = 0; way < 2 && !sim->broken; way++) {
 		decisions = sim->onlooker.decisions;
 		/* Evidence needs a moment of parity. */
-		for (int64_t until = sim->now + 8000; sim->now < until;)
+		for (int64_t until = sim->now + 8000; sim->now < until && !sim->broken;)
 			all_turn(sim);
 		ask_for(sim, sim->onlooker.owner == SIM_SOURCE ? "promote" : "rollback");
 		now = come_to_rest(sim, BOUND_MS);
@@ -435,7 +437,7 @@ static void told_story(struct sim *sim)
 	const char *story = sim->options.story;
 	struct standing now;
 
-	for (int64_t until = sim->now + 5000; sim->now < until;)
+	for (int64_t until = sim->now + 5000; sim->now < until && !sim->broken;)
 		all_turn(sim);
 	ask_for(sim, "promote");
 	if (strcmp(story, "abort") == 0)
@@ -446,7 +448,7 @@ static void told_story(struct sim *sim)
 			ask_for(sim, "rollback");
 		now = come_to_rest(sim, BOUND_MS);
 	}
-	if (sim->options.end)
+	if (sim->options.end && !sim->broken)
 		snprintf(sim->options.end, 40, "%s%s%s", stage_word(now.stage), now.overlay ? " " : "",
 			 now.overlay ? overlay_word(now.overlay) : "");
 }
@@ -460,19 +462,21 @@ static void play(struct sim *sim)
 		sim->faults_until = 30000 + sim_below(sim, 30000);
 		sim_at(sim, 3000 + sim_below(sim, 5000), owner, 0, 0);
 		sim_at(sim, sim_below(sim, 10000), mischief, 0, 0);
-		while (sim->now < sim->faults_until)
+		while (sim->now < sim->faults_until && !sim->broken)
 			all_turn(sim);
 	}
-	be_kind(sim);
-	must_cross(sim);
-	for (int i = 0; i < sim->controllers; i++)
+	if (!sim->broken)
+		be_kind(sim);
+	if (!sim->broken)
+		must_cross(sim);
+	for (int i = 0; i < sim->controllers && !sim->broken; i++)
 		sim_check_replay(sim, sim->all[i].journal);
 }
 
 int sim_run(const struct sim_options *options, char *why, uint64_t *hash)
 {
 	struct sim *sim = calloc(1, sizeof *sim);
-	int failed;
+	bool failed;
 
 	if (!sim) {
 		snprintf(why, 1500, "no memory");
@@ -482,18 +486,15 @@ int sim_run(const struct sim_options *options, char *why, uint64_t *hash)
 	sim->hash = 0xcbf29ce484222325u;
 	random_seed(&sim->chance, options->seed);
 	choose(sim);
-	failed = !sim->plan;
-	if (!failed && setjmp(sim->failed) == 0)
+	if (sim->plan)
 		play(sim);
-	else
-		failed = 1;
+	failed = !sim->plan || sim->broken;
 	snprintf(why, 1500, "%s", sim->why);
 	if (hash)
 		*hash = sim->hash;
 	if (options->calls)
 		*options->calls = sim->call;
-	if (!failed || !sim->depth)
-		end(sim);
+	end(sim);
 	free(sim);
 	return failed;
 }
