@@ -92,11 +92,11 @@ static void say_reasons(const struct crossing *c, char *text, size_t size)
 	text[0] = 0;
 	json_array_foreach(reasons, index, reason)
 	{
-		const char *code = body_text(reason, "code"), *says = body_text(reason, "text");
+		const char *rule = body_text(reason, "rule"), *says = body_text(reason, "text");
 
 		if (used < size)
-			used += (size_t)snprintf(text + used, size - used, "%s%s (%s)", used ? "; " : "",
-						 says ? says : "", code ? code : "");
+			used += (size_t)snprintf(text + used, size - used, "%s%s: %s", used ? "; " : "",
+						 rule ? rule : "", says ? says : "");
 	}
 	if (!text[0])
 		snprintf(text, size, "not every gate is open");
