@@ -229,7 +229,7 @@ static int settle_in(struct controller *c, struct fault *fault)
 	err = open_world(c, &c->world, fault);
 	if (err < 0)
 		return err;
-	c->mover = (struct mover){ c->journal, c->world, c->plan };
+	c->mover = (struct mover){ .journal = c->journal, .world = c->world, .plan = c->plan };
 	err = mover_plan(&c->mover, buffer_bytes(&c->text), fault);
 	return err ? err : mover_recover(&c->mover, &moved, fault);
 }
@@ -276,6 +276,23 @@ static bool asked_to_end(struct controller *c, int err)
 		return false;
 	}
 	return !c->lost;
+}
+
+/*
+ * We are asked to end while writers are held: nobody may be left behind a fence.  What is not decided goes back, what is
+ * decided goes on to its end; a second signal ends us at once, and the next controller does the same.
+ */
+static void finish_crossings(struct controller *c)
+{
+	struct fault fault = { 0 };
+	int moved;
+
+	if (!journal_lease_held(c->journal) || !c->world)
+		return;
+	c->mover.give_up = true;
+	if (mover_recover(&c->mover, &moved, &fault) < 0)
+		tell(c, NULL, fault.text);
+	c->mover.give_up = false;
 }
 
 static int carry_out_acts(struct controller *c, struct fault *fault)
@@ -397,6 +414,8 @@ int controller_run(struct controller *c, struct fault *fault)
 			said = false;
 			tell(c, NULL, "holds the lease, and keeps this exit");
 			err = keep(c, fault);
+			if (err == ERR_CANCELLED)
+				finish_crossings(c);
 			give_up_lease(c);
 		}
 		if (err == ERR_CANCELLED || err == ERR_CONFIG || err == ERR_MALFORMED ||
@@ -491,6 +510,8 @@ static int see_through(struct controller *c, uint64_t act, struct fault *fault)
 			err = carry_out_acts(c, fault);
 			if (c->lost)
 				err = ERR_STALE;
+			if (err == ERR_CANCELLED)
+				finish_crossings(c);
 			give_up_lease(c);
 		}
 		if (err < 0 && err != ERR_CONFLICT && err != ERR_STALE)

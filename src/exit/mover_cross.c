@@ -38,8 +38,14 @@ static int owner_says_stop(struct crossing *c)
 {
 	json_t *act;
 	const char *key;
-	int got = journal_sync(c->mover->journal, &c->fault);
+	int got;
 
+	if (c->mover->give_up) {
+		fault_set(&c->fault, ERR_CANCELLED, "the controller was asked to end");
+		c->asked_to_stop = true;
+		return 0;
+	}
+	got = journal_sync(c->mover->journal, &c->fault);
 	if (got < 0)
 		return got;
 	if (got == 0)
