@@ -94,6 +94,8 @@ def may_move(cluster, topic, user="bob"):
         binding(cluster, "BROKER", "kafka-cluster", user, operation)
     for operation in ("READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS"):
         binding(cluster, "TOPIC", topic, user, operation)
+    for operation in ("CREATE", "WRITE", "DESCRIBE"):
+        binding(cluster, "TOPIC", "__interlock", user, operation)
     for operation in ("READ", "DESCRIBE"):
         binding(cluster, "GROUP", f"{topic}.billing", user, operation)
 
