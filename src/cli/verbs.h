@@ -20,6 +20,7 @@ extern const struct verb verb_waive;
 extern const struct verb verb_seal;
 extern const struct verb verb_retire;
 extern const struct verb verb_countdown;
+extern const struct verb verb_runbook;
 extern const struct verb verb_report;
 extern const struct verb verb_help;
 extern const struct verb verb_completion;
