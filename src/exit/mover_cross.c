@@ -12,6 +12,7 @@
 #define STILL_SHORT_MS 10
 /* Without such a proof: longer than a producer may still have a record in flight (its delivery and request time-outs). */
 #define STILL_LONG_MS        150000
+#define STILL_LONG_REST_MS   500
 #define LOOK_TIMEOUT_MS      5000
 #define PUBLISH_TIMEOUT_MS   5000
 #define FORWARD_PAUSE_MS     100
@@ -48,8 +49,7 @@ static int owner_says_stop(struct crossing *c)
 	got = journal_sync(c->mover->journal, &c->fault);
 	if (got < 0)
 		return got;
-	if (got == 0)
-		return 0;
+	/* Whether or not anything came just now: an append may have read it already. */
 	crossing_look(c);
 	json_object_foreach(json_object_get(journal_state(c->mover->journal)->root, "acts"), key, act)
 	{
@@ -122,7 +122,7 @@ static bool is_deny(const struct step *step)
 }
 
 /* All steps of a phase, in order, each done or nothing after it. */
-static int bring_phase(struct crossing *c, enum step_phase phase, int64_t deadline_ms, enum effect *out)
+static int bring_phase(struct crossing *c, enum step_phase phase, int64_t limit_ms, enum effect *out)
 {
 	*out = EFFECT_DONE;
 	for (int i = 0; i < c->steps.count; i++) {
@@ -149,7 +149,7 @@ static int bring_phase(struct crossing *c, enum step_phase phase, int64_t deadli
 		crossing_tell(c, "%s: %s %s", stage_word(c->now.stage), step->lever,
 			      step->word ? step->word : "as it was");
 		err = effect_bring_about(c, step->name, step->lever, step->word ? step->word : "as it was",
-					 back, deadline_ms, out);
+					 back, limit_ms, out);
 		if (err < 0 || *out != EFFECT_DONE)
 			return err;
 	}
@@ -161,7 +161,7 @@ static int bring_phase(struct crossing *c, enum step_phase phase, int64_t deadli
 static int fence(struct crossing *c, enum mover_answer *out)
 {
 	enum effect effect;
-	int err = bring_phase(c, PHASE_FENCE, c->now.deadline_ms, &effect);
+	int err = bring_phase(c, PHASE_FENCE, left_of(c), &effect);
 
 	if (err < 0)
 		return err;
@@ -306,7 +306,9 @@ static int be_quiet(struct crossing *c, enum mover_answer *out)
 		err = err ? err : ask_canaries(c, &silence);
 		err = err ? err : look_still(c, &silence, &still);
 		if (!err && !still)
-			err = may_wait(c, silence.waits ? 2 : STILL_SHORT_MS / 2);
+			err = may_wait(c, silence.waits                      ? 2
+					  : silence.drained || silence.denied ? STILL_SHORT_MS / 2
+									      : STILL_LONG_REST_MS);
 	}
 	if (!err && !c->now.quiet)
 		err = put_quiet(c, &silence);
@@ -320,6 +322,22 @@ static int be_quiet(struct crossing *c, enum mover_answer *out)
 
 /* ---- LEVEL ---- */
 
+/* True when a partition ends further than it did; another leader alone is no record. */
+static bool have_grown(const json_t *before, const json_t *now)
+{
+	json_t *row;
+	size_t index;
+
+	json_array_foreach(now, index, row)
+	{
+		json_t *was = json_array_get(before, index);
+
+		if (json_integer_value(json_array_get(row, 2)) > json_integer_value(json_array_get(was, 2)))
+			return true;
+	}
+	return false;
+}
+
 /* Whether the fenced side still ends where silence was proved. */
 static int ends_unchanged(struct crossing *c)
 {
@@ -329,9 +347,14 @@ static int ends_unchanged(struct crossing *c)
 
 	if (err < 0)
 		return err;
-	if (!json_equal(ends, look.ends) || !look.settled)
+	if (have_grown(ends, look.ends))
 		err = fault_set(&c->fault, ERR_CONFLICT,
 				"a record came behind the fence: the %s grew after silence was proved",
+				authority_word(other(c->to)));
+	else if (!json_equal(ends, look.ends) || !look.settled)
+		err = fault_set(&c->fault, ERR_TIMEOUT,
+				"the %s is not as it was when silence was proved: a leader has changed, or a "
+				"replica is behind",
 				authority_word(other(c->to)));
 	json_decref(look.ends);
 	return err;
@@ -339,9 +362,10 @@ static int ends_unchanged(struct crossing *c)
 
 static int put_leak(struct crossing *c)
 {
-	return crossing_frame(
-		c, FRAME_LEAK,
-		json_pack("{s:s, s:s}", "side", authority_word(other(c->to)), "text", c->fault.text), NULL);
+	return crossing_frame(c, FRAME_LEAK,
+			      json_pack("{s:s, s:o}", "side", authority_word(other(c->to)), "text",
+					mover_text(c->fault.text)),
+			      NULL);
 }
 
 /* Asks until it is level, or contradicted, or the time is over. */
@@ -385,24 +409,31 @@ static int put_level(struct crossing *c, const struct level *level)
 		return err;
 	return crossing_frame(
 		c, FRAME_LEVEL,
-		json_pack("{s:o, s:I, s:I, s:I, s:I, s:s, s:s}", "ends", there.ends, "attempt", (json_int_t)c->now.attempt, "quiet",
+		json_pack("{s:o, s:I, s:I, s:I, s:I, s:s, s:o}", "ends", there.ends, "attempt", (json_int_t)c->now.attempt, "quiet",
 			  (json_int_t)c->now.quiet, "records", (json_int_t)level->records, "matched",
-			  (json_int_t)level->matched, "claim", level->claim, "text", level->text),
+			  (json_int_t)level->matched, "claim", level->claim, "text", mover_text(level->text)),
 		NULL);
 }
 
 static int put_decision(struct crossing *c)
 {
 	char hash[SHA256_TEXT_SIZE];
+	struct fault fault = { 0 };
+	int err = journal_append_next(c->mover->journal, FRAME_DECISION,
+				      json_pack("{s:s, s:I, s:s, s:I, s:s, s:I, s:I, s:I}", "family", c->name,
+						"attempt", (json_int_t)c->now.attempt, "authority",
+						authority_word(c->to), "epoch", (json_int_t)c->now.epoch + 1,
+						"verdict", sha256_text(c->now.verdict.hash, hash), "quiet",
+						(json_int_t)c->now.quiet, "level", (json_int_t)c->now.level,
+						"act", (json_int_t)c->now.act),
+				      NULL, &fault);
 
-	return crossing_frame(c, FRAME_DECISION,
-			      json_pack("{s:I, s:s, s:I, s:s, s:I, s:I, s:I}", "attempt",
-					(json_int_t)c->now.attempt, "authority", authority_word(c->to),
-					"epoch", (json_int_t)c->now.epoch + 1, "verdict",
-					sha256_text(c->now.verdict.hash, hash), "quiet",
-					(json_int_t)c->now.quiet, "level", (json_int_t)c->now.level, "act",
-					(json_int_t)c->now.act),
-			      NULL);
+	crossing_look(c);
+	if (err < 0 && err != ERR_CONFLICT) {
+		c->stopped = true;
+		c->fault = fault;
+	}
+	return err;
 }
 
 /* The verdict must still be fresh, and nobody may have said stop, at the moment of the decision. */
@@ -412,12 +443,27 @@ static int may_decide(struct crossing *c)
 
 	if (err < 0 || c->asked_to_stop)
 		return err < 0 ? err : ERR_TIMEOUT;
+	err = ends_unchanged(c);
+	if (err < 0)
+		return err;
+	/* What took time came first; these are true now. */
 	if (left_of(c) == 0)
 		return fault_set(&c->fault, ERR_TIMEOUT, "the deadline passed before the decision");
 	if (c->to == AUTHORITY_TARGET && c->now.verdict.valid_until_ms < mover_wall(c->mover))
 		return fault_set(&c->fault, ERR_STALE,
 				 "the verdict that the crossing rests on is no longer fresh");
-	return ends_unchanged(c);
+	return 0;
+}
+
+/* Right behind what was read: an owner's word that came meanwhile is heard first. */
+static int decide(struct crossing *c)
+{
+	int err;
+
+	do
+		err = may_decide(c);
+	while (!err && (err = put_decision(c)) == ERR_CONFLICT && !c->stopped);
+	return err;
 }
 
 static int be_level(struct crossing *c, enum mover_answer *out)
@@ -428,8 +474,8 @@ static int be_level(struct crossing *c, enum mover_answer *out)
 
 	if (!err && !c->now.level)
 		err = put_level(c, &level);
-	err = err ? err : bring_phase(c, PHASE_PLACE, c->now.deadline_ms, &effect);
-	err = err ? err : effect == EFFECT_DONE ? may_decide(c) : ERR_TIMEOUT;
+	err = err ? err : bring_phase(c, PHASE_PLACE, left_of(c), &effect);
+	err = err ? err : effect == EFFECT_DONE ? decide(c) : ERR_TIMEOUT;
 	if (mover_must_stop(c, err))
 		return err;
 	if (err == ERR_CONFLICT && c->fault.err == ERR_CONFLICT && c->now.level) {
@@ -438,9 +484,7 @@ static int be_level(struct crossing *c, enum mover_answer *out)
 		if (put < 0)
 			return put;
 	}
-	if (err < 0)
-		return return_begin(c, out);
-	return put_decision(c);
+	return err < 0 ? return_begin(c, out) : 0;
 }
 
 /* ---- DECIDED, OPENING: only forward ---- */
@@ -452,8 +496,11 @@ static int decided(struct crossing *c)
 	int err;
 
 	while ((err = mover_publish(c->mover, &c->fault)) < 0) {
-		if (mover_must_stop(c, err))
+		if (err != ERR_NETWORK) {
+			/* Of the journal, or the lease: nobody else's answer can help. */
+			c->stopped = true;
 			return err;
+		}
 		crossing_tell(c, "DECIDED: waits for somebody to hold the checkpoint: %s", c->fault.text);
 		err = c->mover->world->ops->pause(c->mover->world, pause_ms);
 		if (err < 0)
@@ -484,16 +531,10 @@ static int open_phase(struct crossing *c, enum step_phase phase)
 
 	for (;;) {
 		enum effect effect;
-		int err = bring_phase(c, phase, mover_wall(c->mover) + EFFECT_TIMEOUT_MS, &effect);
+		int err = bring_phase(c, phase, EFFECT_TIMEOUT_MS, &effect);
 
 		if (err < 0 || effect == EFFECT_DONE)
 			return err;
-		if (effect == EFFECT_UNKNOWN) {
-			/* Looked at again until it can be told: forward is the only way there is. */
-			err = effect_settle(c, true, &effect);
-			if (err < 0)
-				return err;
-		}
 		crossing_tell(c, "%s: %s; trying again", stage_word(c->now.stage), c->fault.text);
 		err = c->mover->world->ops->pause(c->mover->world, pause_ms);
 		if (err < 0)
@@ -527,7 +568,7 @@ static int begin(struct crossing *c, enum mover_answer *out)
 {
 	int64_t limit_ms = c->family->class->limits[LIMIT_DEADLINE].value;
 	enum effect effect;
-	int err = bring_phase(c, PHASE_GROUPS_FIRST, mover_wall(c->mover) + limit_ms, &effect);
+	int err = bring_phase(c, PHASE_GROUPS_FIRST, limit_ms, &effect);
 
 	if (err < 0)
 		return err;
@@ -537,6 +578,7 @@ static int begin(struct crossing *c, enum mover_answer *out)
 	if (effect != EFFECT_DONE || c->asked_to_stop)
 		return return_begin(c, out);
 	c->fenced_ms = clock_monotonic_ms(journal_clock(c->mover->journal));
+	c->fault.text[0] = 0;
 	return crossing_stage(c, STAGE_FENCING, -1, "the crossing begins",
 			      json_pack("{s:I, s:I}", "epoch", (json_int_t)c->now.epoch + 1, "deadline",
 					(json_int_t)(mover_wall(c->mover) + limit_ms)));

@@ -116,7 +116,9 @@ static void lie_still(struct sim_controller *k)
 
 	sim_trace(sim, "%s is paused", k->holder);
 	sim->depth++;
+	k->paused = true;
 	sim_controller_until(&sim->all[1 - k->index], until);
+	k->paused = false;
 	sim->depth--;
 	sim_trace(sim, "%s wakes up", k->holder);
 }
