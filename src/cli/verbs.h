@@ -22,6 +22,7 @@ extern const struct verb verb_retire;
 extern const struct verb verb_countdown;
 extern const struct verb verb_runbook;
 extern const struct verb verb_report;
+extern const struct verb verb_diagnose;
 extern const struct verb verb_help;
 extern const struct verb verb_completion;
 extern const struct verb verb_manual;
