@@ -317,6 +317,12 @@ static void take_parts(struct topic *topic, struct kept_side kept[2])
 	}
 }
 
+/* A file of our own that was written under another plan only costs reading; what an operator named is refused. */
+static bool begins_anew(const struct compare *compare)
+{
+	return compare->options->onward || compare->live;
+}
+
 static int take_topic(struct compare *compare, struct cursor *in)
 {
 	struct kept_side kept[2] = { 0 };
@@ -342,6 +348,8 @@ static int take_topic(struct compare *compare, struct cursor *in)
 		goto free_kept;
 	if (kept[SOURCE].partitions != topic->partitions[SOURCE] ||
 	    kept[TARGET].partitions != topic->partitions[TARGET]) {
+		if (begins_anew(compare))
+			goto free_kept;
 		err = fault_set(compare->fault, ERR_USAGE,
 				"checkpoint: topic '%s' has other partition counts than when it was written; "
 				"remove the "
@@ -442,7 +450,7 @@ static int take_all(struct compare *compare, struct cursor *in)
 	int err;
 
 	if (cursor_u64(in) != options_hash(compare))
-		return refuse(compare, ERR_USAGE, "it was written with other topics or options");
+		return begins_anew(compare) ? 0 : refuse(compare, ERR_USAGE, "it was written with other topics or options");
 	compare->seed = cursor_u64(in);
 	ids[SOURCE] = take_text(in);
 	ids[TARGET] = take_text(in);
@@ -451,7 +459,7 @@ static int take_all(struct compare *compare, struct cursor *in)
 	free(ids[SOURCE]);
 	free(ids[TARGET]);
 	if (!same)
-		return refuse(compare, ERR_USAGE, "it was written for other clusters");
+		return begins_anew(compare) ? 0 : refuse(compare, ERR_USAGE, "it was written for other clusters");
 	/* What was found and is so still is found again; what stood in the way of knowing may be gone. */
 	parity_report_init(&past, compare->options->claim);
 	err = take_report(in, compare_goes_on(compare) ? &past : compare->report);

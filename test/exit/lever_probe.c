@@ -163,46 +163,48 @@ static int probe_canary_id(void)
 
 /* ---- rest ---- */
 
-/* Some looks: the last is what a look costs once the leaders are known and the connections are there. */
+static void look_print(const struct quiet_look *first, const struct quiet_look *look, int64_t took_us)
+{
+	printf("level %s same %s producers %d err %d transactions %d err %d took %" PRId64 " us\n",
+	       look->all_level ? "yes" : "no", quiet_same(first, look) ? "yes" : "no", look->producer_count,
+	       look->producers_err, look->transaction_count, look->transactions_err, took_us);
+	for (int i = 0; i < look->partition_count; i++) {
+		const struct quiet_partition *at = &look->partitions[i];
+
+		printf("  %s-%d leader %d epoch %d stable %" PRId64 " high %" PRId64 " end %" PRId64
+		       " %s err %d\n",
+		       at->topic, at->partition, at->leader, at->leader_epoch, at->last_stable,
+		       at->high_watermark, at->end, at->level ? "level" : "open", at->err);
+	}
+	for (int i = 0; i < look->producer_count; i++)
+		printf("  producer %" PRId64 " epoch %d on %s-%d\n", look->producers[i].id,
+		       look->producers[i].epoch, look->producers[i].topic, look->producers[i].partition);
+	for (int i = 0; i < look->transaction_count; i++)
+		printf("  transaction %s %s partitions %d\n", look->transactions[i].id,
+		       look->transactions[i].state, look->transactions[i].partition_count);
+}
+
+/* Ten looks and the time of the fastest: what one costs once the leaders are known and the connections are there. */
 static int quiet_ask(int what)
 {
 	struct quiet *quiet;
 	struct quiet_look first, look;
-	int64_t began;
+	int64_t fastest_us = INT64_MAX;
 	int status = 0;
 
 	if (quiet_new(cluster, (const char *const *)arguments, argument_count, &quiet, &fault) < 0)
 		return failed();
-	if (quiet_look(quiet, what, TIMEOUT_MS, &arena, &first, &fault) < 0) {
-		status = failed();
-	} else {
-		began = clock_system.monotonic_ns(&clock_system);
-		if (quiet_look(quiet, what, TIMEOUT_MS, &arena, &look, &fault) < 0) {
+	for (int i = 0; i < 10 && !status; i++) {
+		int64_t began = clock_system.monotonic_ns(&clock_system), took_us;
+
+		if (quiet_look(quiet, what, TIMEOUT_MS, &arena, i ? &look : &first, &fault) < 0)
 			status = failed();
-		} else {
-			printf("level %s same %s producers %d err %d transactions %d err %d took %" PRId64
-			       " us\n",
-			       look.all_level ? "yes" : "no", quiet_same(&first, &look) ? "yes" : "no",
-			       look.producer_count, look.producers_err, look.transaction_count,
-			       look.transactions_err,
-			       (clock_system.monotonic_ns(&clock_system) - began) / 1000);
-			for (int i = 0; i < look.partition_count; i++)
-				printf("  %s-%d leader %d epoch %d stable %" PRId64 " high %" PRId64
-				       " end %" PRId64 " %s err %d\n",
-				       look.partitions[i].topic, look.partitions[i].partition,
-				       look.partitions[i].leader, look.partitions[i].leader_epoch,
-				       look.partitions[i].last_stable, look.partitions[i].high_watermark,
-				       look.partitions[i].end, look.partitions[i].level ? "level" : "open",
-				       look.partitions[i].err);
-			for (int i = 0; i < look.producer_count; i++)
-				printf("  producer %" PRId64 " epoch %d on %s-%d\n", look.producers[i].id,
-				       look.producers[i].epoch, look.producers[i].topic,
-				       look.producers[i].partition);
-			for (int i = 0; i < look.transaction_count; i++)
-				printf("  transaction %s %s partitions %d\n", look.transactions[i].id,
-				       look.transactions[i].state, look.transactions[i].partition_count);
-		}
+		took_us = (clock_system.monotonic_ns(&clock_system) - began) / 1000;
+		if (took_us < fastest_us)
+			fastest_us = took_us;
 	}
+	if (!status)
+		look_print(&first, &look, fastest_us);
 	quiet_free(quiet);
 	return status;
 }

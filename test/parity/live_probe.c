@@ -9,6 +9,8 @@
  *	ends [source|target]   reads the ends of that side and keeps them for `level`
  *	level MS [kept]        takes the source's ends now (or those kept) and asks; `kept` also those of the target, if any
  *	judge MS
+ *	leak source|target     what stands behind the ends that were kept of that side
+ *	compare FILE           an ordinary comparison that goes onward from that checkpoint
  *	group NAME             where the group goes on at the target, and how long it took to say so
  *	quit
  */
@@ -20,7 +22,9 @@
 #include "client/config.h"
 #include "client/metadata.h"
 #include "client/offsets.h"
+#include "parity/compare.h"
 #include "parity/group_map.h"
+#include "parity/leak.h"
 #include "parity/live.h"
 
 #define TIMEOUT_MS 5000
@@ -224,14 +228,67 @@ static void group(const char *name)
 	int err = group_map_compute(loop, clusters[SOURCE], clusters[TARGET], &options, &map, &fault);
 
 	for (size_t i = 0; i < map.place_count; i++)
-		json_array_append_new(places, json_pack("[iIIs?s?]", map.places[i].partition,
-							(json_int_t)map.places[i].source,
-							(json_int_t)map.places[i].target,
-							place_proof_word(map.places[i].proof), map.places[i].code));
-	print(json_pack("{s:s s:o s:I}", "verdict", err < 0 ? fault.text : parity_verdict_word(map.verdict), "places",
-			places, "took_us",
+		json_array_append_new(
+			places, json_pack("[iIIs?s?]", map.places[i].partition,
+					  (json_int_t)map.places[i].source, (json_int_t)map.places[i].target,
+					  place_proof_word(map.places[i].proof), map.places[i].code));
+	print(json_pack("{s:s s:o s:I}", "verdict", err < 0 ? fault.text : parity_verdict_word(map.verdict),
+			"places", places, "took_us",
 			(json_int_t)((clock_system.monotonic_ns(&clock_system) - began_ns) / 1000)));
 	group_map_done(&map);
+}
+
+static void leak(int side)
+{
+	struct leak_watch watches[ENDS_MOST];
+	int64_t began_ns = clock_system.monotonic_ns(&clock_system);
+	json_t *list = json_array();
+	int count = (int)end_count[side], found;
+
+	for (int i = 0; i < count; i++)
+		watches[i] = (struct leak_watch){ .topic = ends[side][i].topic,
+						  .partition = ends[side][i].partition,
+						  .end = ends[side][i].offset };
+	found = leak_look(loop, clusters[side], watches, count, TIMEOUT_MS, &fault);
+	for (int i = 0; i < count; i++)
+		if (watches[i].leaked)
+			json_array_append_new(list, json_pack("[iIIIib]", watches[i].partition,
+							      (json_int_t)watches[i].offset,
+							      (json_int_t)watches[i].timestamp,
+							      (json_int_t)watches[i].producer_id,
+							      (int)watches[i].producer_epoch,
+							      watches[i].transactional));
+	print(json_pack("{s:i s:o s:s s:I}", "found", found, "leaks", list, "fault",
+			found < 0 ? fault.text : "", "took_us",
+			(json_int_t)((clock_system.monotonic_ns(&clock_system) - began_ns) / 1000)));
+}
+
+static void compare(const struct parity_options *base, const char *checkpoint)
+{
+	struct parity_options options = *base;
+	struct parity_report report;
+	json_t *reasons = json_array(), *findings = json_object();
+	int err;
+
+	options.onward = true;
+	options.checkpoint = checkpoint;
+	err = parity_compare(loop, clusters[SOURCE], clusters[TARGET], &options, NULL, NULL, &report, &fault);
+	for (size_t i = 0; i < report.reason_count; i++)
+		json_array_append_new(reasons, json_string(report.reasons[i].code));
+	for (size_t i = 0; i < report.topic_count; i++) {
+		json_t *found = findings_json(report.topics[i].findings);
+
+		json_object_update(findings, found);
+		json_decref(found);
+	}
+	print(json_pack("{s:s s:o s:o s:I s:[II] s:I}", "verdict",
+			err < 0 ? fault.text : parity_verdict_word(report.verdict), "reasons", reasons,
+			"findings", findings, "matched",
+			report.topic_count ? (json_int_t)report.topics[0].matched : 0, "records",
+			report.topic_count ? (json_int_t)report.topics[0].records[SOURCE] : 0,
+			report.topic_count ? (json_int_t)report.topics[0].records[TARGET] : 0, "bytes_read",
+			(json_int_t)report.speed.bytes_read));
+	parity_report_done(&report);
 }
 
 static void ends_of(int side)
@@ -250,7 +307,7 @@ static void ends_of(int side)
 	print(json_pack("{s:o}", "ends", list));
 }
 
-static void serve(struct live *live)
+static void serve(struct live *live, const struct parity_options *parity)
 {
 	char line[200], name[200], word[20], more[20];
 	long long number;
@@ -263,6 +320,10 @@ static void serve(struct live *live)
 			level(live, number, !strcmp(more, "kept"));
 		else if (sscanf(line, "judge %lld", &number) == 1)
 			judge(live, number);
+		else if (sscanf(line, "leak %19s", word) == 1)
+			leak(!strcmp(word, "target"));
+		else if (sscanf(line, "compare %199s", name) == 1)
+			compare(parity, name);
 		else if (sscanf(line, "group %199s", name) == 1)
 			group(name);
 		else if (sscanf(line, "ends %19s", word) == 1)
@@ -309,7 +370,7 @@ int main(int argc, char **argv)
 	if (err < 0)
 		print_failure();
 	else
-		serve(live);
+		serve(live, &parity);
 	live_stop(live);
 	for (int side = 0; side < 2; side++) {
 		cluster_free(clusters[side]);

@@ -329,6 +329,79 @@ def test_nothing_to_follow_yet(pair, topic):
         assert (answer["verdict"], answer["code"]) == ("cannot tell", "NOT_FOLLOWING")
 
 
+def test_a_leak_behind_the_ends(pair, topic):
+    write_both(*pair, topic, stream(100))
+    with Follower(*pair, topic) as follower:
+        follower.ask("ends source")
+        assert follower.ask("leak source")["found"] == 0
+        with transaction(pair.source, topic) as t:  # nothing but markers in the end: a transaction without records here
+            follower.ask("ends source")
+            t.produce(topic, record("key-0", "late", partition=2))
+            answer = follower.ask("leak source")
+            assert answer["found"] == 1 and answer["leaks"][0][0] == 2 and answer["leaks"][0][5] is True
+            end = answer["leaks"][0][1]
+            follower.ask("ends source")
+        answer = follower.ask("leak source")  # the marker of its abort
+        print(f"\nleak watch: {answer['took_us'] / 1000:.1f} ms")
+        assert answer["found"] == 0
+        follower.ask("ends source")
+        produce(pair.source, topic, [record("key-0", "leak", partition=1, timestamp=1_800_000_000_000)])
+        answer = follower.ask("leak source")
+        assert answer["found"] == 1
+        [[partition, offset, timestamp, producer_id, epoch, transactional]] = answer["leaks"]
+        assert (partition, timestamp, transactional) == (1, 1_800_000_000_000, False)
+        assert producer_id >= 0 and epoch >= 0 and end > 0
+        assert offset == end_offsets(pair.source, topic)[1] - 1
+
+
+def test_gathering_goes_onward(pair, topic, tmp_path):
+    write_both(*pair, topic, stream(20000))
+    file = tmp_path / "gather.chk"
+    with Follower(*pair, topic) as follower:
+        def compare():
+            return follower.ask(f"compare {file}")
+
+        first = compare()
+        assert (first["verdict"], first["matched"]) == ("open", 20000)
+        again = compare()  # nothing new: nothing is read
+        assert (again["verdict"], again["matched"], again["bytes_read"]) == ("open", 20000, 0)
+        # The target ahead, then the source: what is read early is not forgotten.
+        ahead = stream(200, start=20000)
+        produce(pair.target, topic, ahead)
+        assert compare()["findings"] == {"PHANTOM": 200}
+        produce(pair.source, topic, ahead)
+        third = compare()
+        assert (third["verdict"], third["matched"]) == ("open", 20200)
+        assert third["bytes_read"] < first["bytes_read"] / 10
+        # A finding stays found, and is found by name in each run.
+        lost = stream(50, start=20200)
+        produce(pair.source, topic, lost)
+        produce(pair.target, topic, lost[:20] + lost[21:] + [lost[30]])
+        for more in range(3):
+            answer = compare()
+            assert (answer["verdict"], answer["findings"]) == ("shut", {"LOST": 1, "DUPLICATE": 1})
+            for cluster in pair:
+                produce(cluster, topic, stream(10, start=20250 + more * 10))
+    # A follower takes up what a gathering has read.
+    with Follower(*pair, topic, checkpoint=file) as follower:
+        answer = follower.level(3000)
+        assert answer["verdict"] == "not level" and answer["matched"] == 20200 + 49 + 30
+
+
+def test_gathering_goes_onward_over_an_open_transaction(pair, topic, tmp_path):
+    write_both(*pair, topic, stream(500))
+    file = tmp_path / "gather.chk"
+    with Follower(*pair, topic) as follower:
+        with transaction(pair.source, topic) as t:
+            t.produce(topic, *stream(5, start=500))
+            answer = follower.ask(f"compare {file}")
+            assert (answer["verdict"], answer["reasons"]) == ("unknown", ["OPEN_TRANSACTION"])
+            t.commit()
+        produce(pair.target, topic, stream(5, start=500))
+        answer = follower.ask(f"compare {file}")
+        assert (answer["verdict"], answer["matched"]) == ("open", 505)
+
+
 def commit(cluster, group, topic, positions):
     client = Consumer(settings(cluster, group_id=group, enable_auto_commit=False))
     try:
