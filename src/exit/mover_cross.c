@@ -80,6 +80,47 @@ static int may_wait(struct crossing *c, int64_t ms)
 	return c->mover->world->ops->pause(c->mover->world, ms);
 }
 
+/* Whether `bootstrap` was told to hold: only then has it an opinion about who still writes. */
+static bool bootstrap_holds(const struct crossing *c)
+{
+	for (int i = 0; i < c->steps.count; i++)
+		if (c->steps.at[i].phase == PHASE_FENCE && strcmp(c->steps.at[i].lever, "bootstrap") == 0)
+			return true;
+	return false;
+}
+
+/*
+ * What an application that holds has on its way is let through before a deny comes: refused by it, it would wait for the
+ * deny to be lifted, and the crossing for it.  One that does not finish within half of the time is denied nevertheless.
+ */
+static int drain_before_deny(struct crossing *c)
+{
+	int64_t until_ms = c->family->class->limits[LIMIT_DEADLINE].value / 2;
+	struct world *world = c->mover->world;
+	struct lever *lever = c->family->levers.flag.head.given ? world->ops->lever(world, c->family, "flag")
+								: NULL;
+	int err = 0;
+
+	while (lever && lever->ops->drained && !err && left_of(c) > until_ms) {
+		int64_t left = left_of(c) - until_ms;
+		int answer = lever->ops->drained(lever, c->now.epoch,
+						 left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS,
+						 &c->fault);
+
+		if (answer == ERR_CANCELLED)
+			return answer;
+		if (answer == LEVER_DRAINED || answer == ERR_UNSUPPORTED || answer == ERR_CONFLICT)
+			return 0;
+		err = may_wait(c, 2);
+	}
+	return err;
+}
+
+static bool is_deny(const struct step *step)
+{
+	return step->word && strcmp(step->word, "deny") == 0;
+}
+
 /* All steps of a phase, in order, each done or nothing after it. */
 static int bring_phase(struct crossing *c, enum step_phase phase, int64_t limit_ms, enum effect *out)
 {
@@ -87,10 +128,18 @@ static int bring_phase(struct crossing *c, enum step_phase phase, int64_t limit_
 	for (int i = 0; i < c->steps.count; i++) {
 		const struct step *step = &c->steps.at[i];
 		const char *back = NULL;
-		int err;
+		int err = 0;
 
 		if (step->phase != phase)
 			continue;
+		if (phase == PHASE_FENCE && is_deny(step))
+			err = drain_before_deny(c);
+		if (err == ERR_TIMEOUT) {
+			*out = EFFECT_FAILED;
+			return 0;
+		}
+		if (err < 0)
+			return err;
 		if (!step->word) {
 			back = state_standing(&c->now, step->lever);
 			if (!back)
@@ -144,7 +193,8 @@ static int ask_drained(struct crossing *c, const char *name, struct silence *sil
 		return 0;
 	answer = lever->ops->drained(lever, c->now.epoch, left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS,
 				     &c->fault);
-	if (answer == ERR_CANCELLED)
+	/* It has seen a newer epoch than ours: no waiting makes it drain under this one. */
+	if (answer == ERR_CANCELLED || answer == ERR_CONFLICT)
 		return answer;
 	if (answer == LEVER_DRAINED) {
 		silence->drained = true;
@@ -264,7 +314,7 @@ static int be_quiet(struct crossing *c, enum mover_answer *out)
 	while (!c->now.quiet && !still && !err) {
 		silence.waits = silence.drained = silence.denied = false;
 		err = ask_drained(c, "flag", &silence);
-		err = err ? err : ask_drained(c, "bootstrap", &silence);
+		err = err || !bootstrap_holds(c) ? err : ask_drained(c, "bootstrap", &silence);
 		err = err ? err : ask_canaries(c, &silence);
 		err = err ? err : look_still(c, &silence, &still);
 		if (!err && !still)

@@ -99,6 +99,7 @@ struct world_ops {
 
 struct world {
 	const struct world_ops *ops;
+	bool finishing; /* we were asked to end, and bring to an end what is under way: nothing more is cancelled by that */
 };
 
 #endif
