@@ -8,7 +8,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "guide.md").read_text()
 
 # Upper-case words in the sources that are no reason codes.
-OTHER = {"AVRO", "JSON", "PROTOBUF", "PARITY_", "DISPROVED", "PROVED", "OBSERVING", "WAIVED", "VALUE_UNDECIDED", "EVIDENCE_FRESH", "ILKPARTY", "INTERLOCK_"}
+OTHER = {"AVRO", "JSON", "PROTOBUF", "PARITY_", "DISPROVED", "PROVED", "OBSERVING", "WAIVED", "VALUE_UNDECIDED", "EVIDENCE_FRESH", "ILKPARTY", "INTERLOCK_", "ILJ", "ILKJ"}
 
 
 def codes(floor):
