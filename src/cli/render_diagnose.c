@@ -1,6 +1,5 @@
 /* render_diagnose.c - a table a family, then what is stuck and what to do. */
 #include "cli/render_diagnose.h"
-
 #include "exit/state.h"
 
 static enum ink ink_of(const char *answer)

@@ -212,7 +212,7 @@ static void put_audit(struct document *d, const json_t *report)
 		document_item(d, "note in frame %lld (%s): %s", (long long)body_number(each, "sequence"),
 			      time_of(each, "wall", first), text_of(each, "text"));
 	}
-	document_say(d, "This page is told from the journal and proves nothing by itself: `interlock verify` judges each verdict "
+	document_say(d, "This page is told from the journal and proves nothing by itself: interlock verify judges each verdict "
 			"again from its evidence and holds the chain against the checkpoints.");
 }
 

@@ -75,9 +75,9 @@ static void put_steps(struct document *d, const json_t *book)
 		char expected[UNIT_TEXT_SIZE];
 
 		document_head(d, 3, "%zu. %s", index + 1, text_of(step, "step"));
-		if (effect && body_text(step, "command"))
+		if (effect && body_text(step, "command") && body_text(step, "command")[0])
 			document_code(d, body_text(step, "command"));
-		else
+		else if (!effect)
 			document_say(d, "%s.", text_of(step, "command"));
 		if (effect)
 			document_item(d, "from: %s; to: %s", value_of(step, "before"), value_of(step, "desired"));

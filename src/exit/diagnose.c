@@ -121,7 +121,7 @@ struct family_look {
 	struct standing now;
 	bool known;
 	json_t *levers;
-	int different, silent, doubt;
+	int different, silent, doubt, dark; /* dark: sides whose logs cannot be told */
 	char first[600]; /* what would make the first of them agree */
 };
 
@@ -212,10 +212,9 @@ static int look_at(struct family_look *look, const char *name)
 	struct buffer seen;
 	int err;
 
-	if (!lever)
-		return 0;
 	buffer_init(&seen, LEVER_VALUE_SIZE_MAX);
-	err = lever_observe(lever, d->options->timeout_ms, &seen, &why);
+	err = lever ? lever_observe(lever, d->options->timeout_ms, &seen, &why)
+		    : fault_set(&why, ERR_NOT_FOUND, "it cannot be made: the clusters do not answer, or the plan has it no more");
 	if (err == 0) {
 		json_array_append_new(look->levers, compare(look, lever, name, intent, buffer_string(&seen)));
 	} else {
@@ -286,6 +285,8 @@ static bool say_stuck(const struct family_look *look, char *text, size_t size)
 		snprintf(text, size, "a crossing stands in %s, and nobody carries it on", stage_word(now->stage));
 	else if (look->silent)
 		snprintf(text, size, "%d lever%s not answer", look->silent, look->silent == 1 ? " does" : "s do");
+	else if (look->dark)
+		snprintf(text, size, "the logs of %s cannot be told", look->dark == 2 ? "both sides" : "one side");
 	else if (look->d->damage.err && look->d->damage.err != ERR_NOT_FOUND)
 		snprintf(text, size, "the journal holds up to frame %llu and no further",
 			 (unsigned long long)look->d->state.sequence);
@@ -333,6 +334,7 @@ static json_t *logs_of(struct family_look *look)
 						      "why", err ? why.text : seen.text[0] ? seen.text : NULL));
 		if (err == 0)
 			json_decref(seen.ends);
+		look->dark += err != 0;
 	}
 	return list;
 }
@@ -341,7 +343,7 @@ static const char *answer_of(const struct family_look *look)
 {
 	if (look->different)
 		return "disagree";
-	return look->silent || look->doubt || look->now.overlay == OVERLAY_UNKNOWN || look->d->damage.err ? "unknown" : "agree";
+	return look->silent || look->dark || look->doubt || look->now.overlay == OVERLAY_UNKNOWN || look->d->damage.err ? "unknown" : "agree";
 }
 
 static int diagnose_family(struct diagnosing *d, const struct plan_family *family, json_t *families)
@@ -349,6 +351,7 @@ static int diagnose_family(struct diagnosing *d, const struct plan_family *famil
 	struct family_look look = { .d = d, .family = family, .levers = json_array() };
 	char *name = arena_printf(&d->arena, "%.*s", VIEW_ARGS(family->name.text));
 	char stuck[900], next[900];
+	json_t *logs;
 	bool is_stuck;
 	int err;
 
@@ -360,6 +363,9 @@ static int diagnose_family(struct diagnosing *d, const struct plan_family *famil
 		json_decref(look.levers);
 		return err;
 	}
+	logs = logs_of(&look);
+	if (look.dark)
+		suggest(&look, "make the clusters answer, and diagnose again");
 	is_stuck = say_stuck(&look, stuck, sizeof stuck);
 	say_next(&look, next, sizeof next);
 	json_array_append_new(
@@ -369,7 +375,7 @@ static int diagnose_family(struct diagnosing *d, const struct plan_family *famil
 			  look.now.cause, "epoch", (json_int_t)look.now.epoch, "answer", answer_of(&look), "authority",
 			  "journal", look.known ? authority_word(look.now.authority) : NULL, "observed",
 			  observed_authority(look.levers), "stuck", is_stuck ? stuck : NULL, "next", next, "levers", look.levers,
-			  "logs", logs_of(&look)));
+			  "logs", logs));
 	return 0;
 }
 
