@@ -49,7 +49,7 @@ static int owner_says_stop(struct crossing *c)
 	{
 		const char *word = body_text(act, "act"), *family = body_text(act, "family");
 
-		if (!family || strcmp(family, c->name) != 0)
+		if (!family || strcmp(family, c->now.of ? c->now.of : c->name) != 0)
 			continue;
 		if (strcmp(word, "hold") == 0 ||
 		    (strcmp(word, "rollback") == 0 && c->to == AUTHORITY_TARGET)) {
@@ -323,16 +323,18 @@ static int put_level(struct crossing *c, const struct level *level)
 	struct look there = { 0 };
 	int64_t left = left_of(c);
 	int err = c->mover->world->ops->look(c->mover->world, c->family, c->to,
-					     left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS, &there, &c->fault);
+					     left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS, &there,
+					     &c->fault);
 
 	if (err < 0)
 		return err;
-	return crossing_frame(
-		c, FRAME_LEVEL,
-		json_pack("{s:o, s:I, s:I, s:I, s:I, s:s, s:s}", "ends", there.ends, "attempt", (json_int_t)c->now.attempt, "quiet",
-			  (json_int_t)c->now.quiet, "records", (json_int_t)level->records, "matched",
-			  (json_int_t)level->matched, "claim", level->claim, "text", level->text),
-		NULL);
+	return crossing_frame(c, FRAME_LEVEL,
+			      json_pack("{s:o, s:I, s:I, s:I, s:I, s:s, s:s}", "ends", there.ends, "attempt",
+					(json_int_t)c->now.attempt, "quiet", (json_int_t)c->now.quiet,
+					"records", (json_int_t)level->records, "matched",
+					(json_int_t)level->matched, "claim", level->claim, "text",
+					level->text),
+			      NULL);
 }
 
 static int put_decision(struct crossing *c)
@@ -358,7 +360,7 @@ static int may_decide(struct crossing *c)
 		return err < 0 ? err : ERR_TIMEOUT;
 	if (left_of(c) == 0)
 		return fault_set(&c->fault, ERR_TIMEOUT, "the deadline passed before the decision");
-	if (c->to == AUTHORITY_TARGET && c->now.verdict.valid_until_ms < mover_wall(c->mover))
+	if (c->to == AUTHORITY_TARGET && !c->now.of && c->now.verdict.valid_until_ms < mover_wall(c->mover))
 		return fault_set(&c->fault, ERR_STALE,
 				 "the verdict that the crossing rests on is no longer fresh");
 	return ends_unchanged(c);
