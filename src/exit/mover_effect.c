@@ -17,6 +17,7 @@
 #include "exit/mover_inside.h"
 
 #define LOOK_AGAIN_MS     5
+#define LOOK_LEAST_MS     250 /* the last look has time for an answer: a lever that is well must not end up unknown */
 #define LOOK_AGAIN_MS_MAX 200
 
 /* `until_ms` is on our own monotonic clock: a wall clock that jumps gives nobody more time, and takes none. */
@@ -99,7 +100,8 @@ static int watch(struct crossing *c, struct lever *lever, const char *desired, i
 	int64_t pause_ms = LOOK_AGAIN_MS;
 
 	for (;;) {
-		int err = observe(c, lever, left_of(c, until_ms), value);
+		int64_t left_ms = left_of(c, until_ms);
+		int err = observe(c, lever, left_ms > LOOK_LEAST_MS ? left_ms : LOOK_LEAST_MS, value);
 
 		if (err == ERR_CANCELLED || (err == 0 && view_is(buffer_bytes(value), desired)))
 			return err;

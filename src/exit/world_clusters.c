@@ -99,7 +99,7 @@ static void scene_free(struct scene *scene)
 	lever_free(slot->value);
 	map_done(&scene->levers);
 	for (int i = 0; i < scene->kept_count; i++)
-		free(scene->kept[i]);
+		kept_free(scene->kept[i]);
 	free(scene->kept);
 	quiet_free(scene->quiet[SIDE_SOURCE]);
 	quiet_free(scene->quiet[SIDE_TARGET]);
