@@ -152,11 +152,13 @@ static void add_steps(struct making *m, const json_t *effects, const struct stan
 	add_phase(m, effects, PHASE_FENCE);
 	add_proof(m, "silence", "ask every leader: canary refused or drained, no open transaction, ends that stand still",
 		  "writes are fenced", "not proved within the deadline: it returns by itself");
-	add_phase(m, effects, PHASE_PLACE);
 	add_proof(m, "level", "hold the other side against the ends that were recorded", "silence is proved",
 		  "behind at the deadline, or different: it returns by itself");
+	add_phase(m, effects, PHASE_PLACE);
 	add_proof(m, "decision", "one frame moves authority", "silence and level of this attempt, and the verdict, are in the journal",
 		  "from here on there is only forward");
+	add_proof(m, "receipt", "sign the journal's head once more, with the decision in it", "one holder outside must have it",
+		  "nobody takes it: it is offered again; nothing is opened before");
 	add_phase(m, effects, PHASE_OPEN);
 	add_phase(m, effects, PHASE_GROUPS_LAST);
 }

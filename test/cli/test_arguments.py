@@ -42,7 +42,8 @@ WRONG = [
     (["offsets", *BOTH, "--group", "g", "--apply"], "add --yes"),
     (["offsets", *BOTH, "--group", "g", "--yes"], "--yes agrees to --apply"),
     (["check", "--gate", "partiy"], "did you mean 'parity'?"),
-    (["promote", "orders", "--yes"], "not in this version"),
+    (["promote", "orders", "--yes"], "--as is missing"),
+    (["bridge"], "not in this version"),
     (["demo"], "not in this version"),
 ]
 
@@ -93,7 +94,8 @@ def test_overview_lists_what_is_not_finished_apart(run):
     text = run("help").stdout
     ready, later = text.split("not finished yet")
     assert "  parity " in ready and "  parity " not in later
-    assert "  promote " in later and "  promote " not in ready
+    assert "  bridge " in later and "  bridge " not in ready
+    assert "  promote " in ready and "  promote " not in later
 
 
 def test_color_only_where_it_is_asked_for(run):
