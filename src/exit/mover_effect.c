@@ -16,8 +16,9 @@
 
 #include "exit/mover_inside.h"
 
-#define LOOK_AGAIN_MS     5
-#define LOOK_LEAST_MS     250 /* the last look has time for an answer: a lever that is well must not end up unknown */
+#define LOOK_AGAIN_MS 5
+#define LOOK_LEAST_MS                                                                                        \
+	250 /* the last look has time for an answer: a lever that is well must not end up unknown */
 #define LOOK_AGAIN_MS_MAX 200
 
 /* `until_ms` is on our own monotonic clock: a wall clock that jumps gives nobody more time, and takes none. */
@@ -131,8 +132,8 @@ static int put_intent(struct crossing *c, const char *name, const char *lever, c
 }
 
 /* Sets it, and looks what came of it. */
-static int set_and_see(struct crossing *c, struct lever *lever, const struct intent *intent,
-		       int64_t until_ms, struct buffer *value, enum effect *out)
+static int set_and_see(struct crossing *c, struct lever *lever, const struct intent *intent, int64_t until_ms,
+		       struct buffer *value, enum effect *out)
 {
 	/* The frames that follow move the state on; these two are needed until the end. */
 	char *desired = arena_text(&c->arena, intent->desired),
