@@ -21,7 +21,7 @@ struct kept {
 
 /* ---- what earlier judgements leave ---- */
 
-static void kept_free(struct kept *kept)
+void kept_free(struct kept *kept)
 {
 	arena_done(&kept->arena);
 	free(kept);
