@@ -353,6 +353,9 @@ static bool may_take(struct journal *journal, const struct journal_lease *lease)
 
 	if (!lease->number || !lease->holder[0])
 		return true;
+	/* Taken by us, and never written down. */
+	if (strcmp(lease->holder, journal->options.holder) == 0)
+		return true;
 	if (journal->options.ended && journal->options.ended(lease->holder))
 		return true;
 	if (!same_lease(lease, &journal->seen)) {

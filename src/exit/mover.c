@@ -130,13 +130,15 @@ int mover_publish(struct mover *mover, struct fault *fault)
 	int err;
 
 	if (held <= 0) {
+		char why[sizeof fault->text] = "";
+
+		if (fault && fault->err)
+			snprintf(why, sizeof why, ": %s", fault->text);
 		json_decref(note);
 		json_decref(holders);
-		return held == ERR_CANCELLED
-			       ? held
-			       : fault_set(fault, ERR_NETWORK, "nobody outside holds the checkpoint%s%s",
-					   held < 0 && fault ? ": " : "",
-					   held < 0 && fault ? fault->text : "");
+		return held == ERR_CANCELLED ? held
+					     : fault_set(fault, ERR_NETWORK,
+							 "nobody outside holds the checkpoint%s", why);
 	}
 	err = journal_append(mover->journal, FRAME_CHECKPOINT,
 			     json_pack("{s:I, s:s, s:o, s:o}", "size", (json_int_t)size, "head",

@@ -249,10 +249,22 @@ static int look_at_ends(struct crossing *c, struct look *look)
 					  &c->fault);
 }
 
+/*
+ * A deny proves silence as long as it stands.  With a dual write it is lifted at once, for the mirror writes: then a write
+ * that was begun before the flag was heard could still arrive and be taken for authoritative, so only the writers' own word
+ * makes the wait short.
+ */
+static int64_t still_ms(const struct crossing *c, const struct silence *silence)
+{
+	bool lifted = c->family->pattern.value == PLAN_PATTERN_DUAL_WRITE;
+
+	return silence->drained || (silence->denied && !lifted) ? STILL_SHORT_MS : STILL_LONG_MS;
+}
+
 /* One look; true in `still` when the ends have stood long enough. */
 static int look_still(struct crossing *c, struct silence *silence, bool *still)
 {
-	int64_t now_ms, least_ms = silence->drained || silence->denied ? STILL_SHORT_MS : STILL_LONG_MS;
+	int64_t now_ms, least_ms = still_ms(c, silence);
 	struct look look;
 	int err;
 
@@ -306,9 +318,9 @@ static int be_quiet(struct crossing *c, enum mover_answer *out)
 		err = err ? err : ask_canaries(c, &silence);
 		err = err ? err : look_still(c, &silence, &still);
 		if (!err && !still)
-			err = may_wait(c, silence.waits                      ? 2
-					  : silence.drained || silence.denied ? STILL_SHORT_MS / 2
-									      : STILL_LONG_REST_MS);
+			err = may_wait(c, silence.waits                               ? 2
+					  : still_ms(c, &silence) == STILL_SHORT_MS ? STILL_SHORT_MS / 2
+										    : STILL_LONG_REST_MS);
 	}
 	if (!err && !c->now.quiet)
 		err = put_quiet(c, &silence);

@@ -207,6 +207,33 @@ static int aim(struct crossing *c, struct lever *lever, const char *word, struct
 	return err;
 }
 
+/*
+ * What stands there, and what is wanted.  Parts that still learn are given the time, and so is an aim that rests on records
+ * which are on their way.
+ */
+static int prepare(struct crossing *c, struct lever *lever, const char *word, const char *desired,
+		   int64_t until_ms, struct buffer *before, struct buffer *wanted)
+{
+	int64_t pause_ms = LOOK_AGAIN_MS;
+
+	for (;;) {
+		bool seen;
+		int err = observe(c, lever, left_of(c, until_ms), before);
+
+		seen = err == 0;
+		buffer_reset(wanted);
+		if (seen && !desired)
+			err = aim(c, lever, word, before, wanted);
+		if (err == 0 || err == ERR_CANCELLED || err == ERR_MEMORY || err == ERR_USAGE ||
+		    err == ERR_LIMIT || !(seen || err == ERR_STALE) ||
+		    clock_monotonic_ms(journal_clock(c->mover->journal)) >= until_ms)
+			return err;
+		if (c->mover->world->ops->pause(c->mover->world, pause_ms) < 0)
+			return ERR_CANCELLED;
+		pause_ms = pause_ms * 2 > LOOK_AGAIN_MS_MAX ? LOOK_AGAIN_MS_MAX : pause_ms * 2;
+	}
+}
+
 int effect_bring_about(struct crossing *c, const char *name, const char *lever_name, const char *word,
 		       const char *desired, int64_t limit_ms, enum effect *out)
 {
@@ -229,9 +256,7 @@ int effect_bring_about(struct crossing *c, const char *name, const char *lever_n
 		goto done;
 	}
 	/* Not to be seen: nothing was done, nothing will be. */
-	err = observe(c, lever, left_of(c, until_ms), &before);
-	if (err == 0 && !desired)
-		err = aim(c, lever, word, &before, &wanted);
+	err = prepare(c, lever, word, desired, until_ms, &before, &wanted);
 	if (err < 0) {
 		err = err == ERR_CANCELLED || err == ERR_MEMORY ? err : 0;
 		goto done;

@@ -180,8 +180,9 @@ static int arrive(struct crossing *c)
 	bool asked = json_is_false(json_object_get(json_object_get(c->now.json, "return"), "failure"));
 
 	snprintf(cause, sizeof cause, "%s", c->now.cause ? c->now.cause : "given up");
+	/* Said in so many words: given up before the fence, the way back ends in the stage that it began in. */
 	return crossing_stage(c, origin_of(c) == AUTHORITY_SOURCE ? STAGE_OBSERVING : STAGE_TARGET,
-			      asked ? OVERLAY_NONE : OVERLAY_HELD, cause, NULL);
+			      asked ? OVERLAY_NONE : OVERLAY_HELD, cause, json_pack("{s:b}", "arrived", 1));
 }
 
 int return_go_on(struct crossing *c, enum mover_answer *out)

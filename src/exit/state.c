@@ -494,7 +494,7 @@ static int apply_stage(struct applying *a)
 {
 	int stage = word_of(a->body, "stage", stage_find),
 	    overlay = word_of(a->body, "overlay", overlay_find);
-	bool moves, ends, leaves_unknown;
+	bool arrived = json_is_true(json_object_get(a->body, "arrived")), moves, ends, leaves_unknown;
 	int err = 0;
 
 	if (stage < 0 || !body_text(a->body, "cause"))
@@ -510,8 +510,11 @@ static int apply_stage(struct applying *a)
 		if (err < 0)
 			return err;
 	}
-	ends = moves && a->now.moving != AUTHORITY_NONE &&
-	       (a->now.returning || a->now.stage == STAGE_OPENING);
+	/* A crossing that was given up before its fence may end in the stage that it began in. */
+	if (arrived != (moves && a->now.returning) &&
+	    !(arrived && a->now.returning && a->now.moving == AUTHORITY_SOURCE && stage == STAGE_TARGET))
+		return wrong(a, "a crossing that was given up ends, and says so");
+	ends = arrived || (moves && a->now.moving != AUTHORITY_NONE && a->now.stage == STAGE_OPENING);
 	if (ends)
 		err = end_crossing(a, (enum stage)stage);
 	else if (moves && stage == STAGE_FENCING)

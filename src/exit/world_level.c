@@ -266,6 +266,15 @@ int world_forecast(struct world *world, const struct plan_family *family, enum a
 		*out = made;
 		return 0;
 	}
+	/* A fence alone moves nobody: once it is lifted, the application writes where it wrote before. */
+	if (family->pattern.value == PLAN_PATTERN_DUAL_WRITE && !levers->flag.head.given &&
+	    !levers->bootstrap.head.given) {
+		snprintf(made.text, sizeof made.text,
+			 "the plan has no lever that tells an application which writes to both sides where "
+			 "authority is: give the family flag or bootstrap; acl and transactional-ids only fence");
+		*out = made;
+		return 0;
+	}
 	if (levers->flag.head.given)
 		err = time_lever(w, scene, "flag", &lever_ms, &made, &why);
 	if (!err && levers->bootstrap.head.given)

@@ -12,7 +12,7 @@
 static void write_plan(struct sim *sim, struct buffer *out, int order, int stop)
 {
 	static const char *const stops[] = { "hold", "freeze", "revert" };
-	bool slow = sim->flag && !sim->flag_drained && !sim->acl;
+	bool slow = sim->flag && !sim->flag_drained;
 
 	buffer_printf(out,
 		      "exit: sim\nsource: localhost:1\ntarget: localhost:2\n"

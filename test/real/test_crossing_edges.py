@@ -1,5 +1,5 @@
-"""Crossings in less usual company: ACLs as the fence, stop-and-switch behind a copier, levers that are silent, refuse or lie,
-groups that do not stop, a state on PostgreSQL that is killed.  Nothing is lost or doubled by any of them, and whoever
+"""Crossings in less usual company: ACLs as the fence, stop-and-switch behind a copier, levers that are silent, refuse or
+lie, groups that do not stop, a state on PostgreSQL that is killed.  Nothing is lost or doubled by any of them, and whoever
 gives up puts everything back where it was."""
 
 import json
@@ -23,8 +23,8 @@ from records import end_offsets
 
 pytestmark = pytest.mark.real
 
-KINDS = ("? PLAN LEASE VERDICT ACT ANSWER MOVE STAGE INTENT OBSERVATION OUTCOME QUIET LEVEL DECISION RETURN CHECKPOINT SNAPSHOT "
-         "DRILL LEAK SCAFFOLD NOTE").split()
+KINDS = ("? PLAN LEASE VERDICT ACT ANSWER MOVE STAGE INTENT OBSERVATION OUTCOME QUIET LEVEL DECISION RETURN CHECKPOINT "
+         "SNAPSHOT DRILL LEAK SCAFFOLD NOTE").split()
 QUICK = {"like": "rehearsal", "deadline": "6s"}
 
 
@@ -94,6 +94,8 @@ def may_move(cluster, topic, user="bob"):
         binding(cluster, "BROKER", "kafka-cluster", user, operation)
     for operation in ("READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS"):
         binding(cluster, "TOPIC", topic, user, operation)
+    for operation in ("CREATE", "WRITE", "DESCRIBE"):
+        binding(cluster, "TOPIC", "__interlock", user, operation)
     for operation in ("READ", "DESCRIBE"):
         binding(cluster, "GROUP", f"{topic}.billing", user, operation)
 
@@ -142,22 +144,39 @@ def test_a_deny_beside_the_flag(guarded, interlock):
     assert steps.count("fence acl:source deny") == 2 and steps.count("fence acl:target deny") == 1
 
 
-def test_a_deny_alone(guarded, interlock):
-    """Nothing tells the application where authority is: it may be fenced, and only for as long as the crossing lasts."""
+def test_a_deny_is_lifted_when_the_crossing_is_given_up(guarded, interlock):
+    """At the deadline, by itself: nobody says that all is drained, and the canaries alone are not enough."""
     one = guarded(shops=[{"rate": 100}], groups=())
     binding(one.clusters["source"], "TOPIC", one.topic, "mallory", "WRITE", "DENY")
+    bad = Bad(one.folder / "bad", one.flag)
+    mover = ByVerbs(one, interlock, acl_plan(one, levers_more={"flag": bad.plan()}))
+    one.load(100)
+    bad.goes("fail", "drained")
+    assert mover.act("promote", FAMILY).status == 1
+    status = mover.status()
+    print(status["cause"], "return, ms:", return_ms(one.folder))
+    assert (status["stage"], status["overlay"], status["authority"]) == ("OBSERVING", "HELD", "source")
+    assert "fence acl:source deny" in [body["step"] for _, body in of_kind(one.folder, "INTENT")]
+    assert denies(one.clusters["source"]) == {("User:mallory", one.topic)} and not denies(one.clusters["target"])
+    assert one.flag.get() == "source"
+    bad.heals()
+    one.load(50)
+    assert not one.end("source", load_min=10).findings
+
+
+def test_a_deny_alone_moves_nobody(guarded, interlock):
+    """An application that writes both and is told nothing would go on as before: refused, and nothing touched."""
+    one = guarded(shops=[{"rate": 100}], groups=())
     file = acl_plan(one)
     plan = yaml.safe_load(file.read_text())
     del plan["families"][0]["levers"]["flag"]
     file.write_text(yaml.safe_dump(plan))
     mover = ByVerbs(one, interlock, file)
-    one.load(200)
-    came = mover.cross("target")
-    print(mover.results[-1], mover.status())
-    assert denies(one.clusters["source"]) == {("User:mallory", one.topic)}
-    assert not denies(one.clusters["target"])
     one.load(100)
-    assert came == RETURNED
+    result = mover.act("promote", FAMILY)
+    assert result.status == 1 and "only fence" in result.out + result.err, result
+    assert mover.status()["authority"] == "source" and not of_kind(one.folder, "MOVE")
+    assert not any(denies(cluster) for cluster in one.clusters.values())
     assert not one.end("source", load_min=10).findings
 
 
@@ -313,7 +332,7 @@ def test_a_group_that_does_not_stop_stops_the_crossing_before_the_fence(pair, in
     one = scene(*pair, shops=[{"rate": 100}])
     bad = Bad(one.folder / "bad", one.groups[0])
     plan = one.plan(klass="quick", limits=QUICK, levers_more={"groups": {one.groups[0].config["group"]: bad.plan()}},
-                    order="consumers-first")
+                    first="consumers")
     mover = ByVerbs(one, interlock, plan)
     one.load(100)
     bad.goes("lie", "set-stop")
@@ -392,7 +411,7 @@ def test_stop_and_switch(new_cluster, interlock, scene, mirror):
     source, target = new_cluster("3.9.1", name="source"), new_cluster("4.3.1", name="target")
     one = scene(source, target, pattern="stop-and-switch", shops=[{"rate": 100}])
     copier = mirror(source, target, topics=re.escape(one.topic))
-    plan = one.plan(klass="quick", limits={**QUICK, "deadline": "10s", "return": "none"})
+    plan = one.plan(klass="quick", limits={**QUICK, "deadline": "10s"})
     mover = ByVerbs(one, interlock, plan)
     one.load(300)
     wait_until(lambda: sum(end_offsets(target, one.topic).values()) >= 200)
