@@ -152,8 +152,11 @@ int mover_publish(struct mover *mover, struct fault *fault)
 int mover_hold(struct mover *mover, const struct plan_family *family, const char *cause, struct fault *fault)
 {
 	struct crossing c;
-	int err = crossing_open(&c, mover, family);
+	int err = journal_sync(mover->journal, fault);
 
+	if (err < 0)
+		return err;
+	err = crossing_open(&c, mover, family);
 	if (err == 0) {
 		err = crossing_stage(&c, c.now.stage, OVERLAY_HELD, cause, NULL);
 		crossing_close(&c);
@@ -197,12 +200,14 @@ static int begin_observing(struct mover *mover, struct fault *fault)
 
 int mover_plan(struct mover *mover, struct view text, struct fault *fault)
 {
-	const struct state *state = journal_state(mover->journal);
-	json_t *plan = json_object_get(state->root, "plan");
+	json_t *plan;
 	char hash[SHA256_TEXT_SIZE], blob_hash[SHA256_TEXT_SIZE];
 	struct sha256 now = { { 0 } }, blob;
-	int err;
+	int err = journal_sync(mover->journal, fault);
 
+	if (err < 0)
+		return err;
+	plan = json_object_get(journal_state(mover->journal)->root, "plan");
 	body_hash(plan, "hash", &now);
 	if (sha256_equal(now, mover->plan->hash))
 		return begin_observing(mover, fault);
@@ -274,9 +279,13 @@ static bool is_freezing(const struct crossing *c)
 
 int mover_recover(struct mover *mover, int *moved, struct fault *fault)
 {
-	int err = 0;
+	/* A frame that could not be written may be in memory; what follows must rest on what was. */
+	int err = journal_sync(mover->journal, fault);
 
 	*moved = 0;
+	if (err < 0)
+		return err;
+	err = 0;
 	for (int i = 0; i < mover->plan->family_count && !err; i++) {
 		enum mover_answer answer = MOVER_UNKNOWN;
 		struct crossing c;
@@ -300,14 +309,16 @@ int mover_recover(struct mover *mover, int *moved, struct fault *fault)
 
 int mover_act(struct mover *mover, uint64_t act, enum mover_answer *out, struct fault *fault)
 {
-	json_t *json, *acts = json_object_get(journal_state(mover->journal)->root, "acts");
 	const struct plan_family *family;
 	struct crossing c;
+	json_t *json;
 	char key[24];
-	int err;
+	int err = journal_sync(mover->journal, fault);
 
+	if (err < 0)
+		return err;
 	snprintf(key, sizeof key, "%llu", (unsigned long long)act);
-	json = json_incref(json_object_get(acts, key));
+	json = json_incref(json_object_get(json_object_get(journal_state(mover->journal)->root, "acts"), key));
 	family = family_of(mover, body_text(json, "family"));
 	if (!json || !family) {
 		json_decref(json);

@@ -13,6 +13,7 @@
 /* Without such a proof: longer than a producer may still have a record in flight (its delivery and request time-outs). */
 #define STILL_LONG_MS        150000
 #define STILL_LONG_REST_MS   500
+#define LOOK_LEAST_MS        100
 #define LOOK_TIMEOUT_MS      5000
 #define PUBLISH_TIMEOUT_MS   5000
 #define FORWARD_PAUSE_MS     100
@@ -64,6 +65,12 @@ static int owner_says_stop(struct crossing *c)
 		}
 	}
 	return 0;
+}
+
+/* The last question before a deadline is given a moment too, so that the cause is its answer and not our haste. */
+static int64_t look_ms(int64_t left)
+{
+	return left < LOOK_LEAST_MS ? LOOK_LEAST_MS : left < LOOK_TIMEOUT_MS ? left : LOOK_TIMEOUT_MS;
 }
 
 /* 0: go on; else it is time to give up, or to stop.  A short rest is part of it. */
@@ -191,7 +198,7 @@ static int ask_drained(struct crossing *c, const char *name, struct silence *sil
 
 	if (!lever || !lever->ops->drained || silence->waits)
 		return 0;
-	answer = lever->ops->drained(lever, c->now.epoch, left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS,
+	answer = lever->ops->drained(lever, c->now.epoch, look_ms(left),
 				     &c->fault);
 	/* It has seen a newer epoch than ours: no waiting makes it drain under this one. */
 	if (answer == ERR_CANCELLED || answer == ERR_CONFLICT)
@@ -218,7 +225,7 @@ static int ask_canaries(struct crossing *c, struct silence *silence)
 	if (!c->family->levers.acl.value || silence->waits)
 		return 0;
 	err = c->mover->world->ops->canary(c->mover->world, c->family, other(c->to),
-					   left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS, &canaries,
+					   look_ms(left), &canaries,
 					   &c->fault);
 	if (err == ERR_CANCELLED)
 		return err;
@@ -245,7 +252,7 @@ static int look_at_ends(struct crossing *c, struct look *look)
 
 	*look = (struct look){ 0 };
 	return c->mover->world->ops->look(c->mover->world, c->family, other(c->to),
-					  left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS, look,
+					  look_ms(left), look,
 					  &c->fault);
 }
 
@@ -391,7 +398,7 @@ static int wait_level(struct crossing *c, struct level *level)
 
 		*level = (struct level){ 0 };
 		err = c->mover->world->ops->level(c->mover->world, c->family, c->to, ends,
-						  left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS, level,
+						  look_ms(left), level,
 						  &c->fault);
 		if (err == ERR_CANCELLED || (err == 0 && level->answer == LEVEL_YES))
 			break;
@@ -415,7 +422,7 @@ static int put_level(struct crossing *c, const struct level *level)
 	struct look there = { 0 };
 	int64_t left = left_of(c);
 	int err = c->mover->world->ops->look(c->mover->world, c->family, c->to,
-					     left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS, &there, &c->fault);
+					     look_ms(left), &there, &c->fault);
 
 	if (err < 0)
 		return err;

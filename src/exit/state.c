@@ -536,6 +536,19 @@ static int apply_stage(struct applying *a)
 	return err;
 }
 
+/* From the moment at which we may touch it, for its outcome may never be known. */
+static int keep_standing(struct applying *a, const json_t *intent)
+{
+	json_t *standing = child(a->family, "standing");
+	const char *lever = body_text(intent, "lever");
+
+	if (!standing)
+		return ERR_MEMORY;
+	if (body_text(standing, lever) || strcmp(body_text(intent, "before"), body_text(intent, "desired")) == 0)
+		return 0;
+	return copy(standing, lever, intent, "before");
+}
+
 static int apply_intent(struct applying *a)
 {
 	static const char *const texts[] = { "step", "lever", "word", "before", "desired", NULL };
@@ -560,6 +573,11 @@ static int apply_intent(struct applying *a)
 		return err;
 	}
 	json_object_del(intent, "family");
+	err = keep_standing(a, intent);
+	if (err < 0) {
+		json_decref(intent);
+		return err;
+	}
 	return json_array_append_new(intents, intent) < 0 ? ERR_MEMORY : 0;
 }
 
@@ -587,20 +605,15 @@ static int apply_observation(struct applying *a)
 	return copy(intent, "observed", a->body, "value");
 }
 
-/* What we set is ours until it stands again as we found it. */
-static int keep_standing(struct applying *a, const json_t *intent)
+/* Seen to stand as we found it: nothing of ours is there any more. */
+static void forget_standing(struct applying *a, const json_t *intent)
 {
-	json_t *standing = child(a->family, "standing");
-	const char *lever = body_text(intent, "lever"), *original;
+	json_t *standing = json_object_get(a->family, "standing");
+	const char *lever = body_text(intent, "lever"), *original = body_text(standing, lever);
+	const char *observed = body_text(intent, "observed");
 
-	if (!standing)
-		return ERR_MEMORY;
-	original = body_text(standing, lever);
-	if (!original && strcmp(body_text(intent, "before"), body_text(intent, "desired")) != 0)
-		return copy(standing, lever, intent, "before");
-	if (original && strcmp(original, body_text(intent, "desired")) == 0)
+	if (original && observed && strcmp(original, observed) == 0)
 		json_object_del(standing, lever);
-	return 0;
 }
 
 static int apply_outcome(struct applying *a)
@@ -620,7 +633,9 @@ static int apply_outcome(struct applying *a)
 		return wrong(a, "intent %lld is called done, and was not seen to be",
 			     (long long)body_number(a->body, "intent"));
 	err = copy(intent, "result", a->body, "result");
-	return err || result != OUTCOME_DONE ? err : keep_standing(a, intent);
+	if (!err && result != OUTCOME_UNKNOWN)
+		forget_standing(a, intent);
+	return err;
 }
 
 static int keep(struct applying *a, const char *key)

@@ -69,12 +69,12 @@ def find_what_was_meddled_with(run, scene):
     epoch = run("status")["families"][0]["epoch"]
     fine = run("diagnose")
     assert fine["answer"] == "agree" and fine["families"][0]["authority"] == {"journal": "target", "observed": "target"}
-    scene.flag.set("source", epoch)
+    scene.flag.set("source", epoch + 1)
     found = run("diagnose", FAMILY, status=1)["families"][0]
     flag = next(lever for lever in found["levers"] if lever["lever"] == "flag")
     assert (flag["observed"], flag["expected"], flag["agrees"]) == ("source", "target", False)
     assert "flag" in found["next"] and found["stuck"]
-    scene.flag.set("target", epoch)
+    scene.flag.set("target", epoch + 2)
     run("diagnose", FAMILY)
 
 
