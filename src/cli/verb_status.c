@@ -163,7 +163,7 @@ static enum status show(struct acting_on *on, const struct texts *rest)
 		struct standing now;
 
 		if ((rest->count && strcmp(rest->at[0], name) != 0) ||
-		    !state_family(journal_state(journal), name, &now))
+		    !state_family(journal_state(journal), name, &now) || (now.of && !rest->count))
 			continue;
 		json_array_append_new(list, family_json(&now, now_ms));
 		put_row(&table, &now, now_ms);
@@ -183,7 +183,7 @@ static enum status show(struct acting_on *on, const struct texts *rest)
 			struct standing now;
 
 			if ((!rest->count || strcmp(rest->at[0], name) == 0) &&
-			    state_family(journal_state(journal), name, &now))
+			    state_family(journal_state(journal), name, &now) && (!now.of || rest->count))
 				say(&paper, &now, now_ms);
 		}
 		paper_line(&paper, "%s", alive ? "a controller keeps this exit" : "no controller is at work");

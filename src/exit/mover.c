@@ -291,6 +291,8 @@ int mover_recover(struct mover *mover, int *moved, struct fault *fault)
 		struct crossing c;
 
 		err = crossing_open(&c, mover, &mover->plan->families[i]);
+		if (err == 0)
+			err = mover_drill_recover(&c);
 		if (err == 0 && c.now.moving != AUTHORITY_NONE && c.now.overlay == OVERLAY_NONE) {
 			(*moved)++;
 			err = mover_carry(&c, &answer);

@@ -56,7 +56,7 @@ static int owner_says_stop(struct crossing *c)
 	{
 		const char *word = body_text(act, "act"), *family = body_text(act, "family");
 
-		if (!family || strcmp(family, c->name) != 0)
+		if (!family || strcmp(family, c->now.of ? c->now.of : c->name) != 0)
 			continue;
 		if (strcmp(word, "hold") == 0 ||
 		    (strcmp(word, "rollback") == 0 && c->to == AUTHORITY_TARGET)) {
@@ -468,7 +468,7 @@ static int may_decide(struct crossing *c)
 	/* What took time came first; these are true now. */
 	if (left_of(c) == 0)
 		return fault_set(&c->fault, ERR_TIMEOUT, "the deadline passed before the decision");
-	if (c->to == AUTHORITY_TARGET && c->now.verdict.valid_until_ms < mover_wall(c->mover))
+	if (c->to == AUTHORITY_TARGET && !c->now.of && c->now.verdict.valid_until_ms < mover_wall(c->mover))
 		return fault_set(&c->fault, ERR_STALE,
 				 "the verdict that the crossing rests on is no longer fresh");
 	return 0;

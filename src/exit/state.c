@@ -82,6 +82,7 @@ bool state_family(const struct state *state, const char *name, struct standing *
 	now.authority = (enum authority)word_of(json, "authority", authority_find);
 	now.moving = (enum authority)word_of(json, "moving", authority_find);
 	now.returning = json_is_true(json_object_get(json, "returning"));
+	now.of = body_text(json, "of");
 	now.epoch = body_count(json, "epoch");
 	now.attempt = body_count(json, "attempt");
 	now.act = body_count(json, "act");
@@ -477,7 +478,7 @@ static int check_stage(struct applying *a, enum stage stage)
 		return wrong(a, "%s may not follow %s", stage_word(stage), stage_word(a->now.stage));
 	if (stage == STAGE_DECIDED)
 		return wrong(a, "only a DECISION leads to DECIDED");
-	if (stage == STAGE_ARMED &&
+	if (stage == STAGE_ARMED && !a->now.of &&
 	    (!body_hash(a->body, "verdict", &verdict) || !sha256_equal(verdict, a->now.verdict.hash) ||
 	     a->now.verdict.verdict != VERDICT_OPEN || a->now.verdict.authority != a->now.epoch ||
 	     a->now.verdict.valid_until_ms < a->frame->moment.wall_ms))
@@ -689,9 +690,10 @@ static int apply_decision(struct applying *a)
 	/* The way back rests on its own proof: that the source holds all that the target does.  Other gates may well be shut. */
 	if (!body_hash(a->body, "verdict", &verdict) || !sha256_equal(verdict, a->now.verdict.hash))
 		return wrong(a, "a decision that names no verdict");
-	if (a->now.moving == AUTHORITY_TARGET && a->now.verdict.verdict != VERDICT_OPEN)
+	if (a->now.moving == AUTHORITY_TARGET && !a->now.of && a->now.verdict.verdict != VERDICT_OPEN)
 		return wrong(a, "a decision on a verdict that is not open");
-	if (a->now.moving == AUTHORITY_TARGET && a->now.verdict.valid_until_ms < a->frame->moment.wall_ms)
+	if (a->now.moving == AUTHORITY_TARGET && !a->now.of &&
+	    a->now.verdict.valid_until_ms < a->frame->moment.wall_ms)
 		return wrong(a, "a decision on a verdict that is no longer fresh");
 	/* "ends" are the source's, whichever side was left. */
 	ends = json_deep_copy(json_object_get(json_object_get(a->family, "quiet"), "ends"));
@@ -746,9 +748,29 @@ static int apply_snapshot(struct applying *a)
 	return 0;
 }
 
+/* Began, and the shadow stands among the families; or ended, or given up, and it does not. */
 static int apply_drill(struct applying *a)
 {
-	return keep(a, "drill");
+	json_t *families = json_object_get(a->state->root, "families"), *shadow;
+	const char *event = body_text(a->body, "event"), *name = body_text(a->body, "shadow"), *of;
+	int err;
+
+	if (!name) /* of a time before shadows */
+		return keep(a, "drill");
+	shadow = json_object_get(families, name);
+	if (event && strcmp(event, "began") == 0) {
+		if (shadow || a->now.of || a->now.moving != AUTHORITY_NONE)
+			return wrong(a, "a drill begins while another, or a crossing, is under way");
+		err = new_family(families, name);
+		return err ? err
+			   : put(json_object_get(families, name), "of",
+				 json_string(body_text(a->body, "family")));
+	}
+	of = body_text(shadow, "of");
+	if (!of || strcmp(of, body_text(a->body, "family")) != 0)
+		return wrong(a, "a drill ends that never began");
+	json_object_del(families, name);
+	return event ? 0 : keep(a, "drill");
 }
 
 static int apply_leak(struct applying *a)
@@ -766,10 +788,19 @@ static int apply_scaffold(struct applying *a)
 
 	if (!item || !event)
 		return wrong(a, "names no item");
+	/* What a drill left is many, and of no interest once it is gone: the frames tell of it. */
+	if (body_text(a->body, "kind") && strcmp(event, "absent") == 0 &&
+	    strcmp(body_text(a->body, "kind"), "drill") == 0) {
+		json_object_del(json_object_get(a->family, "scaffold"), item);
+		return 0;
+	}
 	scaffold = child(a->family, "scaffold");
 	note = scaffold ? child(scaffold, item) : NULL;
 	err = note ? copy(note, "event", a->body, "event") : ERR_MEMORY;
 	err = err ? err : copy(note, "owner", a->body, "owner");
+	err = err ? err : copy(note, "kind", a->body, "kind");
+	err = err ? err : copy(note, "side", a->body, "side");
+	err = err ? err : copy(note, "name", a->body, "name");
 	err = err ? err : copy(note, "copy", a->body, "copy");
 	err = err ? err : copy(note, "proof", a->body, "proof");
 	return err ? err : put(note, "wall", json_integer(a->frame->moment.wall_ms));

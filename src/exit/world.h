@@ -49,6 +49,36 @@ struct forecast {
 };
 
 struct world;
+struct drill_count;
+
+/*
+ * The stage of a drill: a shadow of a family, with a topic of its own on both sides, a load that writes to both, and a flag
+ * (a lever of the shadow, by that name) which the load obeys.  `family` is the one that is rehearsed; `shadow` is a family
+ * of one topic and one group, and holds until it is forgotten.
+ */
+struct world_drill_ops {
+	/* Makes the shadow's topic on one side, after the family's first one, and waits until it can be written. */
+	int (*make)(struct world *world, const struct plan_family *family, const struct plan_family *shadow,
+		    enum authority side, struct fault *fault);
+	/* The load begins as the family's `drill` says, on the source. */
+	int (*begin)(struct world *world, const struct plan_family *family, const struct plan_family *shadow,
+		     struct fault *fault);
+	/* The shadow's group stands, on that side, where the load is by now. */
+	int (*place)(struct world *world, const struct plan_family *shadow, enum authority side,
+		     struct fault *fault);
+	/* No more is begun, and what is under way is waited for. */
+	int (*end)(struct world *world, const struct plan_family *shadow, int64_t timeout_ms,
+		   struct fault *fault);
+	void (*count)(struct world *world, const struct plan_family *shadow, struct drill_count *out);
+	/* Load, comparison and their file go. */
+	void (*forget)(struct world *world, const struct plan_family *shadow);
+	/* Takes a shadow's topic away, with its ACLs, and the group; looks until it is gone.  Also for what a crash left. */
+	int (*strike)(struct world *world, enum authority side, const char *topic, const char *group,
+		      struct fault *fault);
+	/* Asks a lever of the family that the operator stands behind (lever_told_guard()).  1: it refuses the past; 0: not. */
+	int (*guard)(struct world *world, const struct plan_family *family, const char *lever, uint64_t epoch,
+		     struct fault *fault);
+};
 
 struct world_ops {
 	/* The lever of that name (step.h); NULL when the plan has none such.  Belongs to the world. */
@@ -83,6 +113,8 @@ struct world_ops {
 		       json_t **note, json_t **holders, struct fault *fault);
 
 	int (*pause)(struct world *world, int64_t ms);
+
+	const struct world_drill_ops *drill; /* NULL: none can be held here */
 
 	/* A line for whoever watches. */
 	void (*tell)(struct world *world, const struct plan_family *family, const char *text);
