@@ -98,9 +98,7 @@ static void scene_free(struct scene *scene)
 	MAP_EACH(&scene->levers, slot)
 	lever_free(slot->value);
 	map_done(&scene->levers);
-	for (int i = 0; i < scene->kept_count; i++)
-		free(scene->kept[i]);
-	free(scene->kept);
+	scene_forget(scene);
 	quiet_free(scene->quiet[SIDE_SOURCE]);
 	quiet_free(scene->quiet[SIDE_TARGET]);
 	asking_free(scene->asking);

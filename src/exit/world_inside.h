@@ -33,6 +33,9 @@ struct scene {
 	struct follower *follower; /* while a crossing is ahead or under way */
 };
 
+/* Lets go of what was kept. */
+void scene_forget(struct scene *scene);
+
 struct clusters {
 	struct world world; /* first */
 	struct world_options options;
