@@ -12,34 +12,51 @@ static enum authority other(enum authority side)
 	return side == AUTHORITY_TARGET ? AUTHORITY_SOURCE : AUTHORITY_TARGET;
 }
 
-/* The fence of a crossing back, without the rest of it: nobody writes, nothing is decided, and it is held. */
+/*
+ * The fence of a crossing back, without the rest of it: nobody writes, nothing is decided.  It is held from its first frame
+ * on, so that whoever finds it after a crash goes on with freezing and not with crossing.
+ */
 static int freeze(struct crossing *c, const char *cause)
 {
-	enum effect effect = EFFECT_DONE;
-	int err;
+	int err = crossing_frame(c, FRAME_MOVE,
+				 json_pack("{s:I, s:s, s:I, s:s, s:o}", "attempt", (json_int_t)c->now.attempt + 1,
+					   "to", authority_word(other(c->now.authority)), "act", (json_int_t)0,
+					   "overlay", overlay_word(OVERLAY_HELD), "cause", mover_text(cause)),
+				 NULL);
 
-	c->to = other(c->now.authority);
+	return err ? err : freeze_go_on(c);
+}
+
+int freeze_go_on(struct crossing *c)
+{
+	enum effect effect = EFFECT_DONE;
+	char cause[800];
+	int err = 0;
+
+	snprintf(cause, sizeof cause, "%s", c->now.cause ? c->now.cause : "frozen");
+	c->to = c->now.moving;
 	err = steps_make(c->family, c->to, &c->arena, &c->steps);
-	if (!err && c->now.overlay == OVERLAY_HELD)
-		err = crossing_stage(c, c->now.stage, OVERLAY_NONE, cause, NULL);
-	err = err ? err
-		  : crossing_frame(c, FRAME_MOVE,
-				   json_pack("{s:I, s:s, s:I, s:s}", "attempt",
-					     (json_int_t)c->now.attempt + 1, "to", authority_word(c->to),
-					     "act", (json_int_t)0, "cause", cause),
-				   NULL);
-	err = err ? err
-		  : crossing_stage(c, STAGE_FENCING, -1, cause,
-				   json_pack("{s:I, s:I}", "epoch", (json_int_t)c->now.epoch + 1, "deadline",
-					     (json_int_t)(mover_wall(c->mover) + FROZEN_MS)));
+	if (!err && c->now.stage == STAGE_TARGET)
+		err = crossing_stage(c, STAGE_FENCING, OVERLAY_HELD, cause,
+				     json_pack("{s:I, s:I}", "epoch", (json_int_t)c->now.epoch + 1, "deadline",
+					       (json_int_t)(mover_wall(c->mover) + FROZEN_MS)));
 	for (int i = 0; i < c->steps.count && !err && effect == EFFECT_DONE; i++) {
 		const struct step *step = &c->steps.at[i];
 
 		if (step->phase == PHASE_FENCE)
 			err = effect_bring_about(c, step->name, step->lever, step->word, NULL,
-						 mover_wall(c->mover) + EFFECT_TIMEOUT_MS, &effect);
+						 EFFECT_TIMEOUT_MS, &effect);
 	}
-	return err ? err : crossing_stage(c, STAGE_FENCING, OVERLAY_HELD, cause, NULL);
+	return err;
+}
+
+/* A hold because nothing could be told gives way to what is told now; an owner's does not. */
+static int unless_held(struct crossing *c, const char *cause)
+{
+	bool ours = c->now.overlay == OVERLAY_HELD && c->now.cause &&
+		    strncmp(c->now.cause, WATCH_CANNOT_TELL, sizeof WATCH_CANNOT_TELL - 1) == 0;
+
+	return ours ? crossing_stage(c, c->now.stage, OVERLAY_NONE, cause, NULL) : 0;
 }
 
 /*
@@ -97,11 +114,13 @@ int watch_stop_conditions(struct crossing *c)
 			err = crossing_stage(c, c->now.stage, OVERLAY_HELD, cause, NULL);
 		break;
 	case WATCH_FREEZE:
-		if (c->now.overlay == OVERLAY_NONE)
+		err = unless_held(c, cause);
+		if (!err && c->now.overlay == OVERLAY_NONE)
 			err = freeze(c, cause);
 		break;
 	case WATCH_REVERT:
-		if (c->now.overlay == OVERLAY_NONE)
+		err = unless_held(c, cause);
+		if (!err && c->now.overlay == OVERLAY_NONE)
 			err = mover_revert(c->mover, c->family, cause, &answer, &c->fault);
 		break;
 	}

@@ -424,6 +424,11 @@ static int apply_move(struct applying *a)
 	err = err ? err : put(a->family, "returning", json_false());
 	err = err ? err : copy(a->family, "attempt", a->body, "attempt");
 	err = err ? err : copy(a->family, "act", a->body, "act");
+	/* A crossing that begins held is a freeze: it has the fence, and goes no further by itself. */
+	if (word_of(a->body, "overlay", overlay_find) == OVERLAY_HELD) {
+		err = err ? err : copy(a->family, "overlay", a->body, "overlay");
+		err = err ? err : copy(a->family, "cause", a->body, "cause");
+	}
 	json_object_del(a->family, "quiet");
 	json_object_del(a->family, "level");
 	json_object_del(a->family, "deadline");
@@ -479,6 +484,9 @@ static int check_stage(struct applying *a, enum stage stage)
 	     a->now.verdict.verdict != VERDICT_OPEN || a->now.verdict.authority != a->now.epoch ||
 	     a->now.verdict.valid_until_ms < a->frame->moment.wall_ms))
 		return wrong(a, "ARMED without a verdict that is open and fresh");
+	if (stage == STAGE_OPENING && body_count(json_object_get(a->state->root, "checkpoint"), "size") <
+					      body_count(a->family, "decision"))
+		return wrong(a, "OPENING before anybody holds the decision");
 	if (stage == STAGE_LEVEL && !a->now.quiet)
 		return wrong(a, "LEVEL before silence was proved");
 	return 0;
@@ -488,7 +496,7 @@ static int apply_stage(struct applying *a)
 {
 	int stage = word_of(a->body, "stage", stage_find),
 	    overlay = word_of(a->body, "overlay", overlay_find);
-	bool moves, ends, leaves_unknown;
+	bool arrived = json_is_true(json_object_get(a->body, "arrived")), moves, ends, leaves_unknown;
 	int err = 0;
 
 	if (stage < 0 || !body_text(a->body, "cause"))
@@ -504,8 +512,11 @@ static int apply_stage(struct applying *a)
 		if (err < 0)
 			return err;
 	}
-	ends = moves && a->now.moving != AUTHORITY_NONE &&
-	       (a->now.returning || a->now.stage == STAGE_OPENING);
+	/* A crossing that was given up before its fence may end in the stage that it began in. */
+	if (arrived != (moves && a->now.returning) &&
+	    !(arrived && a->now.returning && a->now.moving == AUTHORITY_SOURCE && stage == STAGE_TARGET))
+		return wrong(a, "a crossing that was given up ends, and says so");
+	ends = arrived || (moves && a->now.moving != AUTHORITY_NONE && a->now.stage == STAGE_OPENING);
 	if (ends)
 		err = end_crossing(a, (enum stage)stage);
 	else if (moves && stage == STAGE_FENCING)
@@ -525,6 +536,19 @@ static int apply_stage(struct applying *a)
 		return err ? err : copy(a->family, "overlay", a->body, "overlay");
 	json_object_del(a->family, "overlay");
 	return err;
+}
+
+/* From the moment at which we may touch it, for its outcome may never be known. */
+static int keep_standing(struct applying *a, const json_t *intent)
+{
+	json_t *standing = child(a->family, "standing");
+	const char *lever = body_text(intent, "lever");
+
+	if (!standing)
+		return ERR_MEMORY;
+	if (body_text(standing, lever) || strcmp(body_text(intent, "before"), body_text(intent, "desired")) == 0)
+		return 0;
+	return copy(standing, lever, intent, "before");
 }
 
 static int apply_intent(struct applying *a)
@@ -551,6 +575,11 @@ static int apply_intent(struct applying *a)
 		return err;
 	}
 	json_object_del(intent, "family");
+	err = keep_standing(a, intent);
+	if (err < 0) {
+		json_decref(intent);
+		return err;
+	}
 	return json_array_append_new(intents, intent) < 0 ? ERR_MEMORY : 0;
 }
 
@@ -578,20 +607,15 @@ static int apply_observation(struct applying *a)
 	return copy(intent, "observed", a->body, "value");
 }
 
-/* What we set is ours until it stands again as we found it. */
-static int keep_standing(struct applying *a, const json_t *intent)
+/* Seen to stand as we found it: nothing of ours is there any more. */
+static void forget_standing(struct applying *a, const json_t *intent)
 {
-	json_t *standing = child(a->family, "standing");
-	const char *lever = body_text(intent, "lever"), *original;
+	json_t *standing = json_object_get(a->family, "standing");
+	const char *lever = body_text(intent, "lever"), *original = body_text(standing, lever);
+	const char *observed = body_text(intent, "observed");
 
-	if (!standing)
-		return ERR_MEMORY;
-	original = body_text(standing, lever);
-	if (!original && strcmp(body_text(intent, "before"), body_text(intent, "desired")) != 0)
-		return copy(standing, lever, intent, "before");
-	if (original && strcmp(original, body_text(intent, "desired")) == 0)
+	if (original && observed && strcmp(original, observed) == 0)
 		json_object_del(standing, lever);
-	return 0;
 }
 
 static int apply_outcome(struct applying *a)
@@ -611,7 +635,9 @@ static int apply_outcome(struct applying *a)
 		return wrong(a, "intent %lld is called done, and was not seen to be",
 			     (long long)body_number(a->body, "intent"));
 	err = copy(intent, "result", a->body, "result");
-	return err || result != OUTCOME_DONE ? err : keep_standing(a, intent);
+	if (!err && result != OUTCOME_UNKNOWN)
+		forget_standing(a, intent);
+	return err;
 }
 
 static int keep(struct applying *a, const char *key)
@@ -679,6 +705,7 @@ static int apply_decision(struct applying *a)
 	json_object_del(a->family, "leak"); /* it was behind a fence that this decision lifts or moves */
 	err = err ? err : copy(a->family, "authority", a->body, "authority");
 	err = err ? err : copy(a->family, "epoch", a->body, "epoch");
+	err = err ? err : put(a->family, "decision", json_integer((json_int_t)a->frame->sequence));
 	err = err ? err : put(a->family, "stage", json_string(stage_word(STAGE_DECIDED)));
 	err = err ? err : put(a->family, "crossed", json_integer(a->frame->moment.wall_ms));
 	return err ? err : put(a->family, "since", json_integer(a->frame->moment.wall_ms));
@@ -686,13 +713,12 @@ static int apply_decision(struct applying *a)
 
 static int apply_return(struct applying *a)
 {
-	bool fenced = a->now.authority == AUTHORITY_NONE;
 	int err;
 
 	if (a->now.moving == AUTHORITY_NONE || a->now.returning || stage_is_decided(a->now.stage))
 		return wrong(a, "there is no crossing to give up in %s", stage_word(a->now.stage));
 	if (!body_text(a->body, "cause") || body_count(a->body, "attempt") != a->now.attempt ||
-	    body_count(a->body, "epoch") != a->now.epoch + (fenced ? 1 : 0))
+	    body_count(a->body, "epoch") != a->now.epoch + 1)
 		return wrong(a, "gives up another crossing, or without a cause");
 	err = put(a->family, "returning", json_true());
 	err = err ? err : copy(a->family, "epoch", a->body, "epoch");

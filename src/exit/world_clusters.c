@@ -414,11 +414,18 @@ static int leak(struct world *world, const struct plan_family *family, enum auth
 
 /* ---- time, and telling ---- */
 
+bool world_is_interrupted(const struct clusters *w)
+{
+	return w->options.interrupts && *w->options.interrupts && !w->world.finishing;
+}
+
 static int pause_for(struct world *world, int64_t ms)
 {
 	struct clusters *w = (struct clusters *)world;
 	bool never = false;
-	int err = loop_until(w->options.loop, &never, loop_now_ms(w->options.loop) + ms);
+	int err = world_is_interrupted(w)
+			  ? ERR_CANCELLED
+			  : loop_until(w->options.loop, &never, loop_now_ms(w->options.loop) + ms);
 
 	return err == ERR_TIMEOUT ? 0 : err;
 }

@@ -103,7 +103,7 @@ struct sim_controller {
 	struct world world; /* first */
 	struct sim *sim;
 	int index, incarnation;
-	bool dead, planned;
+	bool dead, paused, planned;
 	int64_t restart_at, judge_at;
 	struct clock clock;
 	struct journal *journal;

@@ -114,11 +114,11 @@ static void saw_stage(struct sim *sim, json_t *body)
 	struct sim_onlooker *o = &sim->onlooker;
 	const char *stage = text_of(body, "stage");
 	bool rest = strcmp(stage, "OBSERVING") == 0 || strcmp(stage, "TARGET") == 0;
+	bool ends = o->returning ? json_is_true(json_object_get(body, "arrived")) : rest && o->owner == o->to;
 	char now[80];
 
 	o->fenced = o->fenced || strcmp(stage, "FENCING") == 0;
-	/* TARGET held before the fence is a freeze that begins. */
-	if (!o->crossing || !rest || (!o->returning && o->owner != o->to))
+	if (!o->crossing || !ends)
 		return;
 	o->crossing = false;
 	if (!o->returning)

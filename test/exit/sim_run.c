@@ -12,7 +12,7 @@
 static void write_plan(struct sim *sim, struct buffer *out, int order, int stop)
 {
 	static const char *const stops[] = { "hold", "freeze", "revert" };
-	bool slow = sim->flag && !sim->flag_drained && !sim->acl;
+	bool slow = sim->flag && !sim->flag_drained;
 
 	buffer_printf(out,
 		      "exit: sim\nsource: localhost:1\ntarget: localhost:2\n"
@@ -217,6 +217,18 @@ void sim_controller_until(struct sim_controller *k, int64_t until)
 		controller_turn(k);
 }
 
+/* Beside whatever it waits for, a controller that is not paused keeps its lease. */
+static void beat(struct sim *sim, int64_t a, int64_t b)
+{
+	for (int i = 0; i < SIM_CONTROLLERS; i++) {
+		struct sim_controller *k = &sim->all[i];
+
+		if (!k->dead && !k->paused && strcmp(k->holder, sim->lease.holder) == 0)
+			sim->lease.beat++;
+	}
+	sim_at(sim, 500, beat, 0, 0);
+}
+
 /* ---- owners and chance ---- */
 
 static void ask_for(struct sim *sim, const char *act)
@@ -312,6 +324,7 @@ static void begin(struct sim *sim)
 			k->levers[lever] = sim_lever_new(k, lever);
 	}
 	sim_shop_begin(sim);
+	sim_at(sim, 500, beat, 0, 0);
 }
 
 static void end(struct sim *sim)

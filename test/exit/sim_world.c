@@ -121,7 +121,7 @@ static bool has_parity(const struct sim *sim)
 /* Evidence must live longer than the crossing that rests on it; where nothing proves silence, that is long. */
 static int64_t valid_ms(struct sim *sim)
 {
-	bool slow = !sim->acl && !sim->flag_drained;
+	bool slow = sim->flag && !sim->flag_drained;
 
 	return (slow ? 300000 : sim->options.calm ? 30000 : 2000) + sim_below(sim, 60000);
 }
