@@ -19,6 +19,7 @@ extern const struct verb verb_drill;
 extern const struct verb verb_waive;
 extern const struct verb verb_seal;
 extern const struct verb verb_retire;
+extern const struct verb verb_verify;
 extern const struct verb verb_help;
 extern const struct verb verb_completion;
 extern const struct verb verb_manual;

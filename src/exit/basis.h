@@ -29,8 +29,8 @@ struct basis {
 };
 
 /* What a judgement was made from.  Views point where those of `judging` do; ids come from the arena.  0, ERR_MEMORY. */
-int basis_of(const struct judging *judging, unsigned gates, const struct judgement *judgement, struct arena *arena,
-	     struct basis *out);
+int basis_of(const struct judging *judging, unsigned gates, const struct judgement *judgement,
+	     struct arena *arena, struct basis *out);
 
 /* The one encoding.  0; ERR_MEMORY, ERR_LIMIT. */
 int basis_write(const struct basis *basis, struct buffer *out);
@@ -41,10 +41,12 @@ int basis_read(struct view bytes, struct arena *arena, struct basis *out, struct
 /*
  * Judges again.  `find` gives the bytes of an item by its id; it returns 0 or an error.  0: every gate comes out as the
  * basis says.  ERR_STALE: one does not (`fault` says which); ERR_NOT_FOUND, ERR_MALFORMED: evidence is missing or is not
- * what its id says; ERR_CONFLICT: the rules, or the order of the evidence, are not those that were judged by.
+ * what its id says; ERR_CONFLICT: the rules, or the order of the evidence, are not those that were judged by.  `log` gets
+ * the evidence, for the caller to end with evidence_log_done(); NULL: not wanted.
  */
 typedef int basis_find_fn(void *context, const struct sha256 *id, struct view *bytes);
-int basis_audit(const struct basis *basis, const struct plan_family *family, basis_find_fn *find, void *context,
-		struct arena *arena, struct judgement *out, struct fault *fault);
+int basis_audit(const struct basis *basis, const struct plan_family *family, basis_find_fn *find,
+		void *context, struct arena *arena, struct evidence_log *log, struct judgement *out,
+		struct fault *fault);
 
 #endif

@@ -1,0 +1,243 @@
+/* audit.c - the walk: chain, rules of each kind, head and end; what each kind names is looked at by its own function. */
+#include <stdio.h>
+
+#include "exit/audit_inside.h"
+
+#define VERDICT_MEMORY ((size_t)512 << 20)
+
+const char *audit_word(enum audit_answer answer)
+{
+	static const char *const words[] = { "intact", "undecided", "not reproducible", "torn", "tampered" };
+
+	return words[answer];
+}
+
+void audit_found(struct auditing *a, enum audit_answer answer, uint64_t frame, const char *format, ...)
+{
+	va_list list;
+
+	if (answer <= a->out->answer)
+		return;
+	a->out->answer = answer;
+	a->out->frame = frame;
+	va_start(list, format);
+	vsnprintf(a->out->text, sizeof a->out->text, format, list);
+	va_end(list);
+}
+
+void audit_remark(struct auditing *a, const char *format, ...)
+{
+	va_list list;
+
+	if (a->out->remark_count == AUDIT_REMARKS_MAX)
+		return;
+	va_start(list, format);
+	vsnprintf(a->out->remarks[a->out->remark_count], sizeof a->out->remarks[0], format, list);
+	va_end(list);
+	a->out->remark_count++;
+}
+
+int audit_blob(struct auditing *a, const struct frame *frame, struct sha256 hash, const char *what,
+	       struct buffer *out)
+{
+	struct fault fault = { 0 };
+	int err = a->options->store->ops->blob_get(a->options->store, hash, out, &fault);
+	char text[SHA256_TEXT_SIZE];
+
+	if (err == 0)
+		return 0;
+	sha256_text(hash, text);
+	if (err == ERR_NOT_FOUND)
+		audit_found(a, AUDIT_UNDECIDED, frame->sequence,
+			    "frame %llu (%s): %s is missing: nothing is kept under %s",
+			    (unsigned long long)frame->sequence, frame_kind_word(frame->kind), what, text);
+	else if (err == ERR_CHECKSUM)
+		audit_found(a, AUDIT_TAMPERED, frame->sequence,
+			    "frame %llu (%s): %s was changed: what is kept under %s has another hash, or "
+			    "cannot be read",
+			    (unsigned long long)frame->sequence, frame_kind_word(frame->kind), what, text);
+	else if (err == ERR_LIMIT)
+		audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence,
+			    "frame %llu (%s): %s is larger than any may be",
+			    (unsigned long long)frame->sequence, frame_kind_word(frame->kind), what);
+	else
+		return fault_set(a->fault, err, "%s", fault.text);
+	return 1;
+}
+
+/* The state itself was held against the hash; its bytes must be there too, for whoever opens the journal. */
+static int check_snapshot(struct auditing *a, const struct frame *frame, const json_t *body)
+{
+	struct sha256 hash = { 0 };
+	struct buffer bytes;
+	int err;
+
+	buffer_init(&bytes, STATE_SIZE_MAX);
+	err = body_hash(body, "state", &hash) ? audit_blob(a, frame, hash, "the snapshot", &bytes) : 0;
+	buffer_done(&bytes);
+	return err < 0 ? err : 0;
+}
+
+/* An effect rests on the verdict that its family has then. */
+static void check_intent(struct auditing *a, const struct frame *frame, const json_t *body)
+{
+	const char *name = body_text(body, "family");
+	struct standing now;
+	struct sha256 verdict;
+
+	if (!name || !state_family(&a->state, name, &now))
+		return;
+	if (!body_hash(body, "verdict", &verdict) || !sha256_equal(verdict, now.verdict.hash))
+		audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence,
+			    "frame %llu (INTENT): names a verdict that family %s does not have",
+			    (unsigned long long)frame->sequence, name);
+}
+
+static int look(struct auditing *a, const struct frame *frame, const json_t *body)
+{
+	switch (frame->kind) {
+	case FRAME_PLAN: return audit_plan(a, frame, body);
+	case FRAME_VERDICT: return audit_verdict(a, frame, body);
+	case FRAME_SNAPSHOT: return check_snapshot(a, frame, body);
+	case FRAME_INTENT: check_intent(a, frame, body); return 0;
+	case FRAME_ACT:
+	case FRAME_ANSWER:
+	case FRAME_MOVE: audit_acts(a, frame, body); return 0;
+	case FRAME_CHECKPOINT: audit_checkpoint(a, frame, body); return 0;
+	default: return 0;
+	}
+}
+
+#define STOP 1 /* nothing behind this frame can be judged */
+
+/* A frame that cannot stand where it stands ends the walk: there is no state behind it. */
+static int cannot_stand(struct auditing *a, uint64_t sequence, int err, const struct fault *fault)
+{
+	if (err == ERR_MEMORY)
+		return fault_set(a->fault, err, "%s", fault->text);
+	audit_found(a, err == ERR_UNSUPPORTED ? AUDIT_UNDECIDED : AUDIT_TAMPERED, sequence, "%s",
+		    fault->text);
+	return STOP;
+}
+
+static int pass(void *context, int64_t sequence, struct view bytes)
+{
+	struct auditing *a = context;
+	struct fault fault = { 0 };
+	struct frame frame;
+	json_t *body;
+	int err = frame_read(bytes, &frame, &fault);
+
+	if (err < 0) {
+		fault_at(&fault, "in place %lld", (long long)sequence);
+		return cannot_stand(a, (uint64_t)sequence, err, &fault);
+	}
+	/* What a frame names is held against the state before it, and only if it follows from that. */
+	if (frame.sequence != a->state.sequence + 1 || !sha256_equal(frame.previous, a->state.head))
+		return cannot_stand(a, (uint64_t)sequence, state_apply(&a->state, &frame, &fault), &fault);
+	body = frame_body_read(&frame, &fault);
+	if (!body)
+		return cannot_stand(a, (uint64_t)sequence, ERR_MALFORMED, &fault);
+	err = look(a, &frame, body);
+	json_decref(body);
+	if (err < 0)
+		return err;
+	err = state_apply(&a->state, &frame, &fault);
+	if (err < 0)
+		return cannot_stand(a, (uint64_t)sequence, err, &fault);
+	a->out->frames = frame.sequence;
+	a->out->head = frame.hash;
+	if (a->head.sequence == sequence && !sha256_equal(a->head.last, frame.hash))
+		audit_found(a, AUDIT_TAMPERED, frame.sequence,
+			    "frame %lld is not the one that the journal's head names as its last",
+			    (long long)sequence);
+	audit_notes_pass(a, &frame);
+	return 0;
+}
+
+static bool is_damage(int err)
+{
+	return err == ERR_CHECKSUM || err == ERR_MALFORMED || err == ERR_LIMIT;
+}
+
+static int read_head(struct auditing *a)
+{
+	struct fault fault = { 0 };
+	int err = a->options->store->ops->head(a->options->store, &a->head, &fault);
+
+	if (err == 0)
+		return 0;
+	a->head.sequence = -1;
+	if (!is_damage(err))
+		return fault_set(a->fault, err, "%s", fault.text);
+	audit_found(a, AUDIT_TAMPERED, 0, "%s", fault.text);
+	return 0;
+}
+
+/* Frames may have come while we read, and then the head has moved with them. */
+static int check_end(struct auditing *a)
+{
+	int64_t last = (int64_t)a->out->frames;
+	int err;
+
+	if (a->head.sequence > last) {
+		audit_found(a, AUDIT_TORN, (uint64_t)last + 1,
+			    "frame %lld is missing: the journal's head names frame %lld as the last, and "
+			    "frame %lld is",
+			    (long long)last + 1, (long long)a->head.sequence, (long long)last);
+		return 0;
+	}
+	if (a->head.sequence < 0 || a->head.sequence == last)
+		return 0;
+	err = read_head(a);
+	if (err == 0 && a->head.sequence >= 0 && a->head.sequence < last)
+		audit_found(a, AUDIT_TAMPERED, (uint64_t)a->head.sequence + 1,
+			    "frame %lld stands behind frame %lld, which the journal's head names as the last",
+			    (long long)a->head.sequence + 1, (long long)a->head.sequence);
+	return err;
+}
+
+static int walk(struct auditing *a)
+{
+	struct fault fault = { 0 };
+	int err = read_head(a);
+
+	if (err < 0)
+		return err;
+	audit_notes_begin(a);
+	err = a->options->store->ops->read(a->options->store, 1, pass, a, &fault);
+	if (err < 0 && a->fault && a->fault->err == err)
+		return err; /* one of ours, with its sentence */
+	if (err < 0 && !is_damage(err))
+		return fault_set(a->fault, err, "%s", fault.text);
+	if (err < 0)
+		audit_found(a, AUDIT_TAMPERED, a->out->frames + 1, "%s", fault.text);
+	if (err == 0)
+		err = check_end(a);
+	if (err < 0 && !is_damage(err))
+		return err;
+	/* What stands behind a frame that does not hold was not looked at, and no note can be held against it. */
+	if (err == 0)
+		audit_notes_end(a);
+	return 0;
+}
+
+int audit_journal(const struct audit_options *options, struct audit *out, struct fault *fault)
+{
+	struct fault own = { 0 };
+	struct auditing a = { .options = options, .out = out, .fault = &own };
+	int err;
+
+	*out = (struct audit){ 0 };
+	err = state_init(&a.state);
+	if (err < 0)
+		return fault_set(fault, err, "no memory for the state of the journal");
+	arena_init(&a.arena, VERDICT_MEMORY);
+	err = walk(&a);
+	plan_free(a.plan);
+	arena_done(&a.arena);
+	state_done(&a.state);
+	if (err < 0 && fault)
+		*fault = own;
+	return err;
+}
