@@ -1,8 +1,10 @@
-"""The demo: two real Kafka nodes, a shop that writes its orders to both, and three faults, found and named."""
+"""The demo: a whole exit on two real Kafka nodes.  A shop writes each order twice and never stops; a fault shuts a gate; authority
+crosses, a stop condition brings it back, it crosses again; the way back is closed, the scaffold goes, the journal is audited."""
 
 import contextlib
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,28 +16,19 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path[:0] = [str(HERE), str(ROOT / "test" / "peer")]
 
+import yaml  # noqa: E402
+from confluent_kafka import Producer  # noqa: E402
+from crossing import OWNER, Scene  # noqa: E402
 from kafka_cluster import KafkaCluster  # noqa: E402
-from records import commit_group, create_topic, end_offsets  # noqa: E402
-from shop import TOPIC, Shop  # noqa: E402
 
 INTERLOCK = ROOT / "build" / "interlock"
-ORDERS = 30_000
+SECOND = "ops@example.org"
 COLOUR = sys.stdout.isatty()
 # Kafka 4 refuses times an hour ahead, 3.9 takes any: `check` would say so, and be right.
 SETTINGS = {"message.timestamp.after.max.ms": 3_600_000}
-PLAN = f"""\
-exit: shop-to-new-kafka
-source: source.properties
-target: target.properties
-families:
-  - name: {TOPIC}
-    class: rehearsal
-    pattern: dual-write
-    topics: [ {TOPIC} ]
-    groups: [ billing ]
-    owners: {{ decision: shop-lead@example.org }}
-    match: {{ identity: header:id }}
-"""
+# `rehearsal` asks for no prices, no on-call and no alerts; everything about the records is as strict as ever.
+CLASS = {"like": "rehearsal", "parity": {"settle": "1s", "age": "20s"}, "observe": "5s", "stop": {"parity": "revert"},
+         "rollback": {"drill": "1d", "return": "none", "keep": "1h"}}
 
 
 def paint(code, text):
@@ -64,77 +57,143 @@ def start_clusters(folder):
         target.close()
 
 
-def interlock(folder, *words, right):
-    """The program, as typed; its output goes straight to the reader.  `right`: the exit status that we expect."""
-    print(f"\n{paint('32', '$')} interlock {' '.join(words)}", flush=True)
+def interlock(folder, *words, right=0, lines=None):
+    """The program, as typed; its output goes to the reader, or the first `lines` of it.  `right`: the exit status we expect."""
+    print(f"\n{paint('32', '$')} interlock {' '.join(f'{w!r}' if ' ' in w else w for w in words)}", flush=True)
     began = time.monotonic()
-    status = subprocess.run([INTERLOCK, *words], cwd=folder, check=False, timeout=90).returncode
-    say(paint("2", f"(exit status {status}, {time.monotonic() - began:.1f} s)"))
-    if status != right:
-        raise SystemExit(f"the demo expected exit status {right}, not {status}")
+    ended = subprocess.run([INTERLOCK, *words], cwd=folder, check=False, timeout=90, text=True,
+                           stdout=subprocess.PIPE if lines else None)
+    if lines:
+        said = ended.stdout.splitlines()
+        print("\n".join(said[:lines] + ([f"... and {len(said) - lines} lines more"] if len(said) > lines else [])))
+    say(paint("2", f"(exit status {ended.returncode}, {time.monotonic() - began:.1f} s)"))
+    if ended.returncode != right:
+        raise SystemExit(f"the demo expected exit status {right}, not {ended.returncode}")
 
 
-def compare(folder, right):
-    interlock(folder, "parity", "--source", "source.properties", "--target", "target.properties", "--topic", TOPIC,
-              "--identity", "header:id", "--settle", "1s", right=right)
+def act(folder, verb, reason, *more, right=0):
+    interlock(folder, verb, "orders", "--as", OWNER, "--reason", reason, "--yes", *more, right=right)
 
 
-def findings(folder):
-    done = subprocess.run(
-        [INTERLOCK, "parity", "--source", "source.properties", "--target", "target.properties", "--topic", TOPIC,
-         "--identity", "header:id", "--settle", "1s", "--json"],
-        cwd=folder, check=False, timeout=90, capture_output=True, text=True)
-    return json.loads(done.stdout)["topics"][0]["findings"]
+def standing(folder):
+    done = subprocess.run([INTERLOCK, "status", "--json"], cwd=folder, check=True, timeout=30, capture_output=True, text=True)
+    return json.loads(done.stdout)["families"][0]
+
+
+def wait_until(folder, what, timeout=60):
+    deadline = time.monotonic() + timeout
+    while not what(standing(folder)):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"the demo waited {timeout} s in vain: {standing(folder)}")
+        time.sleep(0.2)
+
+
+def write_plan(shop):
+    """exit.yaml: one family, its levers, a business counter, one temporary thing."""
+    folder = shop.folder
+    for side in ("source", "target"):
+        (folder / f"revenue.{side}").write_text("1204.50\n")
+    (folder / "mirror-dashboard").write_text("for the time of the move\n")
+    (folder / "there").write_text("#!/bin/sh\nif [ -e mirror-dashboard ]; then echo yes; else echo no; fi\n")
+    (folder / "there").chmod(0o755)
+    file = shop.plan(klass="shop", limits=CLASS,
+                     counters=[{"name": "revenue", "source": "exec cat revenue.source",
+                                "target": "exec cat revenue.target"}],
+                     drill={"rate": "500/s", "size": "1KiB", "for": "4s"},
+                     scaffold=[{"what": "the dashboard of the mirror writes", "probe": "exec ./there",
+                                "remove": "exec rm mirror-dashboard", "restore": "exec touch mirror-dashboard"}])
+    plan = yaml.safe_load(file.read_text())
+    plan["checkpoints"] = {"topic": "__interlock", "file": "checkpoints.txt"}
+    plan["reading"] = {"every": "2s"}
+    plan["families"][0]["owners"]["target"] = SECOND
+    file.write_text(yaml.safe_dump(plan, sort_keys=False))
+
+
+@contextlib.contextmanager
+def controller(folder):
+    """`interlock run`, in the background, as it would be in production."""
+    print(f"\n{paint('32', '$')} interlock run &", flush=True)
+    with open(folder / "run.log", "w") as log:
+        run = subprocess.Popen([INTERLOCK, "run"], cwd=folder, stdout=log, stderr=log)
+    try:
+        yield run
+    finally:
+        run.send_signal(signal.SIGTERM)
+        run.wait(30)
+
+
+def one_order(cluster, number):
+    """A write around the shop: to one side only."""
+    client = Producer({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
+    client.produce("orders", key=f"stray-{number}".encode(), value=b'{"total": "12.00"}', partition=0,
+                   headers=[("id", f"stray-{number}".encode())])
+    client.flush(10)
+
+
+def cross(folder, target):
+    scene("The steps, before anybody takes them")
+    interlock(folder, "plan", "orders", right=0)
+
+    scene("A rehearsal first: a shadow of the family crosses and comes back, on topics of its own")
+    act(folder, "drill", "weekly")
+
+    with controller(folder):
+        wait_until(folder, lambda family: family["stage"] == "ARMED")
+        scene("Authority crosses, while the shop goes on writing")
+        act(folder, "promote", "CHG-4711")
+        wait_until(folder, lambda family: family["verdict"] == "open")
+        interlock(folder, "status")
+
+        scene("A business counter drifts apart: the class says `stop: { parity: revert }`")
+        (folder / "revenue.target").write_text("1190.00\n")
+        wait_until(folder, lambda family: family["stage"] == "OBSERVING" and family["overlay"] == "HELD")
+        interlock(folder, "status")
+        say("the counter was a report that ran twice; it is mended, and the owner says so")
+        (folder / "revenue.target").write_text("1204.50\n")
+        act(folder, "resume", "the report ran twice")
+        wait_until(folder, lambda family: family["stage"] == "ARMED")
+
+        scene("The second crossing; and after the time that the class wants to watch, the way back is closed")
+        act(folder, "promote", "CHG-4711, again")
+        time.sleep(5)
+        wait_until(folder, lambda family: family["verdict"] == "open")
+        act(folder, "seal", "five quiet seconds", "--second", SECOND)
+
+        scene("What was temporary goes, one thing at a time, and is proved gone")
+        act(folder, "retire", "done", "--second", SECOND)
+    interlock(folder, "runbook", "orders", lines=28)
 
 
 def play(folder):
     scene("Two clusters: Apache Kafka 3.9.1, which we want to leave, and 4.3.1, where we want to go")
     with start_clusters(folder) as (source, target):
-        for name, cluster in (("source", source), ("target", target)):
-            (folder / f"{name}.properties").write_text(f"bootstrap.servers={cluster.bootstrap}\n")
-            create_topic(cluster, TOPIC, 4, **SETTINGS)
-            say(f"{name}: Kafka {cluster.version} at {cluster.bootstrap}")
-        (folder / "exit.yaml").write_text(PLAN)
+        for cluster in (source, target):
+            say(f"{cluster.name}: Kafka {cluster.version} at {cluster.bootstrap}")
+        scene("A shop writes each order to both, two hundred a second; the group `billing` reads")
+        with Scene(folder / "shop", source, target, shops=[{"rate": 200}], groups=["billing"], **SETTINGS) as shop:
+            write_plan(shop)
+            shop.load(400)
+            scene("Six gates stand before the move")
+            interlock(shop.folder, "check", right=2)
+            say("all but one thing: nobody has rehearsed it yet")
 
-        scene(f"A shop writes {ORDERS:,} orders to both: zstd there, lz4 here, each with its own batches")
-        shop = Shop(source.bootstrap, target.bootstrap)
-        shop.work(ORDERS)
+            scene("An old job writes one order around the shop, to one side only.  Would anybody notice?")
+            one_order(source, 1)
+            act(shop.folder, "promote", "CHG-4711", right=1)
+            say("the order is written to the other side too; an owner has seen it, and lets the family go on")
+            one_order(target, 1)
+            act(shop.folder, "hold", "mending")
+            act(shop.folder, "resume", "the stray order is on both sides")
+            cross(shop.folder, target)
 
-        scene("Do both carry the same facts?")
-        compare(folder, right=0)
-        scene("The billing group has read two thirds on the source.  Where does it go on, on the target?")
-        commit_group(source, "billing", TOPIC, {p: end * 2 // 3 for p, end in end_offsets(source, TOPIC).items()})
-        interlock(folder, "offsets", "--source", "source.properties", "--target", "target.properties", "--group",
-                  "billing", "--apply", "--yes", right=0)
-
-        scene("Six gates stand before the move")
-        interlock(folder, "check", right=0)
-
-        scene("Now the dual write goes wrong in three ways, and goes on")
-        say("the target is slow for a moment: two orders time out, and nobody tries again")
-        shop.lose(2)
-        shop.work(500)
-        say("one instance of the shop runs an old release that drops the cents of a total")
-        shop.round_totals()
-        shop.work(500)
-        say("a retry overtakes: a customer's order is cancelled before it was placed")
-        shop.overtake()
-        shop.work(500)
-
-        scene("Would anybody notice?  The counts differ by 2 in 31,505")
-        compare(folder, right=1)
-        scene("And the gate is shut")
-        interlock(folder, "check", right=1)
-
-        planted = {"LOST": 2, "ALTERED": 1, "REORDERED_KEY": 1}
-        found = findings(folder)
-        scene("Planted, and found")
-        for name in sorted(planted.keys() | found.keys()):
-            ok = planted.get(name) == found.get(name)
-            say(f"{paint('32' if ok else '31', 'ok ' if ok else 'NO ')} {name:14} planted {planted.get(name, 0)}, "
-                f"found {found.get(name, 0)}")
-        if planted != found:
-            raise SystemExit("the demo did not find what it planted")
+            scene("The audit: the journal, held against what left the house")
+            interlock(shop.folder, "verify", "interlock.db", "--checkpoint", "checkpoints.txt")
+            scene("And what the shop itself saw, all the time")
+            report = shop.end()
+            for line in str(report).splitlines():
+                say(line)
+            if report.findings:
+                raise SystemExit("the demo lost, doubled or reordered something")
     say("")
     say("Both clusters are stopped, and their data is gone.")
 

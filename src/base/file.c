@@ -1,6 +1,7 @@
 /* file.c - reading and replacing whole files. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,10 +96,11 @@ static int sync_folder(const char *path)
 
 int file_replace(const char *path, struct view bytes, struct fault *fault)
 {
+	static atomic_uint writers; /* two threads may keep the same file */
 	char *other = NULL;
 	int fd, err;
 
-	if (asprintf(&other, "%s.new.%d", path, (int)getpid()) < 0)
+	if (asprintf(&other, "%s.new.%d.%u", path, (int)getpid(), atomic_fetch_add(&writers, 1)) < 0)
 		return fault_set(fault, ERR_MEMORY, "%s: out of memory", path);
 	fd = open(other, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0) {

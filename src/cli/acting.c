@@ -46,6 +46,7 @@ enum status acting_open(struct acting_on *on, struct output *output, const char 
 	if (session_open(&on->session, output, true, &fault) < 0)
 		return output_fault(output, &fault);
 	options.loop = on->session.loop;
+	options.interrupts = &on->session.interrupts;
 	plan_faults_init(&faults, plan);
 	err = controller_open(&options, read_only, &faults, &on->controller, &fault);
 	if (err == ERR_CONFIG)

@@ -1,5 +1,6 @@
 /* render_steps.c - what an act would do, step by step. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/render_steps.h"
 
@@ -11,36 +12,42 @@ static const char *text_of(const json_t *object, const char *key)
 }
 
 /* Long values (a list of ACLs) are cut: the journal has them whole. */
-static void put_value(struct table *table, const json_t *step, const char *key)
+static void put_value(struct paper *paper, const json_t *step, const char *key)
 {
 	const char *text = json_string_value(json_object_get(step, key));
+	char cut[48];
 
-	if (!text)
-		table_cell(table, INK_DOUBT, "cannot be told");
-	else if (strlen(text) > 40)
-		table_cell(table, INK_PLAIN, "%.37s...", text);
-	else
-		table_cell(table, INK_PLAIN, "%s", text[0] ? text : "nothing");
+	if (!text) {
+		paper_ink(paper, INK_DOUBT, "cannot be told");
+		return;
+	}
+	snprintf(cut, sizeof cut, strlen(text) > 44 ? "%.41s..." : "%s", text[0] ? text : "nothing");
+	paper_safe(paper, view_text(cut));
 }
 
+/* Two lines a step: what it changes, and below it how. */
 void render_steps(const json_t *steps, struct paper *paper)
 {
-	struct table table;
+	const char *phase = "";
 	json_t *step;
 	size_t index;
 
-	table_init(&table, "rlllll", 2);
-	table_head(&table, "", "phase", "lever", "from", "to", "how", NULL);
 	json_array_foreach(steps, index, step)
 	{
-		table_cell(&table, INK_DIM, "%zu", index + 1);
-		table_cell(&table, INK_PLAIN, "%s", text_of(step, "phase"));
-		table_name(&table, INK_PLAIN, view_text(text_of(step, "lever")));
-		put_value(&table, step, "before");
-		put_value(&table, step, "desired");
-		table_name(&table, INK_DIM,
-			   view_text(text_of(step, json_object_get(step, "why") ? "why" : "does")));
+		if (strcmp(phase, text_of(step, "phase")) != 0) {
+			phase = text_of(step, "phase");
+			paper_ink(paper, INK_BOLD, "%s", phase);
+			paper_line(paper, "%s", "");
+		}
+		paper_ink(paper, INK_DIM, "%4zu  ", index + 1);
+		paper_safe(paper, view_text(text_of(step, "lever")));
+		paper_ink(paper, INK_PLAIN, ": ");
+		put_value(paper, step, "before");
+		paper_ink(paper, INK_PLAIN, " -> ");
+		put_value(paper, step, "desired");
+		paper_line(paper, "%s", "");
+		paper_ink(paper, INK_DIM, "      ");
+		paper_safe(paper, view_text(text_of(step, json_object_get(step, "why") ? "why" : "does")));
+		paper_line(paper, "%s", "");
 	}
-	table_print(&table, paper);
-	table_done(&table);
 }

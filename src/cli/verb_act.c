@@ -187,7 +187,8 @@ static enum status show(struct acting_on *on, const char *family, enum act act, 
 	paper_line(&paper, "%s", "");
 	if (text[0])
 		paper_wrap(&paper, 0, 2, text);
-	if (known && answer == MOVER_DONE && goes_to(act) != AUTHORITY_NONE && now.pause_ms >= 0)
+	if (known && answer == MOVER_DONE && goes_to(act) != AUTHORITY_NONE && now.pause_ms >= 0 &&
+	    !strstr(text, "already"))
 		paper_line(&paper, "writes were held for %lld ms", (long long)now.pause_ms);
 	if (known)
 		paper_line(&paper, "%s stands in %s%s%s, authority %s, epoch %llu", family,

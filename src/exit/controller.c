@@ -31,8 +31,9 @@ struct controller {
 	int64_t *judged_ms; /* a family each, monotonic; when it was last judged */
 	int64_t published_ms;
 	char holder[JOURNAL_HOLDER_SIZE_MAX];
-	bool lost;      /* set by the beat: the lease is gone */
-	bool cut_short; /* a judgement was stopped for an act, not for us to end */
+	uint64_t own_act; /* of the verb that we are; 0 for `run` */
+	bool lost;        /* set by the beat: the lease is gone */
+	bool cut_short;   /* a judgement was stopped for an act, not for us to end */
 };
 
 static void tell(struct controller *c, const char *family, const char *text)
@@ -210,6 +211,7 @@ static int open_world(struct controller *c, struct world **out, struct fault *fa
 					 .timeout_ms = c->options.timeout_ms,
 					 .memory_bytes = c->options.memory_bytes,
 					 .rate_bytes_per_s = c->options.rate_bytes_per_s,
+					 .interrupts = c->options.interrupts,
 					 .tell = tell_family,
 					 .context = c };
 
@@ -229,7 +231,7 @@ static int settle_in(struct controller *c, struct fault *fault)
 	err = open_world(c, &c->world, fault);
 	if (err < 0)
 		return err;
-	c->mover = (struct mover){ c->journal, c->world, c->plan };
+	c->mover = (struct mover){ .journal = c->journal, .world = c->world, .plan = c->plan };
 	err = mover_plan(&c->mover, buffer_bytes(&c->text), fault);
 	return err ? err : mover_recover(&c->mover, &moved, fault);
 }
@@ -276,6 +278,37 @@ static bool asked_to_end(struct controller *c, int err)
 		return false;
 	}
 	return !c->lost;
+}
+
+static bool act_is_pending(const struct controller *c, uint64_t act)
+{
+	char key[24];
+
+	snprintf(key, sizeof key, "%llu", (unsigned long long)act);
+	return json_object_get(json_object_get(journal_state(c->journal)->root, "acts"), key) != NULL;
+}
+
+/*
+ * We are asked to end while writers are held: nobody may be left behind a fence.  What is not decided goes back, what is
+ * decided goes on to its end; a second signal ends us at once, and the next controller does the same.
+ */
+static void finish_crossings(struct controller *c)
+{
+	struct fault fault = { 0 };
+	int moved;
+
+	if (!journal_lease_held(c->journal) || !c->world)
+		return;
+	c->mover.give_up = c->world->finishing = true;
+	if (mover_recover(&c->mover, &moved, &fault) < 0)
+		tell(c, NULL, fault.text);
+	c->mover.give_up = c->world->finishing = false;
+	/* A verb that was interrupted before its act began takes it back: nobody expects it to happen later. */
+	if (c->own_act && act_is_pending(c, c->own_act))
+		journal_append(c->journal, FRAME_ANSWER,
+			       json_pack("{s:I, s:s, s:s}", "act", (json_int_t)c->own_act, "result",
+					 "refused", "text", "interrupted before it began; nothing was done"),
+			       NULL, NULL);
 }
 
 static int carry_out_acts(struct controller *c, struct fault *fault)
@@ -397,6 +430,8 @@ int controller_run(struct controller *c, struct fault *fault)
 			said = false;
 			tell(c, NULL, "holds the lease, and keeps this exit");
 			err = keep(c, fault);
+			if (err == ERR_CANCELLED)
+				finish_crossings(c);
 			give_up_lease(c);
 		}
 		if (err == ERR_CANCELLED || err == ERR_CONFIG || err == ERR_MALFORMED ||
@@ -468,17 +503,10 @@ static int find_answer(void *context, const struct frame *frame)
 	return 0;
 }
 
-static bool act_is_pending(const struct controller *c, uint64_t act)
-{
-	char key[24];
-
-	snprintf(key, sizeof key, "%llu", (unsigned long long)act);
-	return json_object_get(json_object_get(journal_state(c->journal)->root, "acts"), key) != NULL;
-}
-
 /* Sees an act through, by whoever holds the lease. */
 static int see_through(struct controller *c, uint64_t act, struct fault *fault)
 {
+	c->own_act = act;
 	for (;;) {
 		int err = journal_sync(c->journal, fault);
 
@@ -491,6 +519,8 @@ static int see_through(struct controller *c, uint64_t act, struct fault *fault)
 			err = carry_out_acts(c, fault);
 			if (c->lost)
 				err = ERR_STALE;
+			if (err == ERR_CANCELLED)
+				finish_crossings(c);
 			give_up_lease(c);
 		}
 		if (err < 0 && err != ERR_CONFLICT && err != ERR_STALE)
@@ -544,6 +574,9 @@ int controller_act(struct controller *c, json_t *body, bool wait, enum mover_ans
 		return err;
 	seen.act = act;
 	err = see_through(c, act, fault);
+	/* Interrupted, and brought to an end nevertheless: the answer is there. */
+	if (err == ERR_CANCELLED && !act_is_pending(c, act))
+		err = 0;
 	err = err ? err : journal_walk(c->journal, act, find_answer, &seen, fault);
 	if (err < 0)
 		return err;

@@ -20,6 +20,7 @@ struct controller_options {
 	const char *plan_file; /* NULL: exit.yaml */
 	int64_t timeout_ms;    /* for each request to a cluster; 0: the default */
 	uint64_t memory_bytes, rate_bytes_per_s;
+	const int *interrupts; /* how often we were asked to end; may be NULL */
 	void (*tell)(void *context, const char *family,
 		     const char *text); /* `family` NULL: the exit; may be NULL */
 	void *context;

@@ -89,7 +89,10 @@ void history_read(const json_t *family, struct history_held *out)
 		out->history.on_call.by = view_or_null(body_text(call, "by"));
 	}
 	out->history.dual_since_ms = body_number(family, "observed");
-	out->history.leak = json_object_get(family, "leak") != NULL;
+	/* What an owner has seen and resumed from is no longer news. */
+	out->history.leak =
+		json_object_get(family, "leak") &&
+		body_number(family, "window") <= body_number(json_object_get(family, "leak"), "sequence");
 }
 
 void history_done(struct history_held *held)

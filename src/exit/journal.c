@@ -231,14 +231,28 @@ static int append(struct journal *journal, enum frame_kind kind, struct view bod
 
 #define TRIES_MAX 100 /* others write an act now and then; whoever loses so often has met something else */
 
-/* Again after another one's frame has been read; not after anything else. */
+/* True when the journal says that another one took the lease after ours. */
+static bool was_taken(const struct journal *journal, int64_t lease)
+{
+	return lease && body_number(json_object_get(journal->state.root, "lease"), "number") > lease;
+}
+
+/* Again after another one's frame has been read, unless `once`; not after anything else. */
 static int append_behind(struct journal *journal, enum frame_kind kind, struct view body, int64_t lease,
-			 struct fault *fault)
+			 bool once, struct fault *fault)
 {
 	int err = ERR_CONFLICT;
 
-	for (int i = 0; i < TRIES_MAX && err == ERR_CONFLICT; i++) {
+	for (int i = 0; i < TRIES_MAX && err == ERR_CONFLICT && !(once && i); i++) {
+		/* A new reading is news, which whoever says `once` wants to see first. */
+		bool news = once && (journal->stale || journal->store->broken);
+
 		err = refresh(journal, fault);
+		if (err == 0 && was_taken(journal, lease))
+			err = fault_set(fault, ERR_STALE, "lease %lld of the journal is somebody else's by now",
+					(long long)lease);
+		if (err == 0 && news)
+			err = fault_set(fault, ERR_CONFLICT, "others have written to the journal");
 		err = err ? err : append(journal, kind, body, lease, fault);
 	}
 	return err;
@@ -268,8 +282,8 @@ static int snapshot(struct journal *journal, struct fault *fault)
 	return err;
 }
 
-int journal_append(struct journal *journal, enum frame_kind kind, json_t *json, uint64_t *sequence,
-		   struct fault *fault)
+static int append_json(struct journal *journal, enum frame_kind kind, json_t *json, bool once,
+		       uint64_t *sequence, struct fault *fault)
 {
 	int64_t lease = kind == FRAME_ACT ? 0 : journal->lease;
 	struct buffer body;
@@ -282,18 +296,30 @@ int journal_append(struct journal *journal, enum frame_kind kind, json_t *json, 
 	if (err == 0 && frame_body_write(json, &body) < 0)
 		err = fault_set(fault, ERR_LIMIT, "a %s frame has a body that cannot be written",
 				frame_kind_word(kind));
-	err = err ? err : append_behind(journal, kind, buffer_bytes(&body), lease, fault);
+	err = err ? err : append_behind(journal, kind, buffer_bytes(&body), lease, once, fault);
 	if (err == 0 && sequence)
 		*sequence = (uint64_t)journal->head.sequence;
 	buffer_done(&body);
 	json_decref(json);
 	if (err == ERR_STALE)
 		journal->lease = 0;
-	/* Between crossings, so that nobody waits for it, unless a crossing has become endless. */
+	/* The frame stands, whatever becomes of the snapshot: what hinders it hinders the next frame too, and is told then. */
 	if (err == 0 && journal->lease && kind != FRAME_ACT &&
 	    (uint64_t)journal->head.sequence - journal->snapshot >= JOURNAL_SNAPSHOT_EVERY)
-		return snapshot(journal, fault);
+		snapshot(journal, NULL);
 	return err;
+}
+
+int journal_append(struct journal *journal, enum frame_kind kind, json_t *body, uint64_t *sequence,
+		   struct fault *fault)
+{
+	return append_json(journal, kind, body, false, sequence, fault);
+}
+
+int journal_append_next(struct journal *journal, enum frame_kind kind, json_t *body, uint64_t *sequence,
+			struct fault *fault)
+{
+	return append_json(journal, kind, body, true, sequence, fault);
 }
 
 /* ---- the lease ---- */
@@ -309,7 +335,7 @@ static int append_lease(struct journal *journal, const char *event, int64_t numb
 	err = json ? frame_body_write(json, &body) : ERR_MEMORY;
 	if (err < 0)
 		fault_set(fault, err, "the lease cannot be written down");
-	err = err ? err : append_behind(journal, FRAME_LEASE, buffer_bytes(&body), number, fault);
+	err = err ? err : append_behind(journal, FRAME_LEASE, buffer_bytes(&body), number, false, fault);
 	json_decref(json);
 	buffer_done(&body);
 	return err;
@@ -326,6 +352,9 @@ static bool may_take(struct journal *journal, const struct journal_lease *lease)
 	int64_t now_ms = clock_monotonic_ms(journal->options.clock);
 
 	if (!lease->number || !lease->holder[0])
+		return true;
+	/* Taken by us, and never written down. */
+	if (strcmp(lease->holder, journal->options.holder) == 0)
 		return true;
 	if (journal->options.ended && journal->options.ended(lease->holder))
 		return true;

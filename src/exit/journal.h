@@ -57,6 +57,13 @@ int journal_append(struct journal *journal, enum frame_kind kind, json_t *body, 
 		   struct fault *fault);
 
 /*
+ * The same, but only right behind the last frame that we have read: ERR_CONFLICT when others have written since, for what
+ * they wrote may be a reason not to write this.
+ */
+int journal_append_next(struct journal *journal, enum frame_kind kind, json_t *body, uint64_t *sequence,
+			struct fault *fault);
+
+/*
  * Takes the lease when it is free, given up, or its holder is known to have ended; else ERR_CONFLICT, at once: call again
  * later, the journal watches the beat between calls.  Appends a LEASE frame.
  */

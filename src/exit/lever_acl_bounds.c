@@ -82,6 +82,7 @@ const char *lever_acl_bound_code(enum lever_acl_bound bound)
 		[LEVER_ACL_CHANGE_UNKNOWN] = "ACL_CHANGE_UNKNOWN",
 		[LEVER_ACL_BROKER_SILENT] = "ACL_BROKER_SILENT",
 		[LEVER_ACL_NO_WITNESS] = "ACL_NO_WITNESS",
+		[LEVER_ACL_WITNESS_FREE] = "ACL_WITNESS_FREE",
 		[LEVER_ACL_WITNESS_THERE] = "ACL_WITNESS_THERE",
 	};
 
@@ -219,6 +220,17 @@ static void say_rights(struct bounding *b, const struct rights_view *view)
 				    "writes there",
 				    who, o->topics[t]);
 		}
+	}
+	for (int t = 0; t < o->topic_count && o->witness; t++) {
+		enum rights_answer may =
+			rights_of(view, o->witness, ACL_OPERATION_WRITE, ACL_RESOURCE_TOPIC, o->topics[t]);
+
+		if (may == RIGHTS_SUPER || (may == RIGHTS_NO && touched(view->acls, o->topics[t])))
+			say(b, LEVER_ACL_WITNESS_FREE,
+			    "no ACL lets us, %s, write to %s: as a super user we would never be denied, and "
+			    "otherwise we always are, so a canary proves nothing; log in as a user who is "
+			    "allowed WRITE, ALTER and DESCRIBE by ACLs",
+			    o->witness, o->topics[t]);
 	}
 	for (int t = 0; t < o->topic_count; t++)
 		if (!touched(view->acls, o->topics[t]))

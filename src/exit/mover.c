@@ -16,6 +16,19 @@ int64_t mover_wall(const struct mover *mover)
 	return clock_wall_ms(journal_clock(mover->journal));
 }
 
+json_t *mover_text(const char *text)
+{
+	json_t *json = json_string(text);
+	char clean[1600];
+	size_t size = 0;
+
+	/* Levers and brokers say what they like, and a sentence may have been cut inside a letter. */
+	for (; !json && text[size] && size < sizeof clean - 1; size++)
+		clean[size] = (char)((uint8_t)text[size] < 0x80 ? text[size] : '?');
+	clean[size] = 0;
+	return json ? json : json_string(clean);
+}
+
 void crossing_look(struct crossing *c)
 {
 	if (!state_family(journal_state(c->mover->journal), c->name, &c->now))
@@ -46,7 +59,7 @@ int crossing_stage(struct crossing *c, enum stage stage, int overlay, const char
 	json_t *body = more ? more : json_object();
 
 	if (body && (json_object_set_new(body, "stage", json_string(stage_word(stage))) < 0 ||
-		     json_object_set_new(body, "cause", json_string(cause)) < 0 ||
+		     json_object_set_new(body, "cause", mover_text(cause)) < 0 ||
 		     (over != OVERLAY_NONE &&
 		      json_object_set_new(body, "overlay", json_string(overlay_word(over))) < 0))) {
 		json_decref(body);
@@ -117,13 +130,15 @@ int mover_publish(struct mover *mover, struct fault *fault)
 	int err;
 
 	if (held <= 0) {
+		char why[sizeof fault->text] = "";
+
+		if (fault && fault->err)
+			snprintf(why, sizeof why, ": %s", fault->text);
 		json_decref(note);
 		json_decref(holders);
-		return held == ERR_CANCELLED
-			       ? held
-			       : fault_set(fault, ERR_NETWORK, "nobody outside holds the checkpoint%s%s",
-					   held < 0 && fault ? ": " : "",
-					   held < 0 && fault ? fault->text : "");
+		return held == ERR_CANCELLED ? held
+					     : fault_set(fault, ERR_NETWORK,
+							 "nobody outside holds the checkpoint%s", why);
 	}
 	err = journal_append(mover->journal, FRAME_CHECKPOINT,
 			     json_pack("{s:I, s:s, s:o, s:o}", "size", (json_int_t)size, "head",
@@ -222,8 +237,8 @@ static const char *answer_word(enum mover_answer answer)
 int mover_answer_act(struct crossing *c, uint64_t act, enum mover_answer answer, const char *text)
 {
 	return crossing_frame(c, FRAME_ANSWER,
-			      json_pack("{s:I, s:s, s:s}", "act", (json_int_t)act, "result",
-					answer_word(answer), "text", text),
+			      json_pack("{s:I, s:s, s:o}", "act", (json_int_t)act, "result",
+					answer_word(answer), "text", mover_text(text)),
 			      NULL);
 }
 
@@ -250,6 +265,13 @@ int mover_carry(struct crossing *c, enum mover_answer *out)
 	return err;
 }
 
+/* Held in a crossing that nobody has given up, and not decided: somebody froze it. */
+static bool is_freezing(const struct crossing *c)
+{
+	return c->now.moving != AUTHORITY_NONE && c->now.overlay == OVERLAY_HELD && !c->now.returning &&
+	       (c->now.stage == STAGE_TARGET || c->now.stage == STAGE_FENCING);
+}
+
 int mover_recover(struct mover *mover, int *moved, struct fault *fault)
 {
 	int err = 0;
@@ -263,6 +285,8 @@ int mover_recover(struct mover *mover, int *moved, struct fault *fault)
 		if (err == 0 && c.now.moving != AUTHORITY_NONE && c.now.overlay == OVERLAY_NONE) {
 			(*moved)++;
 			err = mover_carry(&c, &answer);
+		} else if (err == 0 && is_freezing(&c)) {
+			err = freeze_go_on(&c);
 		}
 		if (err < 0 && fault)
 			*fault = c.fault;

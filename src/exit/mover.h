@@ -17,6 +17,7 @@ struct mover {
 	struct journal *journal; /* with the lease held */
 	struct world *world;
 	const struct plan *plan; /* the one in force in the journal */
+	bool give_up;		 /* we are asked to end: what is not decided goes back, what is decided goes on */
 };
 
 /* What became of an act; the words stand in its ANSWER frame. */

@@ -92,11 +92,11 @@ static void say_reasons(const struct crossing *c, char *text, size_t size)
 	text[0] = 0;
 	json_array_foreach(reasons, index, reason)
 	{
-		const char *code = body_text(reason, "code"), *says = body_text(reason, "text");
+		const char *rule = body_text(reason, "rule"), *says = body_text(reason, "text");
 
 		if (used < size)
-			used += (size_t)snprintf(text + used, size - used, "%s%s (%s)", used ? "; " : "",
-						 says ? says : "", code ? code : "");
+			used += (size_t)snprintf(text + used, size - used, "%s%s: %s", used ? "; " : "",
+						 rule ? rule : "", says ? says : "");
 	}
 	if (!text[0])
 		snprintf(text, size, "not every gate is open");
@@ -166,6 +166,12 @@ static int forecast(struct crossing *c, char *text, size_t size)
 	return 0;
 }
 
+static int release_overlay(struct crossing *c, const char *cause)
+{
+	return c->now.overlay == OVERLAY_HELD ? crossing_stage(c, c->now.stage, OVERLAY_NONE, cause, NULL)
+					      : 0;
+}
+
 static int begin_crossing(struct acting *a)
 {
 	struct crossing *c = a->c;
@@ -188,10 +194,16 @@ static int begin_crossing(struct acting *a)
 		err = arm_or_not(c);
 		if (err < 0)
 			return err;
-		if (c->now.stage != STAGE_ARMED)
+		if (c->now.stage != STAGE_ARMED) {
+			c->mover->world->ops->release(c->mover->world, c->family);
 			return answer(a, MOVER_REFUSED,
 				      "the evidence grew stale while preflight looked; ask again");
+		}
 	}
+	/* A refusal left it as it was, held or not; from here on it moves. */
+	err = release_overlay(c, "an owner asked for it");
+	if (err < 0)
+		return err;
 	err = crossing_frame(c, FRAME_MOVE,
 			     json_pack("{s:I, s:s, s:I}", "attempt", (json_int_t)c->now.attempt + 1, "to",
 				       authority_word(c->to), "act", (json_int_t)a->act),
@@ -237,12 +249,6 @@ static int promote(struct acting *a)
 	return begin_crossing(a);
 }
 
-static int release_overlay(struct crossing *c, const char *cause)
-{
-	return c->now.overlay == OVERLAY_HELD ? crossing_stage(c, c->now.stage, OVERLAY_NONE, cause, NULL)
-					      : 0;
-}
-
 static int rollback(struct acting *a)
 {
 	struct crossing *c = a->c;
@@ -258,12 +264,11 @@ static int rollback(struct acting *a)
 	if (c->now.stage >= STAGE_SEALED)
 		return answer(a, MOVER_REFUSED, "the family is %s: the way back was closed on purpose",
 			      stage_word(c->now.stage));
-	err = release_overlay(c, "an owner asked for rollback");
-	if (err < 0)
-		return err;
 	if (c->now.moving != AUTHORITY_NONE) { /* it was frozen on the way there */
+		err = release_overlay(c, "an owner asked for rollback");
 		c->to = c->now.moving;
-		return mover_carry(c, a->out);
+		err = err ? err : mover_carry(c, a->out);
+		return err ? err : answer(a, *a->out, "%s: %s", stage_word(c->now.stage), c->now.cause);
 	}
 	c->to = AUTHORITY_SOURCE;
 	return begin_crossing(a);
@@ -320,15 +325,17 @@ static int resume(struct acting *a)
 		return answer(a, MOVER_DONE, "%s is not held", c->name);
 	if (c->now.overlay == OVERLAY_UNKNOWN)
 		return resume_unknown(a);
-	err = release_overlay(c, "an owner resumed it");
-	if (err < 0 || c->now.moving == AUTHORITY_NONE)
+	if (c->now.moving == AUTHORITY_NONE) {
+		err = release_overlay(c, "an owner resumed it");
 		return err ? err
 			   : answer(a, MOVER_DONE, "%s goes on in %s", c->name, stage_word(c->now.stage));
-	/* It was frozen: a resume without a rollback lifts the fence. */
+	}
+	/* It was frozen: a resume without a rollback lifts the fence.  Given up first: killed in between, it must not cross. */
 	c->to = c->now.moving;
 	c->asked_to_stop = true;
 	fault_set(&c->fault, ERR_CANCELLED, "an owner resumed it");
 	err = stage_is_decided(c->now.stage) || c->now.returning ? 0 : return_begin(c, a->out);
+	err = err ? err : release_overlay(c, "an owner resumed it");
 	err = err ? err : mover_carry(c, a->out);
 	return err ? err : answer(a, MOVER_DONE, "%s: %s", stage_word(c->now.stage), c->now.cause);
 }
@@ -437,6 +444,13 @@ int mover_act_carry(struct crossing *c, uint64_t act, const json_t *json, enum m
 			      body_text(json, "act"));
 	if (act_allowed(c->family, (enum act)kind, view_text(body_text(json, "by")), &c->fault) < 0)
 		return answer(&a, MOVER_REFUSED, "%s", c->fault.text);
+	/* What is under way goes to its end first, and hears a hold by itself. */
+	if (c->now.moving != AUTHORITY_NONE && c->now.overlay == OVERLAY_NONE && c->now.act != act) {
+		int err = mover_carry(c, out);
+
+		if (err < 0)
+			return err;
+	}
 	return carries[kind](&a);
 }
 
@@ -451,7 +465,16 @@ int mover_revert(struct mover *mover, const struct plan_family *family, const ch
 		goto say;
 	c.to = AUTHORITY_SOURCE;
 	err = steps_make(family, c.to, &c.arena, &c.steps);
-	err = err ? err : forecast(&c, text, sizeof text);
+	text[0] = 0;
+	/* As for an owner: nobody is asked to wait for a decision that nobody outside could hold. */
+	err = err ? err : mover_publish(mover, &c.fault);
+	crossing_look(&c);
+	if (err == ERR_NETWORK) {
+		snprintf(text, sizeof text, "%s", c.fault.text);
+		err = 0;
+	} else {
+		err = err ? err : forecast(&c, text, sizeof text);
+	}
 	if (!err && text[0]) {
 		snprintf(c.fault.text, sizeof c.fault.text, "%s; it cannot go back by itself: %s", cause,
 			 text);
@@ -459,9 +482,9 @@ int mover_revert(struct mover *mover, const struct plan_family *family, const ch
 		err = crossing_stage(&c, c.now.stage, OVERLAY_HELD, c.fault.text, NULL);
 	} else if (!err) {
 		err = crossing_frame(&c, FRAME_MOVE,
-				     json_pack("{s:I, s:s, s:I, s:s}", "attempt",
+				     json_pack("{s:I, s:s, s:I, s:o}", "attempt",
 					       (json_int_t)c.now.attempt + 1, "to", "source", "act",
-					       (json_int_t)0, "cause", cause),
+					       (json_int_t)0, "cause", mover_text(cause)),
 				     NULL);
 		err = err ? err : mover_carry(&c, out);
 		if (!err && c.now.stage == STAGE_OBSERVING)

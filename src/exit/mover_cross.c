@@ -12,6 +12,7 @@
 #define STILL_SHORT_MS 10
 /* Without such a proof: longer than a producer may still have a record in flight (its delivery and request time-outs). */
 #define STILL_LONG_MS        150000
+#define STILL_LONG_REST_MS   500
 #define LOOK_TIMEOUT_MS      5000
 #define PUBLISH_TIMEOUT_MS   5000
 #define FORWARD_PAUSE_MS     100
@@ -38,12 +39,17 @@ static int owner_says_stop(struct crossing *c)
 {
 	json_t *act;
 	const char *key;
-	int got = journal_sync(c->mover->journal, &c->fault);
+	int got;
 
+	if (c->mover->give_up) {
+		fault_set(&c->fault, ERR_CANCELLED, "the controller was asked to end");
+		c->asked_to_stop = true;
+		return 0;
+	}
+	got = journal_sync(c->mover->journal, &c->fault);
 	if (got < 0)
 		return got;
-	if (got == 0)
-		return 0;
+	/* Whether or not anything came just now: an append may have read it already. */
 	crossing_look(c);
 	json_object_foreach(json_object_get(journal_state(c->mover->journal)->root, "acts"), key, act)
 	{
@@ -74,17 +80,66 @@ static int may_wait(struct crossing *c, int64_t ms)
 	return c->mover->world->ops->pause(c->mover->world, ms);
 }
 
+/* Whether `bootstrap` was told to hold: only then has it an opinion about who still writes. */
+static bool bootstrap_holds(const struct crossing *c)
+{
+	for (int i = 0; i < c->steps.count; i++)
+		if (c->steps.at[i].phase == PHASE_FENCE && strcmp(c->steps.at[i].lever, "bootstrap") == 0)
+			return true;
+	return false;
+}
+
+/*
+ * What an application that holds has on its way is let through before a deny comes: refused by it, it would wait for the
+ * deny to be lifted, and the crossing for it.  One that does not finish within half of the time is denied nevertheless.
+ */
+static int drain_before_deny(struct crossing *c)
+{
+	int64_t until_ms = c->family->class->limits[LIMIT_DEADLINE].value / 2;
+	struct world *world = c->mover->world;
+	struct lever *lever = c->family->levers.flag.head.given ? world->ops->lever(world, c->family, "flag")
+								: NULL;
+	int err = 0;
+
+	while (lever && lever->ops->drained && !err && left_of(c) > until_ms) {
+		int64_t left = left_of(c) - until_ms;
+		int answer = lever->ops->drained(lever, c->now.epoch,
+						 left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS,
+						 &c->fault);
+
+		if (answer == ERR_CANCELLED)
+			return answer;
+		if (answer == LEVER_DRAINED || answer == ERR_UNSUPPORTED || answer == ERR_CONFLICT)
+			return 0;
+		err = may_wait(c, 2);
+	}
+	return err;
+}
+
+static bool is_deny(const struct step *step)
+{
+	return step->word && strcmp(step->word, "deny") == 0;
+}
+
 /* All steps of a phase, in order, each done or nothing after it. */
-static int bring_phase(struct crossing *c, enum step_phase phase, int64_t deadline_ms, enum effect *out)
+static int bring_phase(struct crossing *c, enum step_phase phase, int64_t limit_ms, enum effect *out)
 {
 	*out = EFFECT_DONE;
 	for (int i = 0; i < c->steps.count; i++) {
 		const struct step *step = &c->steps.at[i];
 		const char *back = NULL;
-		int err;
+		int err = 0;
 
 		if (step->phase != phase)
 			continue;
+		if (phase == PHASE_FENCE && is_deny(step))
+			err = drain_before_deny(c);
+		if (err == ERR_TIMEOUT) {
+			*out = EFFECT_FAILED;
+			return 0;
+		}
+		if (err < 0)
+			return err;
 		if (!step->word) {
 			back = state_standing(&c->now, step->lever);
 			if (!back)
@@ -94,7 +149,7 @@ static int bring_phase(struct crossing *c, enum step_phase phase, int64_t deadli
 		crossing_tell(c, "%s: %s %s", stage_word(c->now.stage), step->lever,
 			      step->word ? step->word : "as it was");
 		err = effect_bring_about(c, step->name, step->lever, step->word ? step->word : "as it was",
-					 back, deadline_ms, out);
+					 back, limit_ms, out);
 		if (err < 0 || *out != EFFECT_DONE)
 			return err;
 	}
@@ -106,7 +161,7 @@ static int bring_phase(struct crossing *c, enum step_phase phase, int64_t deadli
 static int fence(struct crossing *c, enum mover_answer *out)
 {
 	enum effect effect;
-	int err = bring_phase(c, PHASE_FENCE, c->now.deadline_ms, &effect);
+	int err = bring_phase(c, PHASE_FENCE, left_of(c), &effect);
 
 	if (err < 0)
 		return err;
@@ -138,7 +193,8 @@ static int ask_drained(struct crossing *c, const char *name, struct silence *sil
 		return 0;
 	answer = lever->ops->drained(lever, c->now.epoch, left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS,
 				     &c->fault);
-	if (answer == ERR_CANCELLED)
+	/* It has seen a newer epoch than ours: no waiting makes it drain under this one. */
+	if (answer == ERR_CANCELLED || answer == ERR_CONFLICT)
 		return answer;
 	if (answer == LEVER_DRAINED) {
 		silence->drained = true;
@@ -193,10 +249,22 @@ static int look_at_ends(struct crossing *c, struct look *look)
 					  &c->fault);
 }
 
+/*
+ * A deny proves silence as long as it stands.  With a dual write it is lifted at once, for the mirror writes: then a write
+ * that was begun before the flag was heard could still arrive and be taken for authoritative, so only the writers' own word
+ * makes the wait short.
+ */
+static int64_t still_ms(const struct crossing *c, const struct silence *silence)
+{
+	bool lifted = c->family->pattern.value == PLAN_PATTERN_DUAL_WRITE;
+
+	return silence->drained || (silence->denied && !lifted) ? STILL_SHORT_MS : STILL_LONG_MS;
+}
+
 /* One look; true in `still` when the ends have stood long enough. */
 static int look_still(struct crossing *c, struct silence *silence, bool *still)
 {
-	int64_t now_ms, least_ms = silence->drained || silence->denied ? STILL_SHORT_MS : STILL_LONG_MS;
+	int64_t now_ms, least_ms = still_ms(c, silence);
 	struct look look;
 	int err;
 
@@ -246,11 +314,13 @@ static int be_quiet(struct crossing *c, enum mover_answer *out)
 	while (!c->now.quiet && !still && !err) {
 		silence.waits = silence.drained = silence.denied = false;
 		err = ask_drained(c, "flag", &silence);
-		err = err ? err : ask_drained(c, "bootstrap", &silence);
+		err = err || !bootstrap_holds(c) ? err : ask_drained(c, "bootstrap", &silence);
 		err = err ? err : ask_canaries(c, &silence);
 		err = err ? err : look_still(c, &silence, &still);
 		if (!err && !still)
-			err = may_wait(c, silence.waits ? 2 : STILL_SHORT_MS / 2);
+			err = may_wait(c, silence.waits                               ? 2
+					  : still_ms(c, &silence) == STILL_SHORT_MS ? STILL_SHORT_MS / 2
+										    : STILL_LONG_REST_MS);
 	}
 	if (!err && !c->now.quiet)
 		err = put_quiet(c, &silence);
@@ -264,6 +334,22 @@ static int be_quiet(struct crossing *c, enum mover_answer *out)
 
 /* ---- LEVEL ---- */
 
+/* True when a partition ends further than it did; another leader alone is no record. */
+static bool have_grown(const json_t *before, const json_t *now)
+{
+	json_t *row;
+	size_t index;
+
+	json_array_foreach(now, index, row)
+	{
+		json_t *was = json_array_get(before, index);
+
+		if (json_integer_value(json_array_get(row, 2)) > json_integer_value(json_array_get(was, 2)))
+			return true;
+	}
+	return false;
+}
+
 /* Whether the fenced side still ends where silence was proved. */
 static int ends_unchanged(struct crossing *c)
 {
@@ -273,9 +359,14 @@ static int ends_unchanged(struct crossing *c)
 
 	if (err < 0)
 		return err;
-	if (!json_equal(ends, look.ends) || !look.settled)
+	if (have_grown(ends, look.ends))
 		err = fault_set(&c->fault, ERR_CONFLICT,
 				"a record came behind the fence: the %s grew after silence was proved",
+				authority_word(other(c->to)));
+	else if (!json_equal(ends, look.ends) || !look.settled)
+		err = fault_set(&c->fault, ERR_TIMEOUT,
+				"the %s is not as it was when silence was proved: a leader has changed, or a "
+				"replica is behind",
 				authority_word(other(c->to)));
 	json_decref(look.ends);
 	return err;
@@ -283,9 +374,10 @@ static int ends_unchanged(struct crossing *c)
 
 static int put_leak(struct crossing *c)
 {
-	return crossing_frame(
-		c, FRAME_LEAK,
-		json_pack("{s:s, s:s}", "side", authority_word(other(c->to)), "text", c->fault.text), NULL);
+	return crossing_frame(c, FRAME_LEAK,
+			      json_pack("{s:s, s:o}", "side", authority_word(other(c->to)), "text",
+					mover_text(c->fault.text)),
+			      NULL);
 }
 
 /* Asks until it is level, or contradicted, or the time is over. */
@@ -329,24 +421,31 @@ static int put_level(struct crossing *c, const struct level *level)
 		return err;
 	return crossing_frame(
 		c, FRAME_LEVEL,
-		json_pack("{s:o, s:I, s:I, s:I, s:I, s:s, s:s}", "ends", there.ends, "attempt", (json_int_t)c->now.attempt, "quiet",
+		json_pack("{s:o, s:I, s:I, s:I, s:I, s:s, s:o}", "ends", there.ends, "attempt", (json_int_t)c->now.attempt, "quiet",
 			  (json_int_t)c->now.quiet, "records", (json_int_t)level->records, "matched",
-			  (json_int_t)level->matched, "claim", level->claim, "text", level->text),
+			  (json_int_t)level->matched, "claim", level->claim, "text", mover_text(level->text)),
 		NULL);
 }
 
 static int put_decision(struct crossing *c)
 {
 	char hash[SHA256_TEXT_SIZE];
+	struct fault fault = { 0 };
+	int err = journal_append_next(c->mover->journal, FRAME_DECISION,
+				      json_pack("{s:s, s:I, s:s, s:I, s:s, s:I, s:I, s:I}", "family", c->name,
+						"attempt", (json_int_t)c->now.attempt, "authority",
+						authority_word(c->to), "epoch", (json_int_t)c->now.epoch + 1,
+						"verdict", sha256_text(c->now.verdict.hash, hash), "quiet",
+						(json_int_t)c->now.quiet, "level", (json_int_t)c->now.level,
+						"act", (json_int_t)c->now.act),
+				      NULL, &fault);
 
-	return crossing_frame(c, FRAME_DECISION,
-			      json_pack("{s:I, s:s, s:I, s:s, s:I, s:I, s:I}", "attempt",
-					(json_int_t)c->now.attempt, "authority", authority_word(c->to),
-					"epoch", (json_int_t)c->now.epoch + 1, "verdict",
-					sha256_text(c->now.verdict.hash, hash), "quiet",
-					(json_int_t)c->now.quiet, "level", (json_int_t)c->now.level, "act",
-					(json_int_t)c->now.act),
-			      NULL);
+	crossing_look(c);
+	if (err < 0 && err != ERR_CONFLICT) {
+		c->stopped = true;
+		c->fault = fault;
+	}
+	return err;
 }
 
 /* The verdict must still be fresh, and nobody may have said stop, at the moment of the decision. */
@@ -356,12 +455,27 @@ static int may_decide(struct crossing *c)
 
 	if (err < 0 || c->asked_to_stop)
 		return err < 0 ? err : ERR_TIMEOUT;
+	err = ends_unchanged(c);
+	if (err < 0)
+		return err;
+	/* What took time came first; these are true now. */
 	if (left_of(c) == 0)
 		return fault_set(&c->fault, ERR_TIMEOUT, "the deadline passed before the decision");
 	if (c->to == AUTHORITY_TARGET && c->now.verdict.valid_until_ms < mover_wall(c->mover))
 		return fault_set(&c->fault, ERR_STALE,
 				 "the verdict that the crossing rests on is no longer fresh");
-	return ends_unchanged(c);
+	return 0;
+}
+
+/* Right behind what was read: an owner's word that came meanwhile is heard first. */
+static int decide(struct crossing *c)
+{
+	int err;
+
+	do
+		err = may_decide(c);
+	while (!err && (err = put_decision(c)) == ERR_CONFLICT && !c->stopped);
+	return err;
 }
 
 static int be_level(struct crossing *c, enum mover_answer *out)
@@ -372,8 +486,8 @@ static int be_level(struct crossing *c, enum mover_answer *out)
 
 	if (!err && !c->now.level)
 		err = put_level(c, &level);
-	err = err ? err : bring_phase(c, PHASE_PLACE, c->now.deadline_ms, &effect);
-	err = err ? err : effect == EFFECT_DONE ? may_decide(c) : ERR_TIMEOUT;
+	err = err ? err : bring_phase(c, PHASE_PLACE, left_of(c), &effect);
+	err = err ? err : effect == EFFECT_DONE ? decide(c) : ERR_TIMEOUT;
 	if (mover_must_stop(c, err))
 		return err;
 	if (err == ERR_CONFLICT && c->fault.err == ERR_CONFLICT && c->now.level) {
@@ -382,9 +496,7 @@ static int be_level(struct crossing *c, enum mover_answer *out)
 		if (put < 0)
 			return put;
 	}
-	if (err < 0)
-		return return_begin(c, out);
-	return put_decision(c);
+	return err < 0 ? return_begin(c, out) : 0;
 }
 
 /* ---- DECIDED, OPENING: only forward ---- */
@@ -396,8 +508,11 @@ static int decided(struct crossing *c)
 	int err;
 
 	while ((err = mover_publish(c->mover, &c->fault)) < 0) {
-		if (mover_must_stop(c, err))
+		if (err != ERR_NETWORK) {
+			/* Of the journal, or the lease: nobody else's answer can help. */
+			c->stopped = true;
 			return err;
+		}
 		crossing_tell(c, "DECIDED: waits for somebody to hold the checkpoint: %s", c->fault.text);
 		err = c->mover->world->ops->pause(c->mover->world, pause_ms);
 		if (err < 0)
@@ -428,16 +543,10 @@ static int open_phase(struct crossing *c, enum step_phase phase)
 
 	for (;;) {
 		enum effect effect;
-		int err = bring_phase(c, phase, mover_wall(c->mover) + EFFECT_TIMEOUT_MS, &effect);
+		int err = bring_phase(c, phase, EFFECT_TIMEOUT_MS, &effect);
 
 		if (err < 0 || effect == EFFECT_DONE)
 			return err;
-		if (effect == EFFECT_UNKNOWN) {
-			/* Looked at again until it can be told: forward is the only way there is. */
-			err = effect_settle(c, true, &effect);
-			if (err < 0)
-				return err;
-		}
 		crossing_tell(c, "%s: %s; trying again", stage_word(c->now.stage), c->fault.text);
 		err = c->mover->world->ops->pause(c->mover->world, pause_ms);
 		if (err < 0)
@@ -471,7 +580,7 @@ static int begin(struct crossing *c, enum mover_answer *out)
 {
 	int64_t limit_ms = c->family->class->limits[LIMIT_DEADLINE].value;
 	enum effect effect;
-	int err = bring_phase(c, PHASE_GROUPS_FIRST, mover_wall(c->mover) + limit_ms, &effect);
+	int err = bring_phase(c, PHASE_GROUPS_FIRST, limit_ms, &effect);
 
 	if (err < 0)
 		return err;
@@ -481,6 +590,7 @@ static int begin(struct crossing *c, enum mover_answer *out)
 	if (effect != EFFECT_DONE || c->asked_to_stop)
 		return return_begin(c, out);
 	c->fenced_ms = clock_monotonic_ms(journal_clock(c->mover->journal));
+	c->fault.text[0] = 0;
 	return crossing_stage(c, STAGE_FENCING, -1, "the crossing begins",
 			      json_pack("{s:I, s:I}", "epoch", (json_int_t)c->now.epoch + 1, "deadline",
 					(json_int_t)(mover_wall(c->mover) + limit_ms)));

@@ -19,9 +19,10 @@
 #define LOOK_AGAIN_MS     5
 #define LOOK_AGAIN_MS_MAX 200
 
-static int64_t left_of(const struct crossing *c, int64_t deadline_ms)
+/* `until_ms` is on our own monotonic clock: a wall clock that jumps gives nobody more time, and takes none. */
+static int64_t left_of(const struct crossing *c, int64_t until_ms)
 {
-	int64_t left = deadline_ms - mover_wall(c->mover);
+	int64_t left = until_ms - clock_monotonic_ms(journal_clock(c->mover->journal));
 
 	return left < 1 ? 1 : left > EFFECT_TIMEOUT_MS ? EFFECT_TIMEOUT_MS : left;
 }
@@ -56,7 +57,7 @@ static int put_observation(struct crossing *c, uint64_t intent, const struct buf
 	if (body && text)
 		json_object_set_new(body, "value", text);
 	else if (body)
-		json_object_set_new(body, "why", json_string(c->fault.text));
+		json_object_set_new(body, "why", mover_text(c->fault.text));
 	return crossing_frame(c, FRAME_OBSERVATION, body, NULL);
 }
 
@@ -66,7 +67,7 @@ static int put_outcome(struct crossing *c, uint64_t intent, enum outcome outcome
 				 outcome_word(outcome), "recovered", recovered);
 
 	if (body && outcome != OUTCOME_DONE)
-		json_object_set_new(body, "why", json_string(c->fault.text));
+		json_object_set_new(body, "why", mover_text(c->fault.text));
 	return crossing_frame(c, FRAME_OUTCOME, body, NULL);
 }
 
@@ -92,17 +93,17 @@ static int establish(struct crossing *c, const struct intent *intent, const stru
 }
 
 /* Looks until it is so, or the time is over; parts that disagree are given the time, for brokers learn one by one. */
-static int watch(struct crossing *c, struct lever *lever, const char *desired, int64_t deadline_ms,
+static int watch(struct crossing *c, struct lever *lever, const char *desired, int64_t until_ms,
 		 struct buffer *value)
 {
 	int64_t pause_ms = LOOK_AGAIN_MS;
 
 	for (;;) {
-		int err = observe(c, lever, left_of(c, deadline_ms), value);
+		int err = observe(c, lever, left_of(c, until_ms), value);
 
 		if (err == ERR_CANCELLED || (err == 0 && view_is(buffer_bytes(value), desired)))
 			return err;
-		if (mover_wall(c->mover) >= deadline_ms)
+		if (clock_monotonic_ms(journal_clock(c->mover->journal)) >= until_ms)
 			return err;
 		if (c->mover->world->ops->pause(c->mover->world, pause_ms) < 0)
 			return ERR_CANCELLED;
@@ -129,7 +130,7 @@ static int put_intent(struct crossing *c, const char *name, const char *lever, c
 
 /* Sets it, and looks what came of it. */
 static int set_and_see(struct crossing *c, struct lever *lever, const struct intent *intent,
-		       int64_t deadline_ms, struct buffer *value, enum effect *out)
+		       int64_t until_ms, struct buffer *value, enum effect *out)
 {
 	/* The frames that follow move the state on; these two are needed until the end. */
 	char *desired = arena_text(&c->arena, intent->desired),
@@ -143,13 +144,13 @@ static int set_and_see(struct crossing *c, struct lever *lever, const struct int
 	kept.desired = desired;
 	kept.before = before;
 	kept.lever = lever->name;
-	set = lever_set(lever, desired, kept.epoch, left_of(c, deadline_ms), &c->fault);
+	set = lever_set(lever, desired, kept.epoch, left_of(c, until_ms), &c->fault);
 	if (set == ERR_CANCELLED)
 		return set;
 	/* Refused in so many words: one look, to say so on evidence.  Else as long as there is time. */
 	looked = set == ERR_DENIED || set == ERR_CONFLICT || set == ERR_USAGE
-			 ? observe(c, lever, left_of(c, deadline_ms), value)
-			 : watch(c, lever, desired, deadline_ms, value);
+			 ? observe(c, lever, left_of(c, until_ms), value)
+			 : watch(c, lever, desired, until_ms, value);
 	if (looked == ERR_CANCELLED)
 		return looked;
 	err = establish(c, &kept, value, looked, false, &outcome);
@@ -163,7 +164,7 @@ static int set_and_see(struct crossing *c, struct lever *lever, const struct int
 }
 
 /* What an earlier try of this step came to: 1 when it is settled and `out` says how, 0 when it may be tried (again). */
-static int earlier(struct crossing *c, const char *name, struct lever *lever, int64_t deadline_ms,
+static int earlier(struct crossing *c, const char *name, struct lever *lever, int64_t until_ms,
 		   struct buffer *value, enum effect *out)
 {
 	struct intent intent;
@@ -172,13 +173,19 @@ static int earlier(struct crossing *c, const char *name, struct lever *lever, in
 
 	if (!state_intent(&c->now, name, &intent))
 		return 0;
+	/* Where only forward is left, what is not known is asked for once more. */
+	if (intent.outcome == OUTCOME_UNKNOWN && stage_is_decided(c->now.stage))
+		return 0;
 	if (intent.outcome == OUTCOME_DONE || intent.outcome == OUTCOME_UNKNOWN) {
 		*out = intent.outcome == OUTCOME_DONE ? EFFECT_DONE : EFFECT_UNKNOWN;
 		return 1;
 	}
 	if (intent.outcome == OUTCOME_NOT_DONE)
 		return 0;
-	looked = watch(c, lever, intent.desired, deadline_ms, value);
+	/* Whoever wrote the intent is gone: where nothing has happened, nobody waits; to ask again does no harm. */
+	looked = observe(c, lever, left_of(c, until_ms), value);
+	if (looked < 0 && looked != ERR_CANCELLED)
+		looked = watch(c, lever, intent.desired, until_ms, value);
 	if (looked == ERR_CANCELLED)
 		return looked;
 	err = establish(c, &intent, value, looked, true, &outcome);
@@ -200,9 +207,37 @@ static int aim(struct crossing *c, struct lever *lever, const char *word, struct
 	return err;
 }
 
-int effect_bring_about(struct crossing *c, const char *name, const char *lever_name, const char *word,
-		       const char *desired, int64_t deadline_ms, enum effect *out)
+/*
+ * What stands there, and what is wanted.  Parts that still learn are given the time, and so is an aim that rests on records
+ * which are on their way.
+ */
+static int prepare(struct crossing *c, struct lever *lever, const char *word, const char *desired,
+		   int64_t until_ms, struct buffer *before, struct buffer *wanted)
 {
+	int64_t pause_ms = LOOK_AGAIN_MS;
+
+	for (;;) {
+		bool seen;
+		int err = observe(c, lever, left_of(c, until_ms), before);
+
+		seen = err == 0;
+		buffer_reset(wanted);
+		if (seen && !desired)
+			err = aim(c, lever, word, before, wanted);
+		if (err == 0 || err == ERR_CANCELLED || err == ERR_MEMORY || err == ERR_USAGE ||
+		    err == ERR_LIMIT || !(seen || err == ERR_STALE) ||
+		    clock_monotonic_ms(journal_clock(c->mover->journal)) >= until_ms)
+			return err;
+		if (c->mover->world->ops->pause(c->mover->world, pause_ms) < 0)
+			return ERR_CANCELLED;
+		pause_ms = pause_ms * 2 > LOOK_AGAIN_MS_MAX ? LOOK_AGAIN_MS_MAX : pause_ms * 2;
+	}
+}
+
+int effect_bring_about(struct crossing *c, const char *name, const char *lever_name, const char *word,
+		       const char *desired, int64_t limit_ms, enum effect *out)
+{
+	int64_t until_ms = clock_monotonic_ms(journal_clock(c->mover->journal)) + limit_ms;
 	struct lever *lever = lever_of(c, lever_name);
 	struct buffer before, wanted, value;
 	struct intent intent;
@@ -215,27 +250,33 @@ int effect_bring_about(struct crossing *c, const char *name, const char *lever_n
 	buffer_init(&before, LEVER_VALUE_SIZE_MAX / 4);
 	buffer_init(&wanted, LEVER_VALUE_SIZE_MAX / 4);
 	buffer_init(&value, LEVER_VALUE_SIZE_MAX / 4);
-	found = earlier(c, name, lever, deadline_ms, &value, out);
+	found = earlier(c, name, lever, until_ms, &value, out);
 	if (found) {
 		err = found < 0 ? found : 0;
 		goto done;
 	}
 	/* Not to be seen: nothing was done, nothing will be. */
-	err = observe(c, lever, left_of(c, deadline_ms), &before);
-	if (err == 0 && !desired)
-		err = aim(c, lever, word, &before, &wanted);
+	err = prepare(c, lever, word, desired, until_ms, &before, &wanted);
 	if (err < 0) {
 		err = err == ERR_CANCELLED || err == ERR_MEMORY ? err : 0;
 		goto done;
 	}
-	err = put_intent(c, name, lever_name, word, desired ? desired : buffer_string(&wanted), deadline_ms,
-			 &before, &intent);
-	err = err ? err : set_and_see(c, lever, &intent, deadline_ms, &value, out);
+	err = put_intent(c, name, lever_name, word, desired ? desired : buffer_string(&wanted),
+			 mover_wall(c->mover) + limit_ms, &before, &intent);
+	err = err ? err : set_and_see(c, lever, &intent, until_ms, &value, out);
 done:
 	buffer_done(&value);
 	buffer_done(&wanted);
 	buffer_done(&before);
 	return err;
+}
+
+/* Whether a look says what became of an intent. */
+static bool tells(const struct buffer *value, int looked, const struct intent *intent)
+{
+	struct view seen = buffer_bytes(value);
+
+	return looked == 0 && (view_is(seen, intent->desired) || view_is(seen, intent->before));
 }
 
 int effect_settle(struct crossing *c, bool again, enum effect *out)
@@ -257,7 +298,7 @@ int effect_settle(struct crossing *c, bool again, enum effect *out)
 		looked = lever ? observe(c, lever, EFFECT_TIMEOUT_MS, &value) : ERR_NOT_FOUND;
 		if (looked == ERR_CANCELLED)
 			err = looked;
-		else if (again && looked < 0)
+		else if (intent.outcome == OUTCOME_UNKNOWN && !tells(&value, looked, &intent))
 			*out = EFFECT_UNKNOWN; /* it has that outcome already */
 		else
 			err = establish(c, &intent, &value, looked, true, &outcome);

@@ -16,6 +16,7 @@ struct crossing {
 	struct standing now; /* read again after every frame */
 	struct fault fault;  /* why it fails, for the cause */
 	int64_t fenced_ms;   /* monotonic: when this process began to fence, or came upon it */
+	int64_t return_ms;   /* monotonic: until when it tries to set back what was set */
 	bool stopped;        /* a frame could not be written: nothing more may be done */
 	bool asked_to_stop;  /* an owner's hold or rollback came meanwhile: no failure */
 };
@@ -24,6 +25,9 @@ struct crossing {
 #define EFFECT_TIMEOUT_MS 10000
 
 int64_t mover_wall(const struct mover *mover);
+
+/* A text for a frame, whatever bytes it has: what is no UTF-8 becomes '?'.  NULL when memory is out. */
+json_t *mover_text(const char *text);
 
 /* Reads the standing again. */
 void crossing_look(struct crossing *c);
@@ -44,13 +48,13 @@ void crossing_tell(struct crossing *c, const char *format, ...) __attribute__((f
 enum effect { EFFECT_DONE, EFFECT_FAILED, EFFECT_UNKNOWN };
 
 /*
- * Brings about one step: observes, writes the INTENT, sets, observes until it is so or `deadline_ms` (wall) has passed, and
+ * Brings about one step: observes, writes the INTENT, sets, observes until it is so or `limit_ms` have passed, and
  * writes OBSERVATION and OUTCOME.  When the journal has an intent of that step already, it first finds out what became of
  * it.  `desired` NULL: what the step's word amounts to.  A negative return means that nothing more may be done; otherwise
  * `out` says what happened, and c->fault why it failed.
  */
 int effect_bring_about(struct crossing *c, const char *name, const char *lever, const char *word,
-		       const char *desired, int64_t deadline_ms, enum effect *out);
+		       const char *desired, int64_t limit_ms, enum effect *out);
 
 /* Establishes what became of every intent that has no outcome; EFFECT_UNKNOWN when one cannot be established. */
 int effect_settle(struct crossing *c, bool again, enum effect *out);
@@ -92,6 +96,9 @@ int mover_judge_crossing(struct crossing *c);
 /* ---- mover_watch.c, mover_drill.c, mover_retire.c ---- */
 
 int watch_stop_conditions(struct crossing *c);
+
+/* Goes on with a freeze that was cut short: the fence is completed, and the family stays held. */
+int freeze_go_on(struct crossing *c);
 int mover_drill(struct crossing *c, uint64_t act, const json_t *json, enum mover_answer *out);
 int mover_retire(struct crossing *c, uint64_t act, const json_t *json, enum mover_answer *out);
 

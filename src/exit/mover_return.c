@@ -25,15 +25,15 @@ int crossing_unknown(struct crossing *c, enum mover_answer *out)
 
 int return_begin(struct crossing *c, enum mover_answer *out)
 {
-	bool fenced = c->now.authority == AUTHORITY_NONE;
 	int64_t limit_ms = c->family->class->limits[LIMIT_DEADLINE].value;
 
 	crossing_tell(c, "gives up: %s", c->fault.text);
 	*out = MOVER_RETURNED;
+	/* Before the fence too: what was set late for groups that moved first must not equal what sets them back. */
 	return crossing_frame(c, FRAME_RETURN,
-			      json_pack("{s:I, s:s, s:I, s:I, s:b}", "attempt", (json_int_t)c->now.attempt,
-					"cause", c->fault.text[0] ? c->fault.text : "asked for", "epoch",
-					(json_int_t)(c->now.epoch + (fenced ? 1 : 0)), "deadline",
+			      json_pack("{s:I, s:o, s:I, s:I, s:b}", "attempt", (json_int_t)c->now.attempt,
+					"cause", mover_text(c->fault.text[0] ? c->fault.text : "asked for"),
+					"epoch", (json_int_t)(c->now.epoch + 1), "deadline",
 					(json_int_t)(mover_wall(c->mover) + limit_ms), "failure",
 					!c->asked_to_stop),
 			      NULL);
@@ -62,11 +62,12 @@ static bool first_of(const struct crossing *c, const char *lever, struct intent 
 
 static int undo(struct crossing *c, const char *lever, const char *word, const char *value, enum effect *out)
 {
+	int64_t left = c->return_ms - clock_monotonic_ms(journal_clock(c->mover->journal));
 	char name[STEP_NAME_SIZE + 40];
 
 	snprintf(name, sizeof name, "undo %s %s", lever, word);
 	crossing_tell(c, "sets back: %s", lever);
-	return effect_bring_about(c, name, lever, word, value, c->now.deadline_ms, out);
+	return effect_bring_about(c, name, lever, word, value, left < 1 ? 1 : left, out);
 }
 
 /* A group that had been started on the other side goes back like it came: stopped, placed exactly, started. */
@@ -179,14 +180,18 @@ static int arrive(struct crossing *c)
 	bool asked = json_is_false(json_object_get(json_object_get(c->now.json, "return"), "failure"));
 
 	snprintf(cause, sizeof cause, "%s", c->now.cause ? c->now.cause : "given up");
+	/* Said in so many words: given up before the fence, the way back ends in the stage that it began in. */
 	return crossing_stage(c, origin_of(c) == AUTHORITY_SOURCE ? STAGE_OBSERVING : STAGE_TARGET,
-			      asked ? OVERLAY_NONE : OVERLAY_HELD, cause, NULL);
+			      asked ? OVERLAY_NONE : OVERLAY_HELD, cause, json_pack("{s:b}", "arrived", 1));
 }
 
 int return_go_on(struct crossing *c, enum mover_answer *out)
 {
 	int64_t pause_ms = 20;
 
+	/* By our own clock, and anew for whoever takes over: the fence is worth lifting late, too. */
+	c->return_ms = clock_monotonic_ms(journal_clock(c->mover->journal)) +
+		       c->family->class->limits[LIMIT_DEADLINE].value;
 	*out = MOVER_RETURNED;
 	for (;;) {
 		enum effect effect;
@@ -201,7 +206,7 @@ int return_go_on(struct crossing *c, enum mover_answer *out)
 			effect = EFFECT_DONE;
 		if (effect == EFFECT_DONE)
 			return arrive(c);
-		if (effect == EFFECT_UNKNOWN || mover_wall(c->mover) >= c->now.deadline_ms)
+		if (effect == EFFECT_UNKNOWN || clock_monotonic_ms(journal_clock(c->mover->journal)) >= c->return_ms)
 			return crossing_unknown(c, out);
 		err = c->mover->world->ops->pause(c->mover->world, pause_ms);
 		if (err < 0)

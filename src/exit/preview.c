@@ -53,6 +53,19 @@ static uint64_t epoch_of(const struct standing *now, enum step_phase phase)
 	return now->epoch + (phase == PHASE_FENCE || phase == PHASE_PLACE ? 1 : 2);
 }
 
+/* What sets it back to where it stood before this step, as a person would type it. */
+static void put_undo(const struct step *step, struct lever *lever, const char *before, struct buffer *out)
+{
+	if (step->may_lack_back)
+		buffer_text(out, "cannot be set back, and need not be: its next owner begins anew");
+	else if (strncmp(step->lever, "acl:", 4) == 0)
+		lever->ops->describe(lever, before[0] ? "deny" : "allow", out);
+	else if (strncmp(step->lever, "positions:", 10) == 0)
+		lever->ops->describe(lever, "former", out);
+	else
+		lever->ops->describe(lever, before, out);
+}
+
 static json_t *text_or_null(const char *text)
 {
 	return text ? json_string(text) : json_null();
@@ -62,9 +75,12 @@ static int put_step(struct previewing *p, const struct step *step, struct lever 
 		    const char *desired, const struct fault *why)
 {
 	json_t *object;
-	struct buffer does;
+	struct buffer does, undo;
 
 	buffer_init(&does, 8192);
+	buffer_init(&undo, 8192);
+	if (lever && before)
+		put_undo(step, lever, before, &undo);
 	if (lever)
 		lever->ops->describe(lever, step->word ? step->word : "as it was", &does);
 	object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:s}", "step", step->name, "phase",
@@ -72,6 +88,9 @@ static int put_step(struct previewing *p, const struct step *step, struct lever 
 			   step->word ? step->word : "as it was", "before", text_or_null(before), "desired",
 			   text_or_null(desired), "epoch", (json_int_t)epoch_of(p->now, step->phase),
 			   "attempt", (json_int_t)p->now->attempt + 1, "does", buffer_string(&does));
+	if (object)
+		json_object_set_new(object, "undo", undo.size ? json_string(buffer_string(&undo)) : json_null());
+	buffer_done(&undo);
 	buffer_done(&does);
 	if (object && (!before || !desired))
 		json_object_set_new(object, "why", json_string(why->text));

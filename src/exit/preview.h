@@ -12,8 +12,8 @@
 #include "exit/world.h"
 
 /*
- * Appends to the list `out` one object a step: { step, phase, lever, word, before, desired, epoch, attempt, does }, the
- * bodies of the INTENT frames and a sentence.  `before` and `desired` are null where the lever does not answer, and
+ * Appends to the list `out` one object a step: { step, phase, lever, word, before, desired, epoch, attempt, does, undo }, the
+ * bodies of the INTENT frames, a sentence, and the exact inverse (null where the lever does not answer).  `before` and `desired` are null where the lever does not answer, and
  * `why` says so then.  ERR_CANCELLED, ERR_MEMORY.
  */
 int preview_steps(struct world *world, const struct plan_family *family, const struct standing *now,

@@ -422,10 +422,14 @@ static int apply_move(struct applying *a)
 	err = err ? err : put(a->family, "returning", json_false());
 	err = err ? err : copy(a->family, "attempt", a->body, "attempt");
 	err = err ? err : copy(a->family, "act", a->body, "act");
+	/* A crossing that begins held is a freeze: it has the fence, and goes no further by itself. */
+	if (word_of(a->body, "overlay", overlay_find) == OVERLAY_HELD) {
+		err = err ? err : copy(a->family, "overlay", a->body, "overlay");
+		err = err ? err : copy(a->family, "cause", a->body, "cause");
+	}
 	json_object_del(a->family, "quiet");
 	json_object_del(a->family, "level");
 	json_object_del(a->family, "deadline");
-	json_object_del(a->family, "leak");
 	json_object_del(a->family, "return");
 	return err;
 }
@@ -478,6 +482,9 @@ static int check_stage(struct applying *a, enum stage stage)
 	     a->now.verdict.verdict != VERDICT_OPEN || a->now.verdict.authority != a->now.epoch ||
 	     a->now.verdict.valid_until_ms < a->frame->moment.wall_ms))
 		return wrong(a, "ARMED without a verdict that is open and fresh");
+	if (stage == STAGE_OPENING && body_count(json_object_get(a->state->root, "checkpoint"), "size") <
+					      body_count(a->family, "decision"))
+		return wrong(a, "OPENING before anybody holds the decision");
 	if (stage == STAGE_LEVEL && !a->now.quiet)
 		return wrong(a, "LEVEL before silence was proved");
 	return 0;
@@ -487,7 +494,7 @@ static int apply_stage(struct applying *a)
 {
 	int stage = word_of(a->body, "stage", stage_find),
 	    overlay = word_of(a->body, "overlay", overlay_find);
-	bool moves, ends, leaves_unknown;
+	bool arrived = json_is_true(json_object_get(a->body, "arrived")), moves, ends, leaves_unknown;
 	int err = 0;
 
 	if (stage < 0 || !body_text(a->body, "cause"))
@@ -503,8 +510,11 @@ static int apply_stage(struct applying *a)
 		if (err < 0)
 			return err;
 	}
-	ends = moves && a->now.moving != AUTHORITY_NONE &&
-	       (a->now.returning || a->now.stage == STAGE_OPENING);
+	/* A crossing that was given up before its fence may end in the stage that it began in. */
+	if (arrived != (moves && a->now.returning) &&
+	    !(arrived && a->now.returning && a->now.moving == AUTHORITY_SOURCE && stage == STAGE_TARGET))
+		return wrong(a, "a crossing that was given up ends, and says so");
+	ends = arrived || (moves && a->now.moving != AUTHORITY_NONE && a->now.stage == STAGE_OPENING);
 	if (ends)
 		err = end_crossing(a, (enum stage)stage);
 	else if (moves && stage == STAGE_FENCING)
@@ -674,8 +684,10 @@ static int apply_decision(struct applying *a)
 	err = err ? err
 		  : copy(a->family, a->now.moving == AUTHORITY_TARGET ? "ends_to" : "ends",
 			 json_object_get(a->family, "level"), "ends");
+	json_object_del(a->family, "leak"); /* it was behind a fence that this decision lifts or moves */
 	err = err ? err : copy(a->family, "authority", a->body, "authority");
 	err = err ? err : copy(a->family, "epoch", a->body, "epoch");
+	err = err ? err : put(a->family, "decision", json_integer((json_int_t)a->frame->sequence));
 	err = err ? err : put(a->family, "stage", json_string(stage_word(STAGE_DECIDED)));
 	err = err ? err : put(a->family, "crossed", json_integer(a->frame->moment.wall_ms));
 	return err ? err : put(a->family, "since", json_integer(a->frame->moment.wall_ms));
@@ -683,13 +695,12 @@ static int apply_decision(struct applying *a)
 
 static int apply_return(struct applying *a)
 {
-	bool fenced = a->now.authority == AUTHORITY_NONE;
 	int err;
 
 	if (a->now.moving == AUTHORITY_NONE || a->now.returning || stage_is_decided(a->now.stage))
 		return wrong(a, "there is no crossing to give up in %s", stage_word(a->now.stage));
 	if (!body_text(a->body, "cause") || body_count(a->body, "attempt") != a->now.attempt ||
-	    body_count(a->body, "epoch") != a->now.epoch + (fenced ? 1 : 0))
+	    body_count(a->body, "epoch") != a->now.epoch + 1)
 		return wrong(a, "gives up another crossing, or without a cause");
 	err = put(a->family, "returning", json_true());
 	err = err ? err : copy(a->family, "epoch", a->body, "epoch");

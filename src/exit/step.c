@@ -102,12 +102,13 @@ static void add_opening(struct making *m)
 
 	if (levers->acl.value)
 		add(m, PHASE_OPEN, NULL, "acl:%s", m->to);
-	if (levers->acl.value && m->family->pattern.value == PLAN_PATTERN_DUAL_WRITE)
-		add(m, PHASE_OPEN, NULL, "acl:%s", m->from);
 	if (levers->bootstrap.head.given)
 		add(m, PHASE_OPEN, m->to, "bootstrap");
 	if (levers->flag.head.given)
 		add(m, PHASE_OPEN, m->to, "flag");
+	/* Last: whoever has not heard of the flag yet is still refused where authority was. */
+	if (levers->acl.value && m->family->pattern.value == PLAN_PATTERN_DUAL_WRITE)
+		add(m, PHASE_OPEN, NULL, "acl:%s", m->from);
 }
 
 int steps_make(const struct plan_family *family, enum authority to, struct arena *arena, struct steps *out)

@@ -86,10 +86,20 @@ struct world_ops {
 
 	/* A line for whoever watches. */
 	void (*tell)(struct world *world, const struct plan_family *family, const char *text);
+
+	/*
+	 * Whether anything but markers stands behind `ends` (as in struct look) of a side that is fenced.  Returns how many
+	 * partitions leaked, and in `text` the first record with its writer, as far as brokers tell, and in
+	 * `now` (the caller's) where the logs end by then.  May be NULL.
+	 */
+	int (*leak)(struct world *world, const struct plan_family *family, enum authority side,
+		    const json_t *ends, int64_t timeout_ms, char *text, size_t size, json_t **now,
+		    struct fault *fault);
 };
 
 struct world {
 	const struct world_ops *ops;
+	bool finishing; /* we were asked to end, and bring to an end what is under way: nothing more is cancelled by that */
 };
 
 #endif

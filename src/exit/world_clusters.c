@@ -10,6 +10,7 @@
 #include "exit/lever_told.h"
 #include "exit/lever_transaction.h"
 #include "exit/world_inside.h"
+#include "parity/leak.h"
 
 #define FAMILY_MEMORY ((size_t)256 << 20)
 #define LOOK_MEMORY   ((size_t)64 << 20)
@@ -321,13 +322,81 @@ static int canary(struct world *world, const struct plan_family *family, enum au
 	return err;
 }
 
+/* ---- leaks ---- */
+
+/* Whoever wrote it, as far as a broker tells: its id always, its name when it writes in transactions. */
+static void name_writer(struct cluster *cluster, const struct leak_watch *leak, char *out, size_t size)
+{
+	const char *name = NULL;
+	struct arena arena;
+
+	arena_init(&arena, LOOK_MEMORY);
+	if (leak->producer_id >= 0)
+		producer_name(cluster, leak->producer_id, TIMEOUT_MS, &arena, &name, NULL);
+	if (leak->producer_id < 0)
+		snprintf(out, size, "a producer without an id");
+	else
+		snprintf(out, size, "producer %lld epoch %d%s%s", (long long)leak->producer_id,
+			 leak->producer_epoch, name ? ", transactional id " : "", name ? name : "");
+	arena_done(&arena);
+}
+
+static int leak(struct world *world, const struct plan_family *family, enum authority side,
+		const json_t *ends, int64_t timeout_ms, char *text, size_t size, json_t **now,
+		struct fault *fault)
+{
+	struct clusters *w = (struct clusters *)world;
+	struct cluster *cluster = survey_cluster(w->survey, side_of(side));
+	struct leak_watch *watches = calloc(json_array_size(ends) + 1, sizeof *watches);
+	char writer[300];
+	json_t *end;
+	size_t index;
+	int found;
+
+	if (!watches)
+		return fault_set(fault, ERR_MEMORY, "no memory to look behind a fence");
+	json_array_foreach(ends, index, end)
+	{
+		watches[index] =
+			(struct leak_watch){ .topic = json_string_value(json_array_get(end, 0)),
+					     .partition = (int32_t)json_integer_value(json_array_get(end, 1)),
+					     .end = json_integer_value(json_array_get(end, 2)) };
+	}
+	found = leak_look(w->options.loop, cluster, watches, (int)json_array_size(ends), timeout_ms, fault);
+	for (size_t i = 0; i < json_array_size(ends) && found > 0; i++) {
+		if (!watches[i].leaked)
+			continue;
+		name_writer(cluster, &watches[i], writer, sizeof writer);
+		snprintf(text, size,
+			 "%s partition %d offset %lld on the %s, written at %lld ms by %s, behind its fence",
+			 watches[i].topic, watches[i].partition, (long long)watches[i].offset,
+			 authority_word(side), (long long)watches[i].timestamp, writer);
+		break;
+	}
+	if (found > 0) {
+		*now = json_deep_copy(ends);
+		for (size_t i = 0; i < json_array_size(*now); i++)
+			if (watches[i].now >= 0)
+				json_array_set_new(json_array_get(*now, i), 2, json_integer(watches[i].now));
+	}
+	free(watches);
+	return found;
+}
+
 /* ---- time, and telling ---- */
+
+bool world_is_interrupted(const struct clusters *w)
+{
+	return w->options.interrupts && *w->options.interrupts && !w->world.finishing;
+}
 
 static int pause_for(struct world *world, int64_t ms)
 {
 	struct clusters *w = (struct clusters *)world;
 	bool never = false;
-	int err = loop_until(w->options.loop, &never, loop_now_ms(w->options.loop) + ms);
+	int err = world_is_interrupted(w)
+			  ? ERR_CANCELLED
+			  : loop_until(w->options.loop, &never, loop_now_ms(w->options.loop) + ms);
 
 	return err == ERR_TIMEOUT ? 0 : err;
 }
@@ -352,6 +421,7 @@ static const struct world_ops clusters_ops = {
 	.judge = world_judge,
 	.forecast = world_forecast,
 	.level = world_level,
+	.leak = leak,
 	.release = world_release,
 	.publish = world_publish,
 	.pause = pause_for,

@@ -19,7 +19,8 @@ struct world_options {
 	struct journal *journal;
 	const char *state_folder; /* where checkpoints of comparisons are kept; "" or ending in '/' */
 	int64_t timeout_ms;       /* for each request to a cluster; 0: the default */
-	uint64_t memory_bytes, rate_bytes_per_s;                           /* 0: the plan's */
+	uint64_t memory_bytes, rate_bytes_per_s; /* 0: the plan's */
+	const int *interrupts; /* how often we were asked to end, as signals count it; may be NULL */
 	void (*tell)(void *context, const char *family, const char *text); /* may be NULL */
 	void *context;
 };

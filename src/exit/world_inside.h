@@ -42,6 +42,9 @@ struct clusters {
 	bool gathering;
 };
 
+/* True when we were asked to end, whoever was waiting when the signal came, and have not begun to. */
+bool world_is_interrupted(const struct clusters *w);
+
 /* Finds or makes it; its topics are known after it. */
 int scene_of(struct clusters *w, const struct plan_family *family, struct scene **out, struct fault *fault);
 

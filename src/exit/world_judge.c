@@ -238,6 +238,12 @@ int world_judge(struct world *world, const struct plan_family *family, json_t *s
 	scene_checkpoint(w, scene, request.reference, checkpoint, sizeof checkpoint);
 	request.checkpoint = checkpoint;
 	err = judge_now(w, scene, &request, body, fault);
+	/* A collector may have taken the interruption for a cluster that does not answer. */
+	if (err == 0 && world_is_interrupted(w)) {
+		json_decref(*body);
+		*body = NULL;
+		err = fault_set(fault, ERR_CANCELLED, "interrupted");
+	}
 	history_done(&history);
 	json_decref(held);
 	free(kept);

@@ -176,6 +176,36 @@ static int time_lever(struct clusters *w, struct scene *scene, const char *name,
 	return 0;
 }
 
+/*
+ * What makes a deny no fence.  That a right is not known to come from an ACL is enough: the family writes now, so whoever no
+ * ACL allows is bound by none.
+ */
+static bool is_no_fence(enum lever_acl_bound bound)
+{
+	return bound <= LEVER_ACL_BLOCKS_LAST || bound == LEVER_ACL_NOT_ALLOWED ||
+	       bound == LEVER_ACL_NO_WITNESS || bound == LEVER_ACL_WITNESS_FREE ||
+	       bound == LEVER_ACL_WITNESS_THERE;
+}
+
+/* That a canary is refused behind the fence says something only when it was let through before. */
+static int canary_is_let_through(struct lever *lever, int64_t timeout_ms, struct forecast *out,
+				 struct fault *fault)
+{
+	struct buffer how;
+	int err;
+
+	buffer_init(&how, LEVER_VALUE_SIZE_MAX);
+	err = lever_acl_felt(lever, false, timeout_ms, &how, fault);
+	buffer_done(&how);
+	if (err == 0 || err == ERR_CANCELLED || err == ERR_MEMORY)
+		return err;
+	out->acl_binds = false;
+	snprintf(out->text, sizeof out->text,
+		 "a canary must be let through before the fence, which needs WRITE on the topics: %s",
+		 fault->text);
+	return 1;
+}
+
 /* Whether a deny would hold the family's writers on that side, as far as that can be known before. */
 static int acl_may_fence(struct clusters *w, struct scene *scene, enum side side, int64_t timeout_ms,
 			 int64_t *ms, struct forecast *out, struct fault *fault)
@@ -198,8 +228,7 @@ static int acl_may_fence(struct clusters *w, struct scene *scene, enum side side
 		err = 1;
 	}
 	for (int i = 0; err == 0 && i < bounds.count; i++) {
-		bool blocks = bounds.at[i].bound <= LEVER_ACL_BLOCKS_LAST ||
-			      bounds.at[i].bound == LEVER_ACL_NO_WITNESS;
+		bool blocks = is_no_fence(bounds.at[i].bound);
 
 		out->acl_binds = out->acl_binds && !blocks;
 		if (blocks && !out->text[0])
@@ -208,9 +237,10 @@ static int acl_may_fence(struct clusters *w, struct scene *scene, enum side side
 				 bounds.at[i].text);
 	}
 	arena_done(&arena);
-	if (err)
-		return err;
-	return out->acl_binds ? time_lever(w, scene, name, ms, out, fault) : 1;
+	if (err || !out->acl_binds)
+		return err ? err : 1;
+	err = canary_is_let_through(lever, timeout_ms, out, fault);
+	return err ? err : time_lever(w, scene, name, ms, out, fault);
 }
 
 #define STILL_MS 30 /* two looks at the ends, a proof of being level, the decision and its checkpoint */
@@ -233,6 +263,15 @@ int world_forecast(struct world *world, const struct plan_family *family, enum a
 		snprintf(made.text, sizeof made.text,
 			 "the plan has no lever that fences this family: give it flag, bootstrap, acl or "
 			 "transactional-ids");
+		*out = made;
+		return 0;
+	}
+	/* A fence alone moves nobody: once it is lifted, the application writes where it wrote before. */
+	if (family->pattern.value == PLAN_PATTERN_DUAL_WRITE && !levers->flag.head.given &&
+	    !levers->bootstrap.head.given) {
+		snprintf(made.text, sizeof made.text,
+			 "the plan has no lever that tells an application which writes to both sides where "
+			 "authority is: give the family flag or bootstrap; acl and transactional-ids only fence");
 		*out = made;
 		return 0;
 	}

@@ -26,8 +26,8 @@ struct sight {
 
 /* ---- words ---- */
 
-static void say(struct live_answer *answer, enum live_verdict verdict, const char *code, const char *format,
-		va_list args)
+__attribute__((format(printf, 4, 0))) static void say(struct live_answer *answer, enum live_verdict verdict,
+						      const char *code, const char *format, va_list args)
 {
 	if (answer->code[0])
 		return;

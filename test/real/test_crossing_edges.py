@@ -1,0 +1,484 @@
+"""Crossings in less usual company: ACLs as the fence, stop-and-switch behind a copier, levers that are silent, refuse or
+lie, groups that do not stop, a state on PostgreSQL that is killed.  Nothing is lost or doubled by any of them, and whoever
+gives up puts everything back where it was."""
+
+import json
+import re
+import signal
+import sqlite3
+import struct
+import threading
+import time
+
+import pytest
+import yaml
+from confluent_kafka import Producer
+from confluent_kafka.admin import (AclBinding, AclBindingFilter, AclOperation, AclPermissionType, ResourcePatternType,
+                                   ResourceType)
+
+from crossing import ARRIVED, FAMILY, RETURNED, ByVerbs, Scene, logins
+from kafka_cluster import USERS
+from postgres import Postgres
+from records import end_offsets
+
+pytestmark = pytest.mark.real
+
+KINDS = ("? PLAN LEASE VERDICT ACT ANSWER MOVE STAGE INTENT OBSERVATION OUTCOME QUIET LEVEL DECISION RETURN CHECKPOINT "
+         "SNAPSHOT DRILL LEAK SCAFFOLD NOTE").split()
+QUICK = {"like": "rehearsal", "deadline": "6s"}
+
+
+def frames(folder):
+    """(kind, wall ms, body) of each frame of a journal in SQLite."""
+    base = sqlite3.connect(f"file:{folder / 'interlock.db'}?mode=ro", uri=True)
+    tables = [name for name, in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'") if "frame" in name]
+    for row in base.execute(f"SELECT * FROM {tables[0]} ORDER BY 1"):
+        data = [column for column in row if isinstance(column, bytes)][-1]
+        kind, = struct.unpack_from("<H", data, 12)
+        _, wall = struct.unpack_from("<Qq", data, 16)
+        yield KINDS[kind], wall, json.loads(data[96:])
+
+
+def of_kind(folder, kind):
+    return [(wall, body) for name, wall, body in frames(folder) if name == kind]
+
+
+def return_ms(folder):
+    """How long the last giving up took: from RETURN to the stage that it ended in."""
+    began = of_kind(folder, "RETURN")[-1][0]
+    return next(wall for wall, body in of_kind(folder, "STAGE") if wall >= began) - began
+
+
+@pytest.fixture
+def scene(run_folder, topic):
+    """A function: a family under load, until the test is over."""
+    open_scenes = []
+
+    def begin(source, target, **how):
+        one = Scene(run_folder / topic, source, target, topic=topic, **how)
+        open_scenes.append(one.__enter__())
+        return one
+
+    yield begin
+    for one in open_scenes:
+        one.__exit__()
+
+
+def wait_until(so, timeout=60):
+    deadline = time.monotonic() + timeout
+    while not so():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.2)
+
+
+# ---- ACLs
+
+def binding(cluster, kind, name, user, operation, permission="ALLOW", add=True):
+    one = AclBinding(ResourceType[kind], name, ResourcePatternType.LITERAL, f"User:{user}", "*",
+                     AclOperation[operation], AclPermissionType[permission])
+    if add:
+        for future in cluster.admin().create_acls([one]).values():
+            future.result(30)
+    return one
+
+
+def denies(cluster):
+    every = AclBindingFilter(ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY,
+                             AclPermissionType.DENY)
+    return {(acl.principal, acl.name) for acl in cluster.admin().describe_acls(every).result(30)}
+
+
+def may_move(cluster, topic, user="bob"):
+    """What Interlock needs where ACLs are its fence, and nothing more (docs/guide.md)."""
+    for operation in ("ALTER", "DESCRIBE", "DESCRIBE_CONFIGS"):
+        binding(cluster, "BROKER", "kafka-cluster", user, operation)
+    for operation in ("READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS"):
+        binding(cluster, "TOPIC", topic, user, operation)
+    for operation in ("CREATE", "WRITE", "DESCRIBE"):
+        binding(cluster, "TOPIC", "__interlock", user, operation)
+    for operation in ("READ", "DESCRIBE"):
+        binding(cluster, "GROUP", f"{topic}.billing", user, operation)
+
+
+@pytest.fixture
+def guarded(new_cluster, certificates, scene, properties, topic):
+    """A function: two clusters that ask, a scene on them, and Interlock logged in as `user`."""
+
+    def make(user="bob", writer="alice", **how):
+        clusters = {side: new_cluster(version, name=side, secure=True, certificates=certificates)
+                    for side, version in (("source", "3.9.1"), ("target", "4.3.1"))}
+        files = {side: properties(cluster.addresses("SASL"), {
+            "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "SCRAM-SHA-256", "sasl.username": user,
+            "sasl.password": USERS[user]}) for side, cluster in clusters.items()}
+        one = scene(*clusters.values(), logins=logins(clusters, writer), files=files, **how)
+        if user != "admin":
+            for cluster in clusters.values():
+                may_move(cluster, topic, user)
+        return one
+
+    return make
+
+
+def acl_plan(one, writer="alice", **more):
+    levers = {"acl": True, **more.pop("levers_more", {})}
+    return one.plan(klass="quick", limits=QUICK, levers_more=levers, producers=[f"User:{writer}"], **more)
+
+
+def test_a_deny_beside_the_flag(guarded, interlock):
+    one = guarded(shops=[{"rate": 200}])
+    for cluster in one.clusters.values():
+        binding(cluster, "TOPIC", one.topic, "mallory", "WRITE", "DENY")
+    foreign = {("User:mallory", one.topic)}
+    mover = ByVerbs(one, interlock, acl_plan(one))
+    pauses = []
+    for to in ("target", "source", "target"):
+        one.load(300)
+        assert mover.cross(to) == ARRIVED, mover.results[-1]
+        pauses.append(mover.status()["pause_ms"])
+        assert [denies(cluster) for cluster in one.clusters.values()] == [foreign, foreign]
+    one.load(200)
+    print("pauses with a deny, ms:", pauses)
+    report = one.end("target", load_min=20)
+    assert not report.findings, report
+    steps = [body["step"] for _, body in of_kind(one.folder, "INTENT")]
+    assert steps.count("fence acl:source deny") == 2 and steps.count("fence acl:target deny") == 1
+
+
+def test_a_deny_is_lifted_when_the_crossing_is_given_up(guarded, interlock):
+    """At the deadline, by itself: nobody says that all is drained, and the canaries alone are not enough."""
+    one = guarded(shops=[{"rate": 100}], groups=())
+    binding(one.clusters["source"], "TOPIC", one.topic, "mallory", "WRITE", "DENY")
+    bad = Bad(one.folder / "bad", one.flag)
+    mover = ByVerbs(one, interlock, acl_plan(one, levers_more={"flag": bad.plan()}))
+    one.load(100)
+    bad.goes("fail", "drained")
+    assert mover.act("promote", FAMILY).status == 1
+    status = mover.status()
+    print(status["cause"], "return, ms:", return_ms(one.folder))
+    assert (status["stage"], status["overlay"], status["authority"]) == ("OBSERVING", "HELD", "source")
+    assert "fence acl:source deny" in [body["step"] for _, body in of_kind(one.folder, "INTENT")]
+    assert denies(one.clusters["source"]) == {("User:mallory", one.topic)} and not denies(one.clusters["target"])
+    assert one.flag.get() == "source"
+    bad.heals()
+    one.load(50)
+    assert not one.end("source", load_min=10).findings
+
+
+def test_a_deny_alone_moves_nobody(guarded, interlock):
+    """An application that writes both and is told nothing would go on as before: refused, and nothing touched."""
+    one = guarded(shops=[{"rate": 100}], groups=())
+    file = acl_plan(one)
+    plan = yaml.safe_load(file.read_text())
+    del plan["families"][0]["levers"]["flag"]
+    file.write_text(yaml.safe_dump(plan))
+    mover = ByVerbs(one, interlock, file)
+    one.load(100)
+    result = mover.act("promote", FAMILY)
+    assert result.status == 1 and "only fence" in result.out + result.err, result
+    assert mover.status()["authority"] == "source" and not of_kind(one.folder, "MOVE")
+    assert not any(denies(cluster) for cluster in one.clusters.values())
+    assert not one.end("source", load_min=10).findings
+
+
+@pytest.mark.parametrize("who", ["writer", "interlock", "nobody-asks"])
+def test_a_deny_that_would_bind_nobody_is_refused_before(guarded, pair, scene, interlock, who):
+    one = scene(*pair, groups=(), shops=[{"rate": 100}]) if who == "nobody-asks" else guarded(
+        user="admin" if who == "interlock" else "bob", groups=(), shops=[{"rate": 100}])
+    # A super user is known by writing though no ACL allows it.
+    mover = ByVerbs(one, interlock, acl_plan(one, writer="admin" if who == "writer" else "alice"))
+    one.load(100)
+    result = mover.act("promote", FAMILY)
+    print(result)
+    assert result.status not in (0, 99)
+    assert mover.status()["authority"] == "source" and not of_kind(one.folder, "MOVE")
+    said = {"writer": "no ACL lets User:admin write", "interlock": "no ACL lets us, User:admin,",
+            "nobody-asks": "no authorizer"}[who]
+    assert said in result.out + result.err
+    assert not one.end("source", load_min=10).findings
+
+
+# ---- levers that do not do as they are told
+
+BAD = """#!/bin/bash
+# FOLDER and a lever's command: does as the file FOLDER/VERB-WORD or FOLDER/VERB says, and else is that lever.
+folder=$1 verb=$5 word=${6:-}
+read -r mode 2> /dev/null < "$folder/$verb-${word// /_}" || read -r mode 2> /dev/null < "$folder/$verb" || mode=
+case $mode in
+silent) exec sleep 60 ;;
+refuse) exit 76 ;;
+fail) exit 1 ;;
+lie) echo "$word"; exit 0 ;;
+vanish) for each in get set drained; do echo silent > "$folder/$each"; done ;;
+esac
+shift
+exec "$@"
+"""
+
+
+class Bad:
+    """A lever in front of an application's own, that goes wrong when a test says so."""
+
+    def __init__(self, folder, app):
+        self.folder, self.app = folder, app
+        folder.mkdir()
+        self.script = folder / "lever.sh"
+        self.script.write_text(BAD)
+        self.script.chmod(0o755)
+
+    def plan(self):
+        return {verb: f"exec {self.script} {self.folder} {' '.join(self.app.command(verb))}"
+                for verb in ("get", "set", *(["drained"] if self.app.lever != "group" else []))}
+
+    def goes(self, how, *verbs):
+        for verb in verbs:
+            (self.folder / verb).write_text(f"{how}\n")
+
+    def heals(self):
+        for verb in self.folder.iterdir():
+            if verb != self.script:
+                verb.unlink()
+
+
+def with_bad_flag(one, limits=None, **more):
+    bad = Bad(one.folder / "bad", one.flag)
+    plan = one.plan(klass="quick", limits={**QUICK, **(limits or {})}, levers_more={"flag": bad.plan()}, **more)
+    return bad, plan
+
+
+@pytest.mark.parametrize("how", ["refuse", "fail", "lie", "silent"])
+def test_a_flag_that_does_not_hold(pair, interlock, scene, how):
+    one = scene(*pair, groups=(), shops=[{"rate": 100}])
+    bad, plan = with_bad_flag(one)
+    mover = ByVerbs(one, interlock, plan)
+    one.load(100)
+    bad.goes(how, "set-hold")
+    result = mover.act("promote", FAMILY)
+    status = mover.status()
+    print(how, result.status, status["stage"], status["overlay"], status["cause"], "return, ms:", return_ms(one.folder))
+    assert result.status == 1 and (status["stage"], status["overlay"], status["authority"]) == \
+        ("OBSERVING", "HELD", "source")
+    assert one.flag.get() == "source"
+    bad.heals()
+    assert mover.act("resume", FAMILY).status == 0
+    one.load(50)
+    assert mover.cross("target") == ARRIVED, mover.results[-1]
+    one.load(50)
+    assert not one.end("target", load_min=10).findings
+
+
+def test_a_flag_that_falls_silent_is_unknown_until_it_speaks(pair, interlock, scene):
+    one = scene(*pair, groups=(), shops=[{"rate": 100}])
+    bad, plan = with_bad_flag(one)
+    mover = ByVerbs(one, interlock, plan)
+    one.load(100)
+    bad.goes("vanish", "set-hold")
+    assert mover.act("promote", FAMILY).status not in (0, 99)
+    status = mover.status()
+    print(status["stage"], status["overlay"], status["cause"])
+    assert status["overlay"] == "UNKNOWN" and "flag" in status["cause"]
+    assert mover.act("resume", FAMILY).status != 0 and mover.status()["overlay"] == "UNKNOWN"
+    bad.heals()
+    mover.act("resume", FAMILY)
+    status = mover.status()
+    assert (status["stage"], status["authority"], status["overlay"]) == ("OBSERVING", "source", "HELD"), status
+    assert one.flag.get() == "source"
+    mover.act("resume", FAMILY)
+    one.load(50)
+    assert mover.cross("target") == ARRIVED, mover.results[-1]
+    one.load(50)
+    assert not one.end("target", load_min=10).findings
+
+
+@pytest.mark.parametrize("how", ["refuse", "fail", "lie", "silent"])
+def test_after_the_decision_there_is_only_forward(pair, interlock, scene, how):
+    one = scene(*pair, groups=(), shops=[{"rate": 100}])
+    bad, plan = with_bad_flag(one)
+    mover = ByVerbs(one, interlock, plan)
+    one.load(100)
+    bad.goes(how, "set-target")
+    came = []
+    crossing = threading.Thread(target=lambda: came.append(mover.cross("target")))
+    crossing.start()
+    looker = ByVerbs(one, interlock, plan)
+    wait_until(lambda: looker.status()["stage"] == "OPENING")
+    time.sleep(12 if how == "lie" else 3)      # longer than one try
+    status = looker.status()
+    assert status["stage"] == "OPENING" and status["overlay"] is None and one.flag.get() == "hold", status
+    bad.heals()
+    crossing.join(90)
+    assert came == [ARRIVED], mover.results
+    assert not of_kind(one.folder, "RETURN")
+    one.load(50)
+    assert not one.end("target", load_min=10).findings
+
+
+def test_a_flag_that_refuses_in_the_silence_is_given_up_at_once(pair, interlock, scene):
+    one = scene(*pair, groups=(), shops=[{"rate": 100}])
+    bad, plan = with_bad_flag(one)
+    mover = ByVerbs(one, interlock, plan)
+    one.load(100)
+    bad.goes("refuse", "drained")
+    assert mover.act("promote", FAMILY).status == 1
+    status = mover.status()
+    quiet = next(wall for wall, body in of_kind(one.folder, "STAGE") if body["stage"] == "QUIET")
+    print("from its cause to the return, ms:", of_kind(one.folder, "RETURN")[-1][0] - quiet + return_ms(one.folder))
+    assert status["overlay"] == "HELD" and one.flag.get() == "source" and "newer" in status["cause"], status
+    assert not one.end("source", load_min=10).findings
+
+
+# ---- groups
+
+def test_a_group_that_does_not_stop_stops_the_crossing_before_the_fence(pair, interlock, scene):
+    one = scene(*pair, shops=[{"rate": 100}])
+    bad = Bad(one.folder / "bad", one.groups[0])
+    plan = one.plan(klass="quick", limits=QUICK, levers_more={"groups": {one.groups[0].config["group"]: bad.plan()}},
+                    first="consumers")
+    mover = ByVerbs(one, interlock, plan)
+    one.load(100)
+    bad.goes("lie", "set-stop")
+    assert mover.act("promote", FAMILY).status == 1
+    status = mover.status()
+    assert (status["stage"], status["overlay"]) == ("OBSERVING", "HELD") and "group" in status["cause"], status
+    assert "FENCING" not in [body["stage"] for _, body in of_kind(one.folder, "STAGE")]
+    assert one.groups[0].get() == "running source" and one.flag.get() == "source"
+    bad.heals()
+    mover.act("resume", FAMILY)
+    one.load(100)
+    assert mover.cross("target") == ARRIVED, mover.results[-1]
+    one.load(100)
+    assert not one.end("target", load_min=10).findings
+
+
+def test_a_group_that_reads_where_it_must_not_yet(pair, interlock, scene):
+    """Nobody can stop it for us, so its position on the target has to be set, and it is busy there."""
+    one = scene(*pair, shops=[{"rate": 100}])
+    plan = one.plan(klass="quick", limits=QUICK, levers_more={"groups": {}})
+    whole = yaml.safe_load(plan.read_text())
+    del whole["families"][0]["levers"]["groups"]
+    plan.write_text(yaml.safe_dump(whole))
+    mover = ByVerbs(one, interlock, plan)
+    one.load(100)
+    one.groups[0].set("stop")
+    one.groups[0].set("start target")
+    one.load(50)
+    result = mover.act("promote", FAMILY)
+    status = mover.status()
+    print(result, status["stage"], status["overlay"], status["cause"])
+    assert result.status == 1 and status["authority"] == "source" and one.flag.get() == "source"
+    assert not one.end("source", load_min=10, reading=3).kinds.keys() - {"lost-position", "unread"}
+
+
+# ---- transactions
+
+def test_transactional_ids_that_are_taken_over(pair, interlock, scene):
+    one = scene(*pair, shops=[{"rate": 200, "transactional": True}], groups=())
+    one.load(100)
+    ids = sorted({listing.transactional_id for listing in pair.source.admin().list_transactions().result(30)
+                  if listing.transactional_id.startswith("shop-")}) if hasattr(
+        pair.source.admin(), "list_transactions") else ["shop-1-0", "shop-1-1"]
+    plan = one.plan(klass="quick", limits=QUICK, levers_more={"transactional-ids": ids})
+    mover = ByVerbs(one, interlock, plan)
+    for to in ("target", "source"):
+        one.load(200)
+        assert mover.cross(to) == ARRIVED, mover.results[-1]
+    one.load(200)
+    report = one.end("source", load_min=20)
+    assert not report.findings, report
+
+
+def test_a_transaction_that_is_open_makes_silence_wait(pair, interlock, scene):
+    one = scene(*pair, shops=[{"rate": 100}], groups=())
+    mover = ByVerbs(one, interlock, one.plan(klass="quick", limits=QUICK))
+    one.load(100)
+    producer = Producer({"bootstrap.servers": pair.source.bootstrap, "transactional.id": f"{one.topic}-stranger"})
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    producer.produce(one.topic, b"of a stranger", key=b"k", partition=0, headers={"id": "stranger"})
+    producer.flush(20)
+    result = mover.act("promote", FAMILY)
+    status = mover.status()
+    print(result.out, result.err, status["stage"], status["overlay"], status["cause"])
+    assert result.status == 1 and status["authority"] == "source" and one.flag.get() == "source"
+    producer.abort_transaction(20)
+    assert one.flag.get() == "source"
+    one.load(50)
+    assert not one.end("source", load_min=10).findings
+
+
+# ---- stop and switch
+
+def test_stop_and_switch(new_cluster, interlock, scene, mirror):
+    source, target = new_cluster("3.9.1", name="source"), new_cluster("4.3.1", name="target")
+    one = scene(source, target, pattern="stop-and-switch", shops=[{"rate": 100}])
+    copier = mirror(source, target, topics=re.escape(one.topic))
+    plan = one.plan(klass="quick", limits={**QUICK, "deadline": "10s"})
+    mover = ByVerbs(one, interlock, plan)
+    one.load(300)
+    wait_until(lambda: sum(end_offsets(target, one.topic).values()) >= 200)
+
+    # The copier stands still: not level, so it goes back by itself.
+    copier.process.send_signal(signal.SIGSTOP)
+    one.load(100)
+    lagging = mover.act("promote", FAMILY, timeout=180)
+    status = mover.status()
+    print(lagging, status["stage"], status["overlay"], status["cause"])
+    assert lagging.status == 1 and status["authority"] == "source" and one.flag.get() == "source"
+    copier.process.send_signal(signal.SIGCONT)
+    if status["overlay"] == "HELD":
+        mover.act("resume", FAMILY)
+    one.load(100)
+    wait_until(lambda: sum(end_offsets(target, one.topic).values()) >=
+               sum(end_offsets(source, one.topic).values()) - 60)
+    came = mover.cross("target")
+    assert came == ARRIVED, mover.results[-1]
+    one.load(200)
+    status = mover.status()
+    print(json.dumps(status))
+    back = mover.act("rollback", FAMILY, timeout=180)
+    status = mover.status()
+    print(back, status["stage"], status["overlay"], status["cause"])
+    assert back.status != 0 and status["authority"] == "target" and one.flag.get() == "target"
+    one.load(50)
+    report = one.end("target", load_min=20)
+    assert not report.findings, report
+
+
+# ---- the state on PostgreSQL
+
+def test_a_state_on_postgres_that_is_killed(pair, interlock, scene, tmp_path):
+    one = scene(*pair, shops=[{"rate": 100}], groups=())
+    with Postgres(tmp_path / "postgres") as server:
+        plan = one.plan(klass="quick", limits=QUICK)
+        whole = yaml.safe_load(plan.read_text())
+        whole["state"] = server.address("edge")
+        plan.write_text(yaml.safe_dump(whole))
+        mover = ByVerbs(one, interlock, plan)
+        one.load(100)
+        runs = [interlock.start("run", "--plan", str(plan), folder=one.folder) for _ in range(2)]
+        try:
+            wait_until(lambda: mover.act("promote", FAMILY).status == 0)
+            one.load(50)
+            for number in range(3):
+                to = "source" if one.flag.get() == "target" else "target"
+                came = []
+                crossing = threading.Thread(target=lambda to=to, came=came: came.append(mover.cross(to)))
+                crossing.start()
+                time.sleep(0.4 + 0.3 * number)
+                server.kill()
+                time.sleep(0.5)
+                server.start()
+                crossing.join(120)
+                print(number, to, came, [(r.status, r.out[-300:], r.err[-300:]) for r in mover.results[-3:]])
+                wait_until(lambda: one.flag.get() in ("source", "target"))
+                wait_until(lambda: mover.status()["stage"] in ("OBSERVING", "ARMED", "TARGET"))
+                assert mover.status()["authority"] == one.flag.get()
+                if mover.status()["overlay"] == "HELD":
+                    mover.act("resume", FAMILY)
+                one.load(50)
+        finally:
+            for run in runs:
+                run.send_signal(signal.SIGTERM)
+            for run in runs:
+                said = run.communicate(timeout=30)
+                print(run.returncode, said[1][-500:])
+        assert not one.end(one.flag.get(), load_min=10).findings
