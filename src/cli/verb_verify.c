@@ -112,24 +112,35 @@ static void say_outside(struct verifying *v, struct paper *paper)
 	buffer_done(&line);
 }
 
+/* The journal may be anybody's: what it says must not steer a terminal. */
+static void wrap_safe(struct paper *paper, const char *text)
+{
+	struct buffer safe;
+
+	buffer_init(&safe, 4 * AUDIT_TEXT_SIZE);
+	text_safe(&safe, view_text(text));
+	paper_wrap(paper, 0, 2, buffer_string(&safe));
+	buffer_done(&safe);
+}
+
 static void show_paper(struct verifying *v)
 {
 	const struct audit *audit = &v->audit;
 	enum ink ink = audit->answer == AUDIT_INTACT      ? INK_GOOD
 		       : audit->answer == AUDIT_UNDECIDED ? INK_DOUBT
 							  : INK_BAD;
-	struct buffer safe;
+	char text[NOTE_EXIT_SIZE_MAX + 10];
 	struct paper paper;
 
 	output_paper(v->output, &paper);
 	paper_ink(&paper, ink, "%s", audit_word(audit->answer));
-	paper_line(&paper, ": %s%s%s", v->journal, audit->exit[0] ? ", exit " : "", audit->exit);
-	if (audit->answer != AUDIT_INTACT) {
-		buffer_init(&safe, 4 * AUDIT_TEXT_SIZE);
-		text_safe(&safe, view_text(audit->text));
-		paper_wrap(&paper, 0, 2, buffer_string(&safe));
-		buffer_done(&safe);
+	paper_line(&paper, ": %s", v->journal);
+	if (audit->exit[0]) {
+		snprintf(text, sizeof text, "exit %s", audit->exit);
+		wrap_safe(&paper, text);
 	}
+	if (audit->answer != AUDIT_INTACT)
+		wrap_safe(&paper, audit->text);
 	paper_line(&paper,
 		   "%llu frame%s hold%s; %llu verdict%s made again, %llu act%s looked at, %llu checkpoint%s "
 		   "signed",
@@ -139,7 +150,9 @@ static void show_paper(struct verifying *v)
 		   audit->acts == 1 ? "" : "s", (unsigned long long)audit->checkpoints,
 		   audit->checkpoints == 1 ? "" : "s");
 	for (int i = 0; i < audit->remark_count; i++)
-		paper_wrap(&paper, 0, 2, audit->remarks[i]);
+		wrap_safe(&paper, audit->remarks[i]);
+	if (audit->remarks_left_off)
+		paper_line(&paper, "and %d more remarks", audit->remarks_left_off);
 	say_outside(v, &paper);
 	output_show(v->output, &paper);
 }

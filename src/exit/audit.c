@@ -12,29 +12,43 @@ const char *audit_word(enum audit_answer answer)
 	return words[answer];
 }
 
+/* Nothing that was found is hidden by what is worse. */
+static void add_remark(struct auditing *a, const char *text)
+{
+	if (a->out->remark_count == AUDIT_REMARKS_MAX)
+		a->out->remarks_left_off++;
+	else
+		snprintf(a->out->remarks[a->out->remark_count++], sizeof a->out->remarks[0], "%s", text);
+}
+
 void audit_found(struct auditing *a, enum audit_answer answer, uint64_t frame, const char *format, ...)
 {
+	char text[AUDIT_TEXT_SIZE];
 	va_list list;
 
-	if (answer <= a->out->answer)
+	va_start(list, format);
+	vsnprintf(text, sizeof text, format, list);
+	va_end(list);
+	if (answer <= a->out->answer) {
+		add_remark(a, text);
 		return;
+	}
+	if (a->out->answer != AUDIT_INTACT)
+		add_remark(a, a->out->text);
 	a->out->answer = answer;
 	a->out->frame = frame;
-	va_start(list, format);
-	vsnprintf(a->out->text, sizeof a->out->text, format, list);
-	va_end(list);
+	memcpy(a->out->text, text, sizeof text);
 }
 
 void audit_remark(struct auditing *a, const char *format, ...)
 {
+	char text[AUDIT_TEXT_SIZE];
 	va_list list;
 
-	if (a->out->remark_count == AUDIT_REMARKS_MAX)
-		return;
 	va_start(list, format);
-	vsnprintf(a->out->remarks[a->out->remark_count], sizeof a->out->remarks[0], format, list);
+	vsnprintf(text, sizeof text, format, list);
 	va_end(list);
-	a->out->remark_count++;
+	add_remark(a, text);
 }
 
 int audit_blob(struct auditing *a, const struct frame *frame, struct sha256 hash, const char *what,

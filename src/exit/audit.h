@@ -12,7 +12,7 @@
 #include "exit/note.h"
 #include "exit/plan.h"
 
-/* From the best to the worst; what is found later never makes an answer better. */
+/* From the best to the worst; what is found later never makes an answer better, and stands among the remarks. */
 enum audit_answer {
 	AUDIT_INTACT,
 	AUDIT_UNDECIDED,        /* something that it rests on is missing, or from a newer version */
@@ -50,10 +50,11 @@ struct audit {
 	uint64_t frame;             /* the first that does not hold; 0: none, or not one frame */
 	char text[AUDIT_TEXT_SIZE]; /* why; empty when intact */
 	char exit[NOTE_EXIT_SIZE_MAX];
-	struct sha256 head;                   /* of the last frame that holds */
-	struct sha256 plan;                   /* the hash of the one in force; zero: none */
-	char remarks[AUDIT_REMARKS_MAX][400]; /* what is no fault, and should be known */
-	int remark_count;
+	struct sha256 head; /* of the last frame that holds */
+	struct sha256 plan; /* the hash of the one in force; zero: none */
+	char remarks[AUDIT_REMARKS_MAX]
+		    [AUDIT_TEXT_SIZE]; /* what else does not hold, and what should be known */
+	int remark_count, remarks_left_off;
 };
 
 /*

@@ -201,7 +201,7 @@ static int judge_again(struct auditing *a, const struct frame *frame, const json
 			    number);
 		return 0;
 	}
-	err = err ? err : basis_audit(basis, family, find, &finding, &a->arena, &log, &judged, &fault);
+	err = err ? err : basis_audit_log(basis, family, find, &finding, &a->arena, &log, &judged, &fault);
 	if (finding.recorded)
 		return finding.recorded < 0 ? finding.recorded : 0;
 	if (err == ERR_MEMORY)

@@ -56,7 +56,7 @@ static int audit(const struct surveyed *surveyed, const struct judging *judging,
 	err = basis_of(judging, surveyed->gates, judgement, &arena, &basis);
 	err = err ? err : basis_write(&basis, &bytes);
 	err = err ? err : basis_read(buffer_bytes(&bytes), &arena, &basis, fault);
-	err = err ? err : basis_audit(&basis, judging->family, find, &disk, &arena, NULL, &again, fault);
+	err = err ? err : basis_audit(&basis, judging->family, find, &disk, &arena, &again, fault);
 	for (int i = 0; i < disk.count; i++)
 		buffer_done(&disk.bytes[i]);
 	buffer_done(&bytes);

@@ -629,7 +629,7 @@ static void an_auditor_comes_to_the_same_answer(void **state)
 	assert_int_equal(w.judgement.verdict, VERDICT_OPEN); /* by the waiver alone */
 	disk_write(&disk, &w.log);
 	assert_int_equal(basis_read(buffer_bytes(&bytes), &w.arena, &basis, &fault), 0);
-	if (basis_audit(&basis, w.judging.family, find, &disk, &w.arena, NULL, &made, &fault) < 0)
+	if (basis_audit(&basis, w.judging.family, find, &disk, &w.arena, &made, &fault) < 0)
 		fail_msg("%s", fault.text);
 	assert_int_equal(made.gates[GATE_PARITY].waived, 1);
 	disk_done(&disk);
@@ -740,7 +740,7 @@ static void a_forged_verdict_is_found(void **state)
 		disk_write(&disk, &w.log);
 		assert_int_equal(basis_read(buffer_bytes(&bytes), &w.arena, &basis, &fault), 0);
 		forgeries[i].forge(&basis, &w, &disk);
-		err = basis_audit(&basis, w.judging.family, find, &disk, &w.arena, NULL, &made, &fault);
+		err = basis_audit(&basis, w.judging.family, find, &disk, &w.arena, &made, &fault);
 		if (err != forgeries[i].err || !fault.text[0])
 			fail_msg("%s: %s (%s)", forgeries[i].name, err_text(err), fault.text);
 		disk_done(&disk);
