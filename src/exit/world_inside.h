@@ -36,7 +36,7 @@ struct scene {
 };
 
 /* Lets go of what was kept. */
-void scene_forget(struct scene *scene);
+void scene_forget_kept(struct scene *scene);
 
 struct clusters {
 	struct world world; /* first */
