@@ -114,7 +114,6 @@ struct world_ops {
 
 	int (*pause)(struct world *world, int64_t ms);
 
-	const struct world_drill_ops *drill; /* NULL: none can be held here */
 
 	/* A line for whoever watches. */
 	void (*tell)(struct world *world, const struct plan_family *family, const char *text);
@@ -127,6 +126,8 @@ struct world_ops {
 	int (*leak)(struct world *world, const struct plan_family *family, enum authority side,
 		    const json_t *ends, int64_t timeout_ms, char *text, size_t size, json_t **now,
 		    struct fault *fault);
+
+	const struct world_drill_ops *drill; /* NULL: none can be held here */
 };
 
 struct world {
