@@ -131,8 +131,7 @@ int mover_publish(struct mover *mover, struct fault *fault)
 		return err == ERR_NETWORK ? ERR_IO : err;
 	size = journal_state(mover->journal)->sequence;
 	root = journal_state(mover->journal)->head;
-	held = mover->world->ops->publish(mover->world, size, root, PUBLISH_TIMEOUT_MS, &note, &holders,
-					  fault);
+	held = mover->world->ops->publish(mover->world, size, root, PUBLISH_TIMEOUT_MS, &note, &holders, fault);
 	if (held <= 0) {
 		char why[sizeof fault->text] = "";
 
@@ -324,8 +323,7 @@ int mover_act(struct mover *mover, uint64_t act, enum mover_answer *out, struct 
 	if (err < 0)
 		return err;
 	snprintf(key, sizeof key, "%llu", (unsigned long long)act);
-	json = json_incref(
-		json_object_get(json_object_get(journal_state(mover->journal)->root, "acts"), key));
+	json = json_incref(json_object_get(json_object_get(journal_state(mover->journal)->root, "acts"), key));
 	*out = MOVER_REFUSED;
 	if (!json)
 		return 0; /* it was answered meanwhile */
