@@ -307,7 +307,7 @@ int mover_recover(struct mover *mover, int *moved, struct fault *fault)
 		if (err == 0 || c.name)
 			crossing_close(&c);
 	}
-	return err;
+	return err ? err : mover_complete(mover, fault);
 }
 
 /* ---- acts ---- */

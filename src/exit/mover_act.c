@@ -428,6 +428,10 @@ static int drill(struct acting *a)
 
 static int retire(struct acting *a)
 {
+	const char *missing = second_is_missing(a);
+
+	if (a->c->mover->plan->signing.seal_owners.value > 1 && missing)
+		return answer(a, MOVER_REFUSED, "%s", missing);
 	return mover_retire(a->c, a->act, a->json, a->out);
 }
 

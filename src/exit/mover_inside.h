@@ -105,6 +105,8 @@ int mover_drill_recover(struct crossing *c);
 /* Takes away what drills of the family left, one thing at a time.  The fault says what does not go. */
 int mover_drill_clear(struct crossing *c);
 int mover_drill(struct crossing *c, uint64_t act, const json_t *json, enum mover_answer *out);
+/* Once every family of the plan is retired: says so in the journal, if it does not stand there yet. */
+int mover_complete(struct mover *mover, struct fault *fault);
 int mover_retire(struct crossing *c, uint64_t act, const json_t *json, enum mover_answer *out);
 
 #endif

@@ -245,6 +245,7 @@ static int apply_plan(struct applying *a)
 	}
 	plan = child(root, "plan");
 	families = child(root, "families");
+	json_object_del(root, "complete");
 	err = plan && families ? 0 : ERR_MEMORY;
 	err = err ? err : put_hash(plan, "hash", hash);
 	err = err ? err : put(plan, "number", json_integer((json_int_t)number));
@@ -808,7 +809,11 @@ static int apply_scaffold(struct applying *a)
 
 static int apply_note(struct applying *a)
 {
-	return body_text(a->body, "text") ? 0 : wrong(a, "says nothing");
+	if (!body_text(a->body, "text"))
+		return wrong(a, "says nothing");
+	if (!json_is_true(json_object_get(a->body, "complete")))
+		return 0;
+	return put(a->state->root, "complete", json_integer(a->frame->moment.wall_ms));
 }
 
 /* `family`: the frame is about one, which must exist; OPTIONAL: it may name one. */

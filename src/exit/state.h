@@ -14,6 +14,7 @@
  *	acts      { SEQUENCE: { act, family, by, reason, arguments, wall } }	asked for, and not answered yet
  *	families  { NAME: family }
  *	checkpoint { size, wall }
+ *	complete  wall ms, once every family of the plan was retired
  *
  *	family    stage, overlay, cause, since (wall ms of the stage), authority, epoch
  *	          moving ("none" at rest), returning, attempt, act, deadline

@@ -80,6 +80,22 @@ struct world_drill_ops {
 		     struct fault *fault);
 };
 
+/* What is temporary around a family, and is no lever. */
+struct world_scaffold_ops {
+	/* An item of the plan's `scaffold`: is it there, does anybody use it?  1 yes, 0 no, ERR_*: it cannot be told. */
+	int (*there)(struct world *world, const struct plan_family *family, const struct plan_probe *item,
+		     uint64_t epoch, struct fault *fault);
+	int (*used)(struct world *world, const struct plan_family *family, const struct plan_probe *item,
+		    uint64_t epoch, struct fault *fault);
+	/* Asks for it to go; whether it went, there() tells. */
+	int (*remove)(struct world *world, const struct plan_family *family, const struct plan_probe *item,
+		      uint64_t epoch, struct fault *fault);
+	/* The first file, in order of name, in which comparisons of the family were kept.  1: `path`; 0: there is none. */
+	int (*file)(struct world *world, const struct plan_family *family, char *path, size_t size,
+		    struct fault *fault);
+	int (*remove_file)(struct world *world, const char *path, struct fault *fault);
+};
+
 struct world_ops {
 	/* The lever of that name (step.h); NULL when the plan has none such.  Belongs to the world. */
 	struct lever *(*lever)(struct world *world, const struct plan_family *family, const char *name);
@@ -114,7 +130,6 @@ struct world_ops {
 
 	int (*pause)(struct world *world, int64_t ms);
 
-
 	/* A line for whoever watches. */
 	void (*tell)(struct world *world, const struct plan_family *family, const char *text);
 
@@ -127,7 +142,8 @@ struct world_ops {
 		    const json_t *ends, int64_t timeout_ms, char *text, size_t size, json_t **now,
 		    struct fault *fault);
 
-	const struct world_drill_ops *drill; /* NULL: none can be held here */
+	const struct world_drill_ops *drill;       /* NULL: none can be held here */
+	const struct world_scaffold_ops *scaffold; /* NULL: nothing can be cleared up here */
 };
 
 struct world {

@@ -453,6 +453,7 @@ static const struct world_ops clusters_ops = {
 	.publish = world_publish,
 	.pause = pause_for,
 	.drill = &world_drill,
+	.scaffold = &world_scaffold,
 	.tell = tell,
 };
 

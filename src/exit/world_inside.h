@@ -78,6 +78,9 @@ void follower_stop(struct scene *scene);
 /* world_drill.c */
 extern const struct world_drill_ops world_drill;
 
+/* world_scaffold.c */
+extern const struct world_scaffold_ops world_scaffold;
+
 /* world_publish.c */
 int world_publish(struct world *world, uint64_t size, struct sha256 head, int64_t timeout_ms, json_t **note,
 		  json_t **holders, struct fault *fault);
