@@ -100,7 +100,7 @@ static void scene_free(struct scene *scene)
 	lever_free(slot->value);
 	map_done(&scene->levers);
 	drill_load_free(scene->load); /* a lever was a part of it */
-	scene_forget(scene);
+	scene_forget_kept(scene);
 	quiet_free(scene->quiet[SIDE_SOURCE]);
 	quiet_free(scene->quiet[SIDE_TARGET]);
 	asking_free(scene->asking);

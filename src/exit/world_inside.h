@@ -36,7 +36,7 @@ struct scene {
 };
 
 /* Lets go of what was kept. */
-void scene_forget(struct scene *scene);
+void scene_forget_kept(struct scene *scene);
 
 struct clusters {
 	struct world world; /* first */
@@ -85,8 +85,5 @@ extern const struct world_scaffold_ops world_scaffold;
 int world_publish(struct world *world, uint64_t size, struct sha256 head, int64_t timeout_ms, json_t **note,
 		  json_t **holders, struct fault *fault);
 void world_publish_done(struct clusters *w);
-
-/* Evidence that was kept from an earlier judgement. */
-void kept_free(struct kept *kept);
 
 #endif
