@@ -86,7 +86,4 @@ int world_publish(struct world *world, uint64_t size, struct sha256 head, int64_
 		  json_t **holders, struct fault *fault);
 void world_publish_done(struct clusters *w);
 
-/* Evidence that was kept from an earlier judgement. */
-void kept_free(struct kept *kept);
-
 #endif

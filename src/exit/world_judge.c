@@ -21,7 +21,7 @@ struct kept {
 
 /* ---- what earlier judgements leave ---- */
 
-void kept_free(struct kept *kept)
+static void kept_free(struct kept *kept)
 {
 	arena_done(&kept->arena);
 	free(kept);
