@@ -221,14 +221,14 @@ static int world_publish(struct world *world, uint64_t size, struct sha256 head,
 {
 	struct sim_controller *k = of(world);
 
-	if (sim_call(k, "before publish", "") < 0)
+	if (sim_point(k, "before", "publish") < 0)
 		return gone(fault);
 	sim_pass(k->sim, 3);
 	if (k->sim->now < k->sim->publish_back_at && k->sim->now < k->sim->faults_until) {
 		sim_pass(k->sim, 500);
 		return fault_set(fault, ERR_TIMEOUT, "no holder answers");
 	}
-	if (sim_call(k, "after publish", "") < 0)
+	if (sim_point(k, "after", "publish") < 0)
 		return gone(fault);
 	*note = json_string("a note");
 	*holders = json_pack("[s]", "somebody");
