@@ -155,6 +155,7 @@ struct sim {
 	int *at[SIM_SIDES];     /* where a record stands in its log; -1: it does not */
 	int8_t *authority_of;   /* who was authoritative when it was written */
 	bool *acked, *read;     /* acknowledged by that side; processed by the group */
+	bool gave_up;           /* a crossing was given up: the group that it moved first may read again */
 	int64_t *acked_at;
 	int positions[SIM_SIDES][SIM_PARTITIONS];
 	int copied[SIM_SIDES][SIM_PARTITIONS]; /* how far the copier has come, each way */
