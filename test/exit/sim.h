@@ -35,7 +35,7 @@ enum sim_mutant {
 	MUTANT_CANARY_LIES,  /* denied, whatever a leader does, and an ACL is seen before a broker has learnt it */
 	MUTANT_UNDO_WIDE,    /* an ACL that is set back deletes what was not ours */
 	MUTANT_LEVERS_DEAF,  /* older epochs are obeyed, and answers come late */
-	MUTANT_DISK_FORKS,   /* a lease that was lost still writes */
+	MUTANT_DISK_FORKS,   /* a lease that was lost still writes, and so does who has not read the last frame */
 	MUTANT_LOOK_LIES,    /* settled, and ends that are long past */
 	MUTANT_COUNT,
 };

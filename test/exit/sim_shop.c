@@ -89,7 +89,7 @@ void sim_deny(struct sim *sim, int side, unsigned deny)
 	sim->sides[side].deny = deny;
 	for (int broker = 0; broker < SIM_BROKERS; broker++) {
 		int64_t *learnt = &sim->sides[side].learnt[broker];
-		int64_t at = sim->now + near(sim, sim_chance(sim, 100000) ? 4000 : 20);
+		int64_t at = sim->now + near(sim, sim->options.mutant == MUTANT_CANARY_LIES || sim_chance(sim, 100000) ? 4000 : 20);
 
 		*learnt = at > *learnt ? at : *learnt + 1;
 		sim_at(sim, *learnt - sim->now, learn, side * SIM_BROKERS + broker, deny);
