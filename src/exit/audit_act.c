@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "exit/act.h"
+#include "exit/act_sign.h"
 #include "exit/audit_inside.h"
 
 static const json_t *act_of(const struct auditing *a, const json_t *body)
@@ -25,8 +26,13 @@ static const char *not_allowed(const struct auditing *a, const json_t *act, cons
 		return "the act is about another family";
 	if (!family || kind < 0)
 		return "the act is none, or on a family that the plan in force does not name";
-	return act_allowed(family, (enum act)kind, view_text(body_text(act, "by")), fault) < 0 ? fault->text
-											       : NULL;
+	if (act_allowed(family, (enum act)kind, view_text(body_text(act, "by")), fault) < 0)
+		return fault->text;
+	return act_signature_check(act, body_text(a->state.root, "exit"),
+				   json_object_get(json_object_get(a->state.root, "plan"), "keys"),
+				   a->plan->signing.required.value == 1, fault) < 0
+		       ? fault->text
+		       : NULL;
 }
 
 static void check(struct auditing *a, const struct frame *frame, const json_t *body, const json_t *act)
