@@ -9,10 +9,11 @@
 
 enum { NOTHING, LIST, TABLE };
 
-static const char style[] = "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}"
-			    "table{border-collapse:collapse}td,th{border:1px solid #bbb;padding:.2em .5em;text-align:left;"
-			    "vertical-align:top}pre{background:#f3f3f3;padding:.5em;white-space:pre-wrap}"
-			    "h2{border-bottom:1px solid #bbb}";
+static const char style[] =
+	"body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}"
+	"table{border-collapse:collapse}td,th{border:1px solid #bbb;padding:.2em .5em;text-align:left;"
+	"vertical-align:top}pre{background:#f3f3f3;padding:.5em;white-space:pre-wrap}"
+	"h2{border-bottom:1px solid #bbb}";
 
 /* Bytes that steer a terminal go first, then what the language reads as its own. */
 static void put(struct document *d, const char *text, bool code)
@@ -51,6 +52,7 @@ static void close_open(struct document *d, int but)
 	d->open = NOTHING;
 }
 
+static char *format_text(const char *format, va_list list) __attribute__((format(printf, 1, 0)));
 static char *format_text(const char *format, va_list list)
 {
 	char *text = NULL;
@@ -58,7 +60,8 @@ static char *format_text(const char *format, va_list list)
 	return vasprintf(&text, format, list) < 0 ? NULL : text;
 }
 
-static void put_line(struct document *d, const char *before, const char *format, va_list list, const char *after)
+static void put_line(struct document *d, const char *before, const char *format, va_list list,
+		     const char *after)
 {
 	char *text = format_text(format, list);
 

@@ -24,7 +24,8 @@ void document_end(struct document *document); /* closes what is open; `text` is 
 void document_done(struct document *document);
 
 /* `level` 1 to 3. */
-void document_head(struct document *document, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void document_head(struct document *document, int level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 void document_say(struct document *document, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void document_item(struct document *document, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

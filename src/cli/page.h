@@ -6,6 +6,7 @@
 #include "cli/output.h"
 
 /* Ends the document and writes it; `file` NULL: standard output.  `status`, or that of what went wrong. */
-enum status page_write(struct output *output, struct document *document, const char *file, enum status status);
+enum status page_write(struct output *output, struct document *document, const char *file,
+		       enum status status);
 
 #endif

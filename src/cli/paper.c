@@ -160,6 +160,16 @@ void paper_wrap(struct paper *paper, int first, int indent, const char *text)
 	buffer_text(&paper->text, "\n");
 }
 
+void paper_wrap_safe(struct paper *paper, int first, int indent, const char *text)
+{
+	struct buffer safe;
+
+	buffer_init(&safe, 1u << 20);
+	text_safe(&safe, view_text(text ? text : ""));
+	paper_wrap(paper, first, indent, buffer_string(&safe));
+	buffer_done(&safe);
+}
+
 void table_init(struct table *table, const char *layout, int indent)
 {
 	memset(table, 0, sizeof *table);

@@ -41,6 +41,9 @@ void paper_safe(struct paper *paper, struct view name);
  * with `indent` blanks.  Ends with a line feed. */
 void paper_wrap(struct paper *paper, int first, int indent, const char *text);
 
+/* The same for a text from outside, as paper_safe(). */
+void paper_wrap_safe(struct paper *paper, int first, int indent, const char *text);
+
 /* Columns that `text` takes on a terminal: 0 for a combining mark, 2 for a wide character. */
 int text_columns(struct view text);
 

@@ -26,7 +26,8 @@ static void put_time(struct paper *paper, const json_t *time)
 		const char *state = text_of(item, "state");
 
 		table_cell(&table, ink_of_verdict(state), "%s", state);
-		table_name(&table, INK_DIM, view_text(text_of(item, "owner")[0] ? text_of(item, "owner") : "nobody"));
+		table_name(&table, INK_DIM,
+			   view_text(text_of(item, "owner")[0] ? text_of(item, "owner") : "nobody"));
 		table_name(&table, INK_PLAIN, view_text(text_of(item, "must")));
 		table_name(&table, INK_DIM, view_text(text_of(item, "code")));
 	}
@@ -46,9 +47,10 @@ static void put_whys(struct paper *paper, const json_t *countdown)
 		{
 			if (!body_text(item, "why"))
 				continue;
-			paper_ink(paper, ink_of_verdict(text_of(item, "state")), "  %-7s", text_of(item, "state"));
+			paper_ink(paper, ink_of_verdict(text_of(item, "state")), "  %-7s",
+				  text_of(item, "state"));
 			buffer_text(&paper->text, "  ");
-			paper_wrap(paper, 11, 11, text_of(item, "why"));
+			paper_wrap_safe(paper, 11, 11, text_of(item, "why"));
 		}
 	}
 }
@@ -63,7 +65,8 @@ void countdown_paper(struct paper *paper, const json_t *countdown, int64_t now_m
 	paper_safe(paper, view_text(text_of(countdown, "family")));
 	paper_ink(paper, ink_of_verdict(text_of(countdown, "state")), ": %s", text_of(countdown, "state"));
 	if (judged)
-		paper_line(paper, "   judged %s ago%s", duration_text(now_ms - body_number(countdown, "judged"), age),
+		paper_line(paper, "   judged %s ago%s",
+			   duration_text(now_ms - body_number(countdown, "judged"), age),
 			   json_is_true(json_object_get(countdown, "fresh")) ? "" : ", and no longer fresh");
 	else
 		paper_line(paper, "%s", "");
@@ -76,7 +79,7 @@ void countdown_paper(struct paper *paper, const json_t *countdown, int64_t now_m
 	if (judged)
 		put_whys(paper, countdown);
 	else
-		paper_wrap(paper, 0, 0, text_of(countdown, "why"));
+		paper_wrap_safe(paper, 0, 0, text_of(countdown, "why"));
 }
 
 json_t *countdown_json(const json_t *countdown)

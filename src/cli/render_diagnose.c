@@ -1,6 +1,5 @@
 /* render_diagnose.c - a table a family, then what is stuck and what to do. */
 #include "cli/render_diagnose.h"
-
 #include "exit/state.h"
 
 static enum ink ink_of(const char *answer)
@@ -40,8 +39,14 @@ static void put_levers(struct paper *paper, const json_t *levers)
 		if (why)
 			table_name(&table, INK_DOUBT, view_text(why));
 		else
-			table_cell(&table, json_is_true(agrees) ? INK_GOOD : json_is_false(agrees) ? INK_BAD : INK_DIM, "%s",
-				   json_is_true(agrees) ? "agrees" : json_is_false(agrees) ? "disagrees" : "-");
+			table_cell(&table,
+				   json_is_true(agrees)    ? INK_GOOD
+				   : json_is_false(agrees) ? INK_BAD
+							   : INK_DIM,
+				   "%s",
+				   json_is_true(agrees)    ? "agrees"
+				   : json_is_false(agrees) ? "disagrees"
+							   : "-");
 	}
 	table_print(&table, paper);
 	table_done(&table);
@@ -57,8 +62,9 @@ static void put_family(struct paper *paper, const json_t *family)
 	paper_safe(paper, view_text(body_text(family, "family")));
 	paper_ink(paper, ink_of(body_text(family, "answer")), ": %s", body_text(family, "answer"));
 	paper_line(paper, "   %s%s%s, authority %s in the journal, %s as observed",
-		   body_text(family, "stage") ? body_text(family, "stage") : "not in the journal", overlay ? ", " : "",
-		   overlay ? overlay : "", body_text(authority, "journal") ? body_text(authority, "journal") : "not known",
+		   body_text(family, "stage") ? body_text(family, "stage") : "not in the journal",
+		   overlay ? ", " : "", overlay ? overlay : "",
+		   body_text(authority, "journal") ? body_text(authority, "journal") : "not known",
 		   body_text(authority, "observed") ? body_text(authority, "observed") : "not known");
 	put_levers(paper, json_object_get(family, "levers"));
 	json_array_foreach(json_object_get(family, "logs"), index, log)
@@ -73,9 +79,9 @@ static void put_family(struct paper *paper, const json_t *family)
 				   (long long)json_integer_value(open));
 	}
 	buffer_text(&paper->text, "  stuck  ");
-	paper_wrap(paper, 9, 9, stuck ? stuck : "nothing");
+	paper_wrap_safe(paper, 9, 9, stuck ? stuck : "nothing");
 	buffer_text(&paper->text, "  next   ");
-	paper_wrap(paper, 9, 9, body_text(family, "next"));
+	paper_wrap_safe(paper, 9, 9, body_text(family, "next"));
 }
 
 void diagnosis_paper(struct paper *paper, const json_t *diagnosis)
@@ -87,10 +93,11 @@ void diagnosis_paper(struct paper *paper, const json_t *diagnosis)
 	paper_ink(paper, ink_of(body_text(diagnosis, "answer")), ": %s", body_text(diagnosis, "answer"));
 	paper_line(paper, "   %lld frames %s; %s", (long long)body_number(journal, "frames"),
 		   json_is_true(json_object_get(journal, "whole")) ? "hold" : "hold, and no more",
-		   json_is_true(json_object_get(journal, "controller")) ? "a controller keeps this exit" : "no controller is at work");
+		   json_is_true(json_object_get(journal, "controller")) ? "a controller keeps this exit"
+									: "no controller is at work");
 	if (body_text(journal, "why")) {
 		buffer_text(&paper->text, "  ");
-		paper_wrap(paper, 2, 2, body_text(journal, "why"));
+		paper_wrap_safe(paper, 2, 2, body_text(journal, "why"));
 	}
 	json_array_foreach(json_object_get(diagnosis, "families"), index, family)
 	{

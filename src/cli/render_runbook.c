@@ -23,7 +23,8 @@ static const char *value_of(const json_t *object, const char *key)
 
 static const char *lasted(const json_t *object, const char *key, char out[UNIT_TEXT_SIZE])
 {
-	return json_is_integer(json_object_get(object, key)) ? duration_text(body_number(object, key), out) : "not known yet";
+	return json_is_integer(json_object_get(object, key)) ? duration_text(body_number(object, key), out)
+							     : "not known yet";
 }
 
 static void put_people(struct document *d, const json_t *book)
@@ -32,10 +33,14 @@ static void put_people(struct document *d, const json_t *book)
 
 	document_head(d, 2, "Who to call");
 	document_row(d, "role", "who", NULL);
-	document_row(d, "decides", body_text(owners, "decision") ? body_text(owners, "decision") : "nobody is named", NULL);
-	document_row(d, "on call", body_text(owners, "on_call") ? body_text(owners, "on_call") : "nobody is named", NULL);
-	document_row(d, "source", body_text(owners, "source") ? body_text(owners, "source") : "nobody is named", NULL);
-	document_row(d, "target", body_text(owners, "target") ? body_text(owners, "target") : "nobody is named", NULL);
+	document_row(d, "decides",
+		     body_text(owners, "decision") ? body_text(owners, "decision") : "nobody is named", NULL);
+	document_row(d, "on call",
+		     body_text(owners, "on_call") ? body_text(owners, "on_call") : "nobody is named", NULL);
+	document_row(d, "source",
+		     body_text(owners, "source") ? body_text(owners, "source") : "nobody is named", NULL);
+	document_row(d, "target",
+		     body_text(owners, "target") ? body_text(owners, "target") : "nobody is named", NULL);
 }
 
 static void put_before(struct document *d, const json_t *book)
@@ -45,20 +50,31 @@ static void put_before(struct document *d, const json_t *book)
 
 	document_head(d, 2, "Before");
 	document_item(d, "plan %s%s", text_of(book, "plan"),
-		      json_is_true(json_object_get(book, "plan_in_force")) ? "" : " (not in force in the journal yet)");
+		      json_is_true(json_object_get(book, "plan_in_force"))
+			      ? ""
+			      : " (not in force in the journal yet)");
 	if (json_is_object(read))
-		document_item(d, "acknowledged by %s on %s%s", text_of(read, "by"), time_text(body_number(read, "wall"), last),
-			      json_is_true(json_object_get(read, "current")) ? "" : ", for another plan: read it again");
+		document_item(d, "acknowledged by %s on %s%s", text_of(read, "by"),
+			      time_text(body_number(read, "wall"), last),
+			      json_is_true(json_object_get(read, "current"))
+				      ? ""
+				      : ", for another plan: read it again");
 	else
 		document_item(d, "not acknowledged by anybody yet");
-	document_item(d, "it stands in %s%s%s, authority %s", text_of(book, "stage"), body_text(book, "overlay") ? ", " : "",
-		      body_text(book, "overlay") ? body_text(book, "overlay") : "", text_of(book, "authority"));
-	document_item(d, "writes may be held for %s at most; the last crossing held them for %s, the last drill for %s",
-		      duration_text(body_number(book, "pause_max_ms"), pause), lasted(pauses, "last_ms", last),
-		      lasted(pauses, "drill_ms", drill));
+	document_item(d, "it stands in %s%s%s, authority %s", text_of(book, "stage"),
+		      body_text(book, "overlay") ? ", " : "",
+		      body_text(book, "overlay") ? body_text(book, "overlay") : "",
+		      text_of(book, "authority"));
+	document_item(d,
+		      "writes may be held for %s at most; the last crossing held them for %s, the last drill "
+		      "for %s",
+		      duration_text(body_number(book, "pause_max_ms"), pause),
+		      lasted(pauses, "last_ms", last), lasted(pauses, "drill_ms", drill));
 	document_item(d, "from the fence to the decision there are %s, then it returns by itself",
 		      duration_text(body_number(book, "deadline_ms"), deadline));
-	document_say(d, "What is missing and whose it is: interlock countdown %s. All of the steps below are one command:",
+	document_say(d,
+		     "What is missing and whose it is: interlock countdown %s. All of the steps below are "
+		     "one command:",
 		     text_of(book, "family"));
 	document_code(d, text_of(book, "call"));
 }
@@ -75,17 +91,19 @@ static void put_steps(struct document *d, const json_t *book)
 		char expected[UNIT_TEXT_SIZE];
 
 		document_head(d, 3, "%zu. %s", index + 1, text_of(step, "step"));
-		if (effect && body_text(step, "command"))
+		if (effect && body_text(step, "command") && body_text(step, "command")[0])
 			document_code(d, body_text(step, "command"));
-		else
+		else if (!effect)
 			document_say(d, "%s.", text_of(step, "command"));
 		if (effect)
-			document_item(d, "from: %s; to: %s", value_of(step, "before"), value_of(step, "desired"));
+			document_item(d, "from: %s; to: %s", value_of(step, "before"),
+				      value_of(step, "desired"));
 		else
 			document_item(d, "as it stands: %s", text_of(step, "before"));
 		if (body_text(step, "why"))
 			document_item(d, "why it cannot be told: %s", body_text(step, "why"));
-		document_item(d, "owner: %s; took last time: %s", body_text(step, "owner") ? body_text(step, "owner") : "nobody",
+		document_item(d, "owner: %s; took last time: %s",
+			      body_text(step, "owner") ? body_text(step, "owner") : "nobody",
 			      lasted(step, "expected_ms", expected));
 		document_item(d, "stop: %s", text_of(step, "stop"));
 		document_item(d, "inverse: %s", text_of(step, "undo"));
@@ -121,7 +139,9 @@ static void put_after(struct document *d, const json_t *book, int64_t now_ms)
 		document_item(d, "going back is not clean any more");
 	else
 		document_item(d, "going back stays clean for %s", duration_text(until_ms - now_ms, text));
-	document_say(d, "The way back is interlock rollback %s. What is stuck, and what to do: interlock diagnose %s.",
+	document_say(d,
+		     "The way back is interlock rollback %s. What is stuck, and what to do: interlock "
+		     "diagnose %s.",
 		     text_of(book, "family"), text_of(book, "family"));
 }
 
@@ -134,8 +154,10 @@ static void put_final(struct document *d, const json_t *book)
 	json_array_foreach(json_object_get(book, "removed"), index, each)
 	{
 		document_item(d, "%s: %s%s%s%s%s", text_of(each, "item"), text_of(each, "event"),
-			      body_text(each, "proof") ? "; proof: " : "", body_text(each, "proof") ? body_text(each, "proof") : "",
-			      body_text(each, "copy") ? "; copy kept: " : "", body_text(each, "copy") ? body_text(each, "copy") : "");
+			      body_text(each, "proof") ? "; proof: " : "",
+			      body_text(each, "proof") ? body_text(each, "proof") : "",
+			      body_text(each, "copy") ? "; copy kept: " : "",
+			      body_text(each, "copy") ? body_text(each, "copy") : "");
 	}
 	if (!json_array_size(json_object_get(book, "removed")))
 		document_say(d, "The journal registered nothing temporary.");
@@ -145,7 +167,9 @@ static void put_final(struct document *d, const json_t *book)
 		document_item(d, "%s", json_string_value(each));
 	}
 	document_head(d, 2, "Restore, replay, reconciliation");
-	document_say(d, "The source for all three is the %s cluster from now on. Nothing leads back to the other one.",
+	document_say(d,
+		     "The source for all three is the %s cluster from now on. Nothing leads back to the "
+		     "other one.",
 		     text_of(book, "baseline"));
 }
 
@@ -156,7 +180,8 @@ void runbook_document(struct document *d, const json_t *book, int64_t now_ms)
 	if (final)
 		document_head(d, 1, "Final runbook of family %s", text_of(book, "family"));
 	else
-		document_head(d, 1, "Runbook: family %s to the %s", text_of(book, "family"), text_of(book, "to"));
+		document_head(d, 1, "Runbook: family %s to the %s", text_of(book, "family"),
+			      text_of(book, "to"));
 	if (final) {
 		put_final(d, book);
 		put_people(d, book);

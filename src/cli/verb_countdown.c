@@ -46,7 +46,8 @@ static enum status show(struct acting_on *on, const struct plan_family *family)
 	return status;
 }
 
-static enum status run(struct output *output, const struct verb *verb, const void *given, const struct texts *rest)
+static enum status run(struct output *output, const struct verb *verb, const void *given,
+		       const struct texts *rest)
 {
 	const struct countdown_settings *settings = given;
 	const struct plan_family *family;
@@ -73,10 +74,13 @@ const struct verb verb_countdown = {
 	.arguments_least = 1,
 	.options = options,
 	.settings_size = sizeof(struct countdown_settings),
-	.text = "Reads the plan in reverse: what must be true a week, a day and an hour before the family crosses, which "
-		"of it is not, and which owner has to make it so. It is the last verdict in the journal, judged again "
+	.text = "Reads the plan in reverse: what must be true a week, a day and an hour before the family "
+		"crosses, which "
+		"of it is not, and which owner has to make it so. It is the last verdict in the journal, "
+		"judged again "
 		"from its evidence; no cluster is asked.\n\n"
-		"Exit status: 0 all of it is true; 1 something is not; 2 something cannot be told, or the verdict is no "
+		"Exit status: 0 all of it is true; 1 something is not; 2 something cannot be told, or the "
+		"verdict is no "
 		"longer fresh.",
 	.examples = examples,
 	.run = run,

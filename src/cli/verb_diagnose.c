@@ -33,10 +33,13 @@ static const struct example examples[] = {
 	{ NULL, NULL },
 };
 
-static enum status show(struct session *session, const struct diagnose_settings *settings, const struct plan *plan,
-			const char *family)
+static enum status show(struct session *session, const struct diagnose_settings *settings,
+			const struct plan *plan, const char *family)
 {
-	struct diagnose_options how = { .loop = session->loop, .plan = plan, .plan_file = settings->plan, .family = family,
+	struct diagnose_options how = { .loop = session->loop,
+					.plan = plan,
+					.plan_file = settings->plan,
+					.family = family,
 					.timeout_ms = settings->timeout_ms };
 	struct output *output = session->output;
 	struct fault fault = { 0 };
@@ -60,7 +63,8 @@ static enum status show(struct session *session, const struct diagnose_settings 
 	return status;
 }
 
-static enum status run(struct output *output, const struct verb *verb, const void *given, const struct texts *rest)
+static enum status run(struct output *output, const struct verb *verb, const void *given,
+		       const struct texts *rest)
 {
 	const struct diagnose_settings *settings = given;
 	struct plan_faults faults;
@@ -78,7 +82,8 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 		plan_faults_print(&faults, &lines);
 		fputs(buffer_string(&lines), output->err);
 		buffer_done(&lines);
-		status = output_error(output, STATUS_CONFIG, "%s is wrong: nothing was looked at", settings->plan);
+		status = output_error(output, STATUS_CONFIG, "%s is wrong: nothing was looked at",
+				      settings->plan);
 	} else {
 		status = show(&session, settings, plan, rest->count ? rest->at[0] : NULL);
 	}
@@ -96,9 +101,12 @@ const struct verb verb_diagnose = {
 	.arguments_most = 1,
 	.options = options,
 	.settings_size = sizeof(struct diagnose_settings),
-	.text = "Looks at every lever and at the logs of both sides, works out who has authority from that alone, and holds it "
-		"against what the journal says should stand. Says what is stuck, and the next safe act in one sentence; "
-		"for a family that is UNKNOWN, what would make observation and journal agree. A journal that is damaged is "
+	.text = "Looks at every lever and at the logs of both sides, works out who has authority from that "
+		"alone, and holds it "
+		"against what the journal says should stand. Says what is stuck, and the next safe act in "
+		"one sentence; "
+		"for a family that is UNKNOWN, what would make observation and journal agree. A journal that "
+		"is damaged is "
 		"read as far as it holds. Takes no lease and sets nothing.\n\n"
 		"Exit status: 0 they agree; 1 they do not; 2 it cannot be told.",
 	.examples = examples,

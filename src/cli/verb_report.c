@@ -56,7 +56,8 @@ static enum status show(struct acting_on *on, const struct report_settings *sett
 	return status;
 }
 
-static enum status run(struct output *output, const struct verb *verb, const void *given, const struct texts *rest)
+static enum status run(struct output *output, const struct verb *verb, const void *given,
+		       const struct texts *rest)
 {
 	const struct report_settings *settings = given;
 	struct acting_on on = { 0 };
@@ -80,10 +81,14 @@ const struct verb verb_report = {
 	.arguments_most = 1,
 	.options = options,
 	.settings_size = sizeof(struct report_settings),
-	.text = "Tells the journal as a page: every crossing with its pause, the verdict and the proofs that it rested on, "
-		"every act with who asked and what came of it, what was held and waived, drills, leaks, and what was "
-		"temporary; then what an outsider needs in order to check it: frames, head, plans, checkpoints with "
-		"their holders and the signing key. Reads the journal and nothing else. Exit status 0 whenever it could "
+	.text = "Tells the journal as a page: every crossing with its pause, the verdict and the proofs that "
+		"it rested on, "
+		"every act with who asked and what came of it, what was held and waived, drills, leaks, and "
+		"what was "
+		"temporary; then what an outsider needs in order to check it: frames, head, plans, "
+		"checkpoints with "
+		"their holders and the signing key. Reads the journal and nothing else. Exit status 0 "
+		"whenever it could "
 		"be read.",
 	.examples = examples,
 	.run = run,

@@ -45,7 +45,7 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 	if (!opened)
 		return status;
 	err = controller_run(on.controller, &fault);
-	status = err == ERR_CANCELLED ? STATUS_OPEN : output_fault(output, &fault);
+	status = err == 0 || err == ERR_CANCELLED ? STATUS_OPEN : output_fault(output, &fault);
 	acting_close(&on);
 	return status;
 }
@@ -60,7 +60,8 @@ const struct verb verb_run = {
 		"where it belongs, "
 		"judges each family again and again, arms and disarms it, watches stop conditions, and "
 		"carries out the acts that "
-		"owners write into the journal. Ends in good order at SIGINT or SIGTERM. It may be killed at "
+		"owners write into the journal. Ends in good order at SIGINT or SIGTERM, and by itself when "
+		"every family is retired. It may be killed at "
 		"any moment: the next "
 		"one goes on. A second one waits until the lease is free.\n\n"
 		"The HTTP door (API, metrics, the panel) is not in this version.",

@@ -54,7 +54,8 @@ static const struct example examples[] = {
 };
 /* clang-format on */
 
-static enum status show(struct acting_on *on, const struct runbook_settings *settings, const struct plan_family *family)
+static enum status show(struct acting_on *on, const struct runbook_settings *settings,
+			const struct plan_family *family)
 {
 	int64_t now_ms = clock_wall_ms(loop_clock(on->session.loop));
 	enum authority to = settings->back ? AUTHORITY_SOURCE : AUTHORITY_TARGET;
@@ -96,11 +97,12 @@ static json_t *arguments_of(struct acting_on *on, const struct runbook_settings 
 	return settings->acknowledge
 		       ? json_pack("{s:s}", "plan", sha256_text(controller_plan(on->controller)->hash, hash))
 		       : json_pack("{s:I}", "until",
-				   (json_int_t)(clock_wall_ms(loop_clock(on->session.loop)) + settings->until_ms));
+				   (json_int_t)(clock_wall_ms(loop_clock(on->session.loop)) +
+						settings->until_ms));
 }
 
-static enum status write_act(struct acting_on *on, const struct runbook_settings *settings, const struct plan_family *family,
-			     const char *name)
+static enum status write_act(struct acting_on *on, const struct runbook_settings *settings,
+			     const struct plan_family *family, const char *name)
 {
 	enum act act = settings->acknowledge ? ACT_ACKNOWLEDGE : ACT_CONFIRM;
 	enum mover_answer answer = MOVER_UNKNOWN;
@@ -112,8 +114,9 @@ static enum status write_act(struct acting_on *on, const struct runbook_settings
 
 	if (act_allowed(family, act, view_text(settings->as), &fault) < 0)
 		return output_error(on->output, STATUS_SHUT, "%s", fault.text);
-	if (!settings->yes && !agreed(on, name, settings->acknowledge ? "The runbook of this plan was read"
-								    : "Somebody is on call"))
+	if (!settings->yes &&
+	    !agreed(on, name,
+		    settings->acknowledge ? "The runbook of this plan was read" : "Somebody is on call"))
 		return output_error(on->output, STATUS_SHUT, "not agreed to: nothing was done");
 	buffer_init(&text, 8192);
 	body = json_pack("{s:s, s:s, s:o, s:o, s:o}", "family", name, "act", act_word(act), "by",
@@ -130,8 +133,10 @@ static enum status write_act(struct acting_on *on, const struct runbook_settings
 	else if (err < 0)
 		status = output_fault(on->output, &fault);
 	else if (on->output->json)
-		output_json(on->output, json_pack("{s:s, s:s, s:s, s:s}", "family", name, "act", act_word(act), "result",
-						  answer == MOVER_DONE ? "done" : "refused", "text", buffer_string(&text)));
+		output_json(on->output,
+			    json_pack("{s:s, s:s, s:s, s:s}", "family", name, "act", act_word(act), "result",
+				      answer == MOVER_DONE ? "done" : "refused", "text",
+				      buffer_string(&text)));
 	else
 		fprintf(on->output->out, "%s %s: %s\n", act_word(act), name,
 			answer == MOVER_DONE ? "done" : buffer_string(&text));
@@ -144,17 +149,21 @@ static enum status check_words(struct output *output, const struct runbook_setti
 	bool act = settings->acknowledge || settings->confirm;
 
 	if (settings->acknowledge && settings->confirm)
-		return output_error(output, STATUS_USAGE, "--acknowledge and --confirm-on-call are two acts: one at a time");
+		return output_error(output, STATUS_USAGE,
+				    "--acknowledge and --confirm-on-call are two acts: one at a time");
 	if (act && (!settings->as || !settings->reason))
-		return output_error(output, STATUS_USAGE, "--%s is missing: who says so, and why, stands in the journal",
+		return output_error(output, STATUS_USAGE,
+				    "--%s is missing: who says so, and why, stands in the journal",
 				    settings->as ? "reason" : "as");
 	if (act && !settings->yes && !isatty(STDIN_FILENO))
-		return output_error(output, STATUS_USAGE,
-				    "standard input is no terminal, so nobody can be asked: say --yes when it is meant");
+		return output_error(
+			output, STATUS_USAGE,
+			"standard input is no terminal, so nobody can be asked: say --yes when it is meant");
 	return STATUS_OPEN;
 }
 
-static enum status run(struct output *output, const struct verb *verb, const void *given, const struct texts *rest)
+static enum status run(struct output *output, const struct verb *verb, const void *given,
+		       const struct texts *rest)
 {
 	const struct runbook_settings *settings = given;
 	const struct plan_family *family;
@@ -185,12 +194,17 @@ const struct verb verb_runbook = {
 	.arguments_least = 1,
 	.options = options,
 	.settings_size = sizeof(struct runbook_settings),
-	.text = "Writes the runbook of this plan as it stands now: who to call, each step of the crossing with its command, "
-		"what was observed before it, its owner, how long it took last time, when to stop and its exact "
-		"inverse, and what is watched afterwards. After `retire` it is the final one: what was removed, what "
-		"stays, and which cluster is the source for restore, replay and reconciliation. Levers are asked; "
+	.text = "Writes the runbook of this plan as it stands now: who to call, each step of the crossing "
+		"with its command, "
+		"what was observed before it, its owner, how long it took last time, when to stop and its "
+		"exact "
+		"inverse, and what is watched afterwards. After `retire` it is the final one: what was "
+		"removed, what "
+		"stays, and which cluster is the source for restore, replay and reconciliation. Levers are "
+		"asked; "
 		"nothing is set.\n\n"
-		"With --acknowledge or --confirm-on-call it writes that act into the journal instead, which the gate "
+		"With --acknowledge or --confirm-on-call it writes that act into the journal instead, which "
+		"the gate "
 		"operations asks for.",
 	.examples = examples,
 	.run = run,

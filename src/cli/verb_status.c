@@ -70,6 +70,22 @@ static json_t *boundary_json(const struct standing *now)
 			 "clean_until", clean);
 }
 
+/* What is temporary, as far as the journal has looked. */
+static json_t *scaffold_json(const struct standing *now)
+{
+	json_t *list = json_array(), *note;
+	const char *item;
+
+	json_object_foreach(json_object_get(now->json, "scaffold"), item, note)
+	{
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:s?, s:s?}", "item", item, "event",
+						body_text(note, "event"), "proof", body_text(note, "proof"),
+						"owner", body_text(note, "owner")));
+	}
+	return list;
+}
+
 static json_t *family_json(const struct standing *now, int64_t now_ms)
 {
 	json_t *gates = json_object(),
@@ -78,17 +94,36 @@ static json_t *family_json(const struct standing *now, int64_t now_ms)
 	for (int gate = 0; gate < GATE_COUNT; gate++)
 		json_object_set_new(gates, gate_word((enum gate)gate),
 				    json_string(verdict_word(gate_now(now, (enum gate)gate, now_ms))));
-	return json_pack("{s:s, s:s, s:o, s:s?, s:s, s:I, s:o, s:s, s:o, s:o, s:o, s:o}", "family", now->name,
-			 "stage", stage_word(now->stage), "overlay", json_words(overlay_word(now->overlay)),
-			 "cause", now->cause, "authority", authority_word(now->authority), "epoch",
-			 (json_int_t)now->epoch, "moving", moving_json(now), "verdict",
-			 verdict_word(verdict_now(now, now_ms)), "gates", gates, "boundary",
-			 boundary_json(now), "pause_ms",
+	return json_pack("{s:s, s:s, s:o, s:s?, s:s, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "family",
+			 now->name, "stage", stage_word(now->stage), "overlay",
+			 json_words(overlay_word(now->overlay)), "cause", now->cause, "authority",
+			 authority_word(now->authority), "epoch", (json_int_t)now->epoch, "moving",
+			 moving_json(now), "verdict", verdict_word(verdict_now(now, now_ms)), "gates", gates,
+			 "boundary", boundary_json(now), "pause_ms",
 			 now->pause_ms >= 0 ? json_integer(now->pause_ms) : json_null(), "reasons",
-			 reasons ? json_incref(reasons) : json_array());
+			 reasons ? json_incref(reasons) : json_array(), "scaffold", scaffold_json(now));
 }
 
 /* ---- for people ---- */
+
+/* A family whose scaffold stands is not complete. */
+static void say_scaffold(struct paper *paper, const struct standing *now)
+{
+	json_t *note;
+	const char *item;
+
+	if (now->stage == STAGE_SEALED)
+		paper_line(paper,
+			   "  not complete: its scaffold stands until `interlock retire %s` has removed it",
+			   now->name);
+	json_object_foreach(json_object_get(now->json, "scaffold"), item, note)
+	{
+		const char *event = body_text(note, "event");
+
+		if (event && strcmp(event, "absent") != 0)
+			paper_line(paper, "  scaffold: %s (%s)", item, event);
+	}
+}
 
 /* One sentence: where it stands, why, and what comes next. */
 static void say(struct paper *paper, const struct standing *now, int64_t now_ms)
@@ -103,6 +138,7 @@ static void say(struct paper *paper, const struct standing *now, int64_t now_ms)
 		   duration_text(now_ms - now->since_ms, since), now->cause ? now->cause : "");
 	if (now->moving != AUTHORITY_NONE)
 		paper_line(paper, "  a crossing is %s", now->returning ? "being given up" : "under way");
+	say_scaffold(paper, now);
 	json_array_foreach(reasons, index, reason)
 	{
 		char line[1200];
@@ -163,17 +199,18 @@ static enum status show(struct acting_on *on, const struct texts *rest)
 		struct standing now;
 
 		if ((rest->count && strcmp(rest->at[0], name) != 0) ||
-		    !state_family(journal_state(journal), name, &now))
+		    !state_family(journal_state(journal), name, &now) || (now.of && !rest->count))
 			continue;
 		json_array_append_new(list, family_json(&now, now_ms));
 		put_row(&table, &now, now_ms);
 	}
 	if (on->output->json) {
 		output_json(on->output,
-			    json_pack("{s:O?, s:{s:I, s:b}, s:O}", "exit",
-				      json_object_get(journal_state(journal)->root, "exit"), "controller",
-				      "lease", (json_int_t)body_number(lease, "number"), "alive", alive,
-				      "families", list));
+			    json_pack("{s:O?, s:b, s:{s:I, s:b}, s:O}", "exit",
+				      json_object_get(journal_state(journal)->root, "exit"), "complete",
+				      json_object_get(journal_state(journal)->root, "complete") != NULL,
+				      "controller", "lease", (json_int_t)body_number(lease, "number"),
+				      "alive", alive, "families", list));
 		paper_done(&paper);
 	} else {
 		table_print(&table, &paper);
@@ -183,9 +220,11 @@ static enum status show(struct acting_on *on, const struct texts *rest)
 			struct standing now;
 
 			if ((!rest->count || strcmp(rest->at[0], name) == 0) &&
-			    state_family(journal_state(journal), name, &now))
+			    state_family(journal_state(journal), name, &now) && (!now.of || rest->count))
 				say(&paper, &now, now_ms);
 		}
+		if (json_object_get(journal_state(journal)->root, "complete"))
+			paper_line(&paper, "every family is retired: the exit is complete");
 		paper_line(&paper, "%s", alive ? "a controller keeps this exit" : "no controller is at work");
 		output_show(on->output, &paper);
 	}

@@ -396,12 +396,24 @@ static int one_round(struct controller *c, struct fault *fault)
 	return err ? err : rest(c, ACT_POLL_MS);
 }
 
-/* While the lease is ours.  Ends when it is lost, or when we are asked to end. */
+/* Every family is retired, and nobody waits for an answer: there is nothing left to keep. */
+static bool is_complete(const struct controller *c)
+{
+	return json_object_get(journal_state(c->journal)->root, "complete") && !acts_wait(c);
+}
+
+/* While the lease is ours.  Ends when it is lost, when we are asked to end, and by itself (0) when the exit is complete. */
 static int keep(struct controller *c, struct fault *fault)
 {
 	for (;;) {
 		int err = one_round(c, fault);
 
+		if (err == 0 && is_complete(c)) {
+			tell(c, NULL,
+			     "every family is retired: the exit is complete, and the controller ends");
+			/* The last word is held outside too, when anybody is there to hold it. */
+			return mover_publish(&c->mover, fault) == ERR_STALE ? ERR_STALE : 0;
+		}
 		if (c->lost || err == ERR_STALE)
 			return ERR_STALE;
 		if (asked_to_end(c, err) || err == ERR_MALFORMED || err == ERR_CHECKSUM || err == ERR_MEMORY)
@@ -433,6 +445,8 @@ int controller_run(struct controller *c, struct fault *fault)
 			if (err == ERR_CANCELLED)
 				finish_crossings(c);
 			give_up_lease(c);
+			if (err == 0)
+				return 0;
 		}
 		if (err == ERR_CANCELLED || err == ERR_CONFIG || err == ERR_MALFORMED ||
 		    err == ERR_CHECKSUM || err == ERR_MEMORY || err == ERR_UNSUPPORTED)

@@ -41,8 +41,8 @@ struct journal *controller_journal(const struct controller *controller);
 bool controller_is_alive(struct controller *controller);
 
 /*
- * The verb `run`: takes the lease when it can, and keeps the exit until it is asked to end (loop_stop()): then
- * ERR_CANCELLED.  Other errors: the journal cannot be read, or is damaged.  Clusters that cannot be reached are no error.
+ * The verb `run`: takes the lease when it can, and keeps the exit until every family is retired: then 0; or until it is
+ * asked to end (loop_stop()): then ERR_CANCELLED.  Other errors: the journal cannot be read, or is damaged.  Clusters that cannot be reached are no error.
  */
 int controller_run(struct controller *controller, struct fault *fault);
 

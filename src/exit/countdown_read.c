@@ -38,7 +38,8 @@ static int judge_again(struct journal *journal, const struct plan_family *family
 	int err;
 
 	if (!now->json || !body_hash(json_object_get(now->json, "verdict"), "input", &input))
-		return fault_set(fault, ERR_NOT_FOUND, "nothing was judged yet; `interlock run` does, all the time");
+		return fault_set(fault, ERR_NOT_FOUND,
+				 "nothing was judged yet; `interlock run` does, all the time");
 	buffer_init(&bytes, BASIS_SIZE_MAX);
 	err = journal_blob_get(journal, input, &bytes, fault);
 	err = err ? err : basis_read(arena_copy(arena, buffer_bytes(&bytes)), arena, &basis, fault);
@@ -74,16 +75,16 @@ static json_t *items_of(const struct countdown *made, enum countdown_when when)
 		const struct countdown_item *item = &made->items[i];
 
 		if (item->when == when)
-			json_array_append_new(items, json_pack("{s:s, s:s, s:o, s:s?, s:s?}", "must", item->must,
-							       "state", verdict_word(item->state), "owner",
-							       text_of(item->owner), "why", item->why, "code",
-							       item->code));
+			json_array_append_new(items, json_pack("{s:s, s:s, s:o, s:s?, s:s?}", "must",
+							       item->must, "state", verdict_word(item->state),
+							       "owner", text_of(item->owner), "why",
+							       item->why, "code", item->code));
 	}
 	return items;
 }
 
-static json_t *write_down(const struct plan_family *family, const struct countdown *made, const struct standing *now,
-			  bool judged, bool fresh, const char *why)
+static json_t *write_down(const struct plan_family *family, const struct countdown *made,
+			  const struct standing *now, bool judged, bool fresh, const char *why)
 {
 	enum verdict state = made->state[COUNTDOWN_HOUR];
 	json_t *times = json_array();
@@ -96,12 +97,13 @@ static json_t *write_down(const struct plan_family *family, const struct countdo
 						       verdict_word(made->state[when]), "items",
 						       items_of(made, (enum countdown_when)when)));
 	return json_pack("{s:o, s:s, s:o, s:b, s:s?, s:o}", "family", text_of(family->name.text), "state",
-			 verdict_word(state), "judged", judged ? json_integer(now->verdict.wall_ms) : json_null(),
-			 "fresh", fresh, "why", why, "times", times);
+			 verdict_word(state), "judged",
+			 judged ? json_integer(now->verdict.wall_ms) : json_null(), "fresh", fresh, "why",
+			 why, "times", times);
 }
 
-int countdown_read(struct journal *journal, const struct plan *plan, const struct plan_family *family, json_t **out,
-		   struct fault *fault)
+int countdown_read(struct journal *journal, const struct plan *plan, const struct plan_family *family,
+		   json_t **out, struct fault *fault)
 {
 	int64_t now_ms = clock_wall_ms(journal_clock(journal));
 	struct view moved[PLAN_FAMILIES_MAX];

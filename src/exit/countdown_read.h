@@ -13,7 +13,7 @@
  * state, owner, why, code } ] } ] }; `judged` in wall ms, null when nothing was judged, and `why` says then why not.
  * `state` is over all items, and never open when the verdict is no longer fresh.  ERR_MEMORY, or what the journal says.
  */
-int countdown_read(struct journal *journal, const struct plan *plan, const struct plan_family *family, json_t **out,
-		   struct fault *fault);
+int countdown_read(struct journal *journal, const struct plan *plan, const struct plan_family *family,
+		   json_t **out, struct fault *fault);
 
 #endif

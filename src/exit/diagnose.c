@@ -21,8 +21,8 @@ struct diagnosing {
 	struct world *world;
 	struct state state;
 	struct arena arena;
-	json_t *last;  /* family -> lever -> { sequence, before, desired, result } */
-	json_t *names; /* intent's sequence -> { family, lever } */
+	json_t *last;        /* family -> lever -> { sequence, before, desired, result } */
+	json_t *names;       /* intent's sequence -> { family, lever } */
 	struct fault damage; /* err 0: it holds to its end */
 	bool alive;
 };
@@ -46,8 +46,9 @@ static void remember(struct diagnosing *d, const struct frame *frame)
 		snprintf(key, sizeof key, "%llu", (unsigned long long)frame->sequence);
 		json_object_set_new(d->names, key, json_pack("{s:s, s:s}", "family", family, "lever", lever));
 		json_object_set_new(child(d->last, family), lever,
-				    json_pack("{s:I, s:s?, s:s?}", "sequence", (json_int_t)frame->sequence, "before",
-					      body_text(body, "before"), "desired", body_text(body, "desired")));
+				    json_pack("{s:I, s:s?, s:s?}", "sequence", (json_int_t)frame->sequence,
+					      "before", body_text(body, "before"), "desired",
+					      body_text(body, "desired")));
 	}
 	result = body_text(body, "result");
 	if (frame->kind == FRAME_OUTCOME && result) {
@@ -55,7 +56,8 @@ static void remember(struct diagnosing *d, const struct frame *frame)
 
 		snprintf(key, sizeof key, "%lld", (long long)body_number(body, "intent"));
 		name = json_object_get(d->names, key);
-		intent = name ? json_object_get(json_object_get(d->last, body_text(name, "family")), body_text(name, "lever"))
+		intent = name ? json_object_get(json_object_get(d->last, body_text(name, "family")),
+						body_text(name, "lever"))
 			      : NULL;
 		if (intent && body_number(intent, "sequence") == body_number(body, "intent"))
 			json_object_set_new(intent, "result", json_string(result));
@@ -109,7 +111,8 @@ static int read_journal(struct diagnosing *d, struct fault *fault)
 		return fault_set(fault, err, "no memory to diagnose");
 	lease = json_object_get(d->state.root, "lease");
 	holder = body_text(lease, "holder");
-	d->alive = json_is_true(json_object_get(lease, "taken")) && holder && journal_holder_state(holder) != HOLDER_GONE;
+	d->alive = json_is_true(json_object_get(lease, "taken")) && holder &&
+		   journal_holder_state(holder) != HOLDER_GONE;
 	return 0;
 }
 
@@ -121,8 +124,8 @@ struct family_look {
 	struct standing now;
 	bool known;
 	json_t *levers;
-	int different, silent, doubt;
-	char first[600]; /* what would make the first of them agree */
+	int different, silent, doubt, dark; /* dark: sides whose logs cannot be told */
+	char first[600];                    /* what would make the first of them agree */
 };
 
 static bool is_compared(const char *lever)
@@ -131,7 +134,8 @@ static bool is_compared(const char *lever)
 }
 
 /* NULL: the journal has no opinion. */
-static const char *expected_of(const struct family_look *look, const char *lever, const json_t *intent, char out[64])
+static const char *expected_of(const struct family_look *look, const char *lever, const json_t *intent,
+			       char out[64])
 {
 	const char *result = body_text(intent, "result"), *side = authority_word(look->now.authority);
 
@@ -184,23 +188,37 @@ static json_t *compare(struct family_look *look, struct lever *lever, const char
 	buffer_init(&how, 8192);
 	if (expected && !same) {
 		look->different++;
-		lever->ops->describe(lever, strncmp(name, "acl:", 4) == 0 ? expected[0] ? "deny" : "allow" : expected, &how);
-		suggest(look, "%s stands at '%.80s' and should stand at '%.80s': find who changed it, then set it back (%.200s)",
+		lever->ops->describe(
+			lever, strncmp(name, "acl:", 4) == 0 ? expected[0] ? "deny" : "allow" : expected,
+			&how);
+		suggest(look,
+			"%s stands at '%.80s' and should stand at '%.80s': find who changed it, then set it "
+			"back (%.200s)",
 			name, shown(seen), shown(expected), buffer_string(&how));
-	} else if (unsettled && desired && before && (strcmp(seen, desired) == 0 || strcmp(seen, before) == 0)) {
+	} else if (unsettled && desired && before &&
+		   (strcmp(seen, desired) == 0 || strcmp(seen, before) == 0)) {
 		look->doubt++;
-		suggest(look, "frame %lld has no outcome, and %s can be seen to stand at '%.80s', so `interlock resume` settles it",
+		suggest(look,
+			"frame %lld has no outcome, and %s can be seen to stand at '%.80s', so `interlock "
+			"resume` settles it",
 			(long long)body_number(intent, "sequence"), name, shown(seen));
 	} else if (unsettled) {
 		look->different++;
-		lever->ops->describe(lever, strncmp(name, "acl:", 4) == 0 ? "allow" : before ? before : "", &how);
-		suggest(look, "%s stands at '%.60s', neither where it was ('%.60s') nor where it was sent ('%.60s'): set it to one of "
-			      "them (%.160s), then `interlock resume`",
+		lever->ops->describe(lever,
+				     strncmp(name, "acl:", 4) == 0 ? "allow"
+				     : before                      ? before
+								   : "",
+				     &how);
+		suggest(look,
+			"%s stands at '%.60s', neither where it was ('%.60s') nor where it was sent "
+			"('%.60s'): set it to one of "
+			"them (%.160s), then `interlock resume`",
 			name, shown(seen), shown(before), shown(desired), buffer_string(&how));
 	}
 	buffer_done(&how);
-	return json_pack("{s:s, s:s, s:s?, s:o, s:o, s:n}", "lever", name, "observed", seen, "expected", expected, "agrees",
-			 agrees, "frame", intent ? json_integer(body_number(intent, "sequence")) : json_null(), "why");
+	return json_pack("{s:s, s:s, s:s?, s:o, s:o, s:n}", "lever", name, "observed", seen, "expected",
+			 expected, "agrees", agrees, "frame",
+			 intent ? json_integer(body_number(intent, "sequence")) : json_null(), "why");
 }
 
 static int look_at(struct family_look *look, const char *name)
@@ -212,10 +230,10 @@ static int look_at(struct family_look *look, const char *name)
 	struct buffer seen;
 	int err;
 
-	if (!lever)
-		return 0;
 	buffer_init(&seen, LEVER_VALUE_SIZE_MAX);
-	err = lever_observe(lever, d->options->timeout_ms, &seen, &why);
+	err = lever ? lever_observe(lever, d->options->timeout_ms, &seen, &why)
+		    : fault_set(&why, ERR_NOT_FOUND,
+				"it cannot be made: the clusters do not answer, or the plan has it no more");
 	if (err == 0) {
 		json_array_append_new(look->levers, compare(look, lever, name, intent, buffer_string(&seen)));
 	} else {
@@ -224,8 +242,8 @@ static int look_at(struct family_look *look, const char *name)
 		if (is_compared(name))
 			suggest(look, "make %s answer (%.300s), and diagnose again", name, why.text);
 		json_array_append_new(look->levers,
-				      json_pack("{s:s, s:n, s:n, s:n, s:n, s:s}", "lever", name, "observed", "expected", "agrees",
-						"frame", "why", why.text));
+				      json_pack("{s:s, s:n, s:n, s:n, s:n, s:s}", "lever", name, "observed",
+						"expected", "agrees", "frame", "why", why.text));
 	}
 	buffer_done(&seen);
 	return err == ERR_CANCELLED || err == ERR_MEMORY ? err : 0;
@@ -265,7 +283,9 @@ static const char *observed_authority(const json_t *levers)
 		const char *lever = body_text(each, "lever"), *value = body_text(each, "observed");
 
 		if (value && (strcmp(lever, "flag") == 0 || strcmp(lever, "bootstrap") == 0))
-			return strcmp(value, "hold") == 0 ? "none" : strcmp(value, "source") == 0 ? "source" : "target";
+			return strcmp(value, "hold") == 0     ? "none"
+			       : strcmp(value, "source") == 0 ? "source"
+							      : "target";
 	}
 	return NULL;
 }
@@ -275,20 +295,27 @@ static bool say_stuck(const struct family_look *look, char *text, size_t size)
 {
 	const struct standing *now = &look->now;
 
-	if (now->overlay == OVERLAY_UNKNOWN)
-		snprintf(text, size, "the outcome of an effect is not known: %s", now->cause ? now->cause : "");
+	if (look->d->damage.err && look->d->damage.err != ERR_NOT_FOUND)
+		snprintf(text, size, "the journal holds up to frame %llu and no further",
+			 (unsigned long long)look->d->state.sequence);
+	else if (now->overlay == OVERLAY_UNKNOWN)
+		snprintf(text, size, "the outcome of an effect is not known: %s",
+			 now->cause ? now->cause : "");
 	else if (look->different)
 		snprintf(text, size, "%d lever%s not where the journal says", look->different,
 			 look->different == 1 ? " is" : "s are");
 	else if (now->overlay == OVERLAY_HELD)
-		snprintf(text, size, "it is HELD in %s: %s", stage_word(now->stage), now->cause ? now->cause : "");
+		snprintf(text, size, "it is HELD in %s: %s", stage_word(now->stage),
+			 now->cause ? now->cause : "");
 	else if (now->moving != AUTHORITY_NONE && !look->d->alive)
-		snprintf(text, size, "a crossing stands in %s, and nobody carries it on", stage_word(now->stage));
+		snprintf(text, size, "a crossing stands in %s, and nobody carries it on",
+			 stage_word(now->stage));
 	else if (look->silent)
-		snprintf(text, size, "%d lever%s not answer", look->silent, look->silent == 1 ? " does" : "s do");
-	else if (look->d->damage.err && look->d->damage.err != ERR_NOT_FOUND)
-		snprintf(text, size, "the journal holds up to frame %llu and no further",
-			 (unsigned long long)look->d->state.sequence);
+		snprintf(text, size, "%d lever%s not answer", look->silent,
+			 look->silent == 1 ? " does" : "s do");
+	else if (look->dark)
+		snprintf(text, size, "the logs of %s cannot be told",
+			 look->dark == 2 ? "both sides" : "one side");
 	else
 		return false;
 	return true;
@@ -300,17 +327,25 @@ static void say_next(const struct family_look *look, char *text, size_t size)
 	const struct fault *damage = &look->d->damage;
 
 	if (damage->err && damage->err != ERR_NOT_FOUND)
-		snprintf(text, size, "touch nothing: keep this journal as it is, put back the newest copy of it that reaches the last "
-				     "checkpoint (`interlock verify` tells), and diagnose again");
+		snprintf(text, size,
+			 "touch nothing: keep this journal as it is, put back the newest copy of it that "
+			 "reaches the last "
+			 "checkpoint (`interlock verify` tells), and diagnose again");
 	else if (look->first[0])
 		snprintf(text, size, "%s", look->first);
 	else if (!look->known)
-		snprintf(text, size, "the journal does not know this family yet: `interlock run` begins to observe it");
+		snprintf(text, size,
+			 "the journal does not know this family yet: `interlock run` begins to observe it");
 	else if (now->overlay != OVERLAY_NONE)
-		snprintf(text, size, "what the journal says can be seen: when the cause is understood, `interlock resume %s`", now->name);
+		snprintf(text, size,
+			 "what the journal says can be seen: when the cause is understood, `interlock resume "
+			 "%s`",
+			 now->name);
 	else if (now->moving != AUTHORITY_NONE)
-		snprintf(text, size, look->d->alive ? "wait: a controller carries the crossing on; `interlock status` shows it"
-						    : "start `interlock run`: it takes the lease and goes on from the journal");
+		snprintf(text, size,
+			 look->d->alive
+				 ? "wait: a controller carries the crossing on; `interlock status` shows it"
+				 : "start `interlock run`: it takes the lease and goes on from the journal");
 	else
 		snprintf(text, size, "none is needed: nothing is stuck");
 }
@@ -324,24 +359,37 @@ static json_t *logs_of(struct family_look *look)
 	for (int side = 0; side < 2; side++) {
 		struct look seen = { .ends = NULL };
 		struct fault why = { 0 };
-		int err = world->ops->look(world, look->family, sides[side], look->d->options->timeout_ms, &seen, &why);
+		int err = world->ops->look(world, look->family, sides[side], look->d->options->timeout_ms,
+					   &seen, &why);
 
-		json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:s?}", "side", authority_word(sides[side]), "settled",
-						      err ? json_null() : json_boolean(seen.settled), "open_transactions",
-						      err || seen.open_transactions < 0 ? json_null()
-											: json_integer(seen.open_transactions),
-						      "why", err ? why.text : seen.text[0] ? seen.text : NULL));
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:o, s:o, s:s?}", "side", authority_word(sides[side]), "settled",
+				  err ? json_null() : json_boolean(seen.settled), "open_transactions",
+				  err || seen.open_transactions < 0 ? json_null()
+								    : json_integer(seen.open_transactions),
+				  "why",
+				  err            ? why.text
+				  : seen.text[0] ? seen.text
+						 : NULL));
 		if (err == 0)
 			json_decref(seen.ends);
+		look->dark += err != 0;
 	}
 	return list;
 }
 
 static const char *answer_of(const struct family_look *look)
 {
-	if (look->different)
+	bool whole = !look->d->damage.err || look->d->damage.err == ERR_NOT_FOUND;
+
+	/* Half a journal is no ground to call anything wrong: what stands now may be what the lost half says. */
+	if (look->different && whole)
 		return "disagree";
-	return look->silent || look->doubt || look->now.overlay == OVERLAY_UNKNOWN || look->d->damage.err ? "unknown" : "agree";
+	return look->different || look->silent || look->dark || look->doubt || look->now.overlay == OVERLAY_UNKNOWN ||
+			       look->d->damage.err
+		       ? "unknown"
+		       : "agree";
 }
 
 static int diagnose_family(struct diagnosing *d, const struct plan_family *family, json_t *families)
@@ -349,6 +397,7 @@ static int diagnose_family(struct diagnosing *d, const struct plan_family *famil
 	struct family_look look = { .d = d, .family = family, .levers = json_array() };
 	char *name = arena_printf(&d->arena, "%.*s", VIEW_ARGS(family->name.text));
 	char stuck[900], next[900];
+	json_t *logs;
 	bool is_stuck;
 	int err;
 
@@ -360,16 +409,20 @@ static int diagnose_family(struct diagnosing *d, const struct plan_family *famil
 		json_decref(look.levers);
 		return err;
 	}
+	logs = logs_of(&look);
+	if (look.dark)
+		suggest(&look, "make the clusters answer, and diagnose again");
 	is_stuck = say_stuck(&look, stuck, sizeof stuck);
 	say_next(&look, next, sizeof next);
 	json_array_append_new(
 		families,
-		json_pack("{s:s, s:s?, s:s?, s:s?, s:I, s:s, s:{s:s?, s:s?}, s:s?, s:s, s:o, s:o}", "family", name, "stage",
-			  look.known ? stage_word(look.now.stage) : NULL, "overlay", overlay_word(look.now.overlay), "cause",
-			  look.now.cause, "epoch", (json_int_t)look.now.epoch, "answer", answer_of(&look), "authority",
-			  "journal", look.known ? authority_word(look.now.authority) : NULL, "observed",
-			  observed_authority(look.levers), "stuck", is_stuck ? stuck : NULL, "next", next, "levers", look.levers,
-			  "logs", logs_of(&look)));
+		json_pack("{s:s, s:s?, s:s?, s:s?, s:I, s:s, s:{s:s?, s:s?}, s:s?, s:s, s:o, s:o}", "family",
+			  name, "stage", look.known ? stage_word(look.now.stage) : NULL, "overlay",
+			  overlay_word(look.now.overlay), "cause", look.now.cause, "epoch",
+			  (json_int_t)look.now.epoch, "answer", answer_of(&look), "authority", "journal",
+			  look.known ? authority_word(look.now.authority) : NULL, "observed",
+			  observed_authority(look.levers), "stuck", is_stuck ? stuck : NULL, "next", next,
+			  "levers", look.levers, "logs", logs));
 	return 0;
 }
 
@@ -395,8 +448,11 @@ static const char *worst_of(const json_t *families)
 static int diagnose_all(struct diagnosing *d, json_t **out, struct fault *fault)
 {
 	const struct diagnose_options *o = d->options;
-	struct world_options world = { .loop = o->loop, .plan = o->plan, .plan_file = o->plan_file,
-				       .state_folder = o->plan->folder, .timeout_ms = o->timeout_ms };
+	struct world_options world = { .loop = o->loop,
+				       .plan = o->plan,
+				       .plan_file = o->plan_file,
+				       .state_folder = o->plan->folder,
+				       .timeout_ms = o->timeout_ms };
 	json_t *families = json_array();
 	int err = read_journal(d, fault);
 
@@ -411,10 +467,11 @@ static int diagnose_all(struct diagnosing *d, json_t **out, struct fault *fault)
 	}
 	if (err == 0)
 		*out = json_pack("{s:o, s:s, s:{s:I, s:b, s:s?, s:b}, s:O}", "exit",
-				 json_stringn((const char *)o->plan->exit.text.at, o->plan->exit.text.size), "answer",
-				 worst_of(families), "journal", "frames", (json_int_t)d->state.sequence, "whole",
-				 d->damage.err == 0, "why", d->damage.err ? d->damage.text : NULL, "controller", d->alive,
-				 "families", families);
+				 json_stringn((const char *)o->plan->exit.text.at, o->plan->exit.text.size),
+				 "answer", worst_of(families), "journal", "frames",
+				 (json_int_t)d->state.sequence, "whole", d->damage.err == 0, "why",
+				 d->damage.err ? d->damage.text : NULL, "controller", d->alive, "families",
+				 families);
 	world_close(d->world);
 	json_decref(families);
 	return err;

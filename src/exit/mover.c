@@ -120,15 +120,18 @@ void crossing_close(struct crossing *c)
 
 int mover_publish(struct mover *mover, struct fault *fault)
 {
-	const struct state *state = journal_state(mover->journal);
 	json_t *note = NULL, *holders = NULL;
 	char head[SHA256_TEXT_SIZE];
-	uint64_t size = state->sequence;
-	struct sha256 root = state->head;
-	int held = mover->world->ops->publish(mover->world, size, root, PUBLISH_TIMEOUT_MS, &note, &holders,
-					      fault);
-	int err;
+	struct sha256 root;
+	uint64_t size;
+	/* What is signed must be in the journal, and not only in our memory of a frame that failed. */
+	int held, err = journal_sync(mover->journal, fault);
 
+	if (err < 0)
+		return err == ERR_NETWORK ? ERR_IO : err;
+	size = journal_state(mover->journal)->sequence;
+	root = journal_state(mover->journal)->head;
+	held = mover->world->ops->publish(mover->world, size, root, PUBLISH_TIMEOUT_MS, &note, &holders, fault);
 	if (held <= 0) {
 		char why[sizeof fault->text] = "";
 
@@ -152,8 +155,11 @@ int mover_publish(struct mover *mover, struct fault *fault)
 int mover_hold(struct mover *mover, const struct plan_family *family, const char *cause, struct fault *fault)
 {
 	struct crossing c;
-	int err = crossing_open(&c, mover, family);
+	int err = journal_sync(mover->journal, fault);
 
+	if (err < 0)
+		return err;
+	err = crossing_open(&c, mover, family);
 	if (err == 0) {
 		err = crossing_stage(&c, c.now.stage, OVERLAY_HELD, cause, NULL);
 		crossing_close(&c);
@@ -202,16 +208,16 @@ static bool same_keys(const json_t *a, const json_t *b)
 
 int mover_plan(struct mover *mover, struct view text, struct fault *fault)
 {
-	const struct state *state = journal_state(mover->journal);
-	json_t *plan = json_object_get(state->root, "plan");
+	json_t *plan;
 	char hash[SHA256_TEXT_SIZE], blob_hash[SHA256_TEXT_SIZE];
 	struct sha256 now = { { 0 } }, blob;
 	json_t *keys;
-	int err;
+	int err = journal_sync(mover->journal, fault);
 
-	err = mover_keys(mover->plan, &keys, fault);
+	err = err < 0 ? err : mover_keys(mover->plan, &keys, fault);
 	if (err < 0)
 		return err;
+	plan = json_object_get(journal_state(mover->journal)->root, "plan");
 	body_hash(plan, "hash", &now);
 	/* A key that was exchanged in its file is another plan, though its text is the same. */
 	if (sha256_equal(now, mover->plan->hash) && same_keys(json_object_get(plan, "keys"), keys)) {
@@ -288,14 +294,20 @@ static bool is_freezing(const struct crossing *c)
 
 int mover_recover(struct mover *mover, int *moved, struct fault *fault)
 {
-	int err = 0;
+	/* A frame that could not be written may be in memory; what follows must rest on what was. */
+	int err = journal_sync(mover->journal, fault);
 
 	*moved = 0;
+	if (err < 0)
+		return err;
+	err = 0;
 	for (int i = 0; i < mover->plan->family_count && !err; i++) {
 		enum mover_answer answer = MOVER_UNKNOWN;
 		struct crossing c;
 
 		err = crossing_open(&c, mover, &mover->plan->families[i]);
+		if (err == 0)
+			err = mover_drill_recover(&c);
 		if (err == 0 && c.now.moving != AUTHORITY_NONE && c.now.overlay == OVERLAY_NONE) {
 			(*moved)++;
 			err = mover_carry(&c, &answer);
@@ -307,25 +319,29 @@ int mover_recover(struct mover *mover, int *moved, struct fault *fault)
 		if (err == 0 || c.name)
 			crossing_close(&c);
 	}
-	return err;
+	return err ? err : mover_complete(mover, fault);
 }
 
 /* ---- acts ---- */
 
 int mover_act(struct mover *mover, uint64_t act, enum mover_answer *out, struct fault *fault)
 {
-	json_t *json, *acts = json_object_get(journal_state(mover->journal)->root, "acts");
 	const struct plan_family *family;
 	struct crossing c;
+	json_t *json;
 	char key[24];
-	int err;
+	int err = journal_sync(mover->journal, fault);
 
+	if (err < 0)
+		return err;
 	snprintf(key, sizeof key, "%llu", (unsigned long long)act);
-	json = json_incref(json_object_get(acts, key));
+	json = json_incref(json_object_get(json_object_get(journal_state(mover->journal)->root, "acts"), key));
+	*out = MOVER_REFUSED;
+	if (!json)
+		return 0; /* it was answered meanwhile */
 	family = family_of(mover, body_text(json, "family"));
-	if (!json || !family) {
+	if (!family) {
 		json_decref(json);
-		*out = MOVER_REFUSED;
 		return journal_append(mover->journal, FRAME_ANSWER,
 				      json_pack("{s:I, s:s, s:s}", "act", (json_int_t)act, "result",
 						"refused", "text", "the plan in force has no such family"),

@@ -70,8 +70,11 @@ int mover_judge_crossing(struct crossing *c)
 int mover_judge(struct mover *mover, const struct plan_family *family, struct fault *fault)
 {
 	struct crossing c;
-	int err = crossing_open(&c, mover, family);
+	int err = journal_sync(mover->journal, fault);
 
+	if (err < 0)
+		return err;
+	err = crossing_open(&c, mover, family);
 	if (err == 0) {
 		err = mover_judge_crossing(&c);
 		if (err == 0)
@@ -425,6 +428,10 @@ static int drill(struct acting *a)
 
 static int retire(struct acting *a)
 {
+	const char *missing = second_is_missing(a);
+
+	if (a->c->mover->plan->signing.seal_owners.value > 1 && missing)
+		return answer(a, MOVER_REFUSED, "%s", missing);
 	return mover_retire(a->c, a->act, a->json, a->out);
 }
 

@@ -13,6 +13,7 @@
 /* Without such a proof: longer than a producer may still have a record in flight (its delivery and request time-outs). */
 #define STILL_LONG_MS        150000
 #define STILL_LONG_REST_MS   500
+#define LOOK_LEAST_MS        100
 #define LOOK_TIMEOUT_MS      5000
 #define PUBLISH_TIMEOUT_MS   5000
 #define FORWARD_PAUSE_MS     100
@@ -55,7 +56,8 @@ static int owner_says_stop(struct crossing *c)
 	{
 		const char *word = body_text(act, "act"), *family = body_text(act, "family");
 
-		if (!family || strcmp(family, c->name) != 0 || mover_may(c->mover, c->family, act, NULL) < 0)
+		if (!family || strcmp(family, c->now.of ? c->now.of : c->name) != 0 ||
+		    mover_may(c->mover, c->family, act, NULL) < 0)
 			continue;
 		if (strcmp(word, "hold") == 0 ||
 		    (strcmp(word, "rollback") == 0 && c->to == AUTHORITY_TARGET)) {
@@ -64,6 +66,12 @@ static int owner_says_stop(struct crossing *c)
 		}
 	}
 	return 0;
+}
+
+/* The last question before a deadline is given a moment too, so that the cause is its answer and not our haste. */
+static int64_t look_ms(int64_t left)
+{
+	return left < LOOK_LEAST_MS ? LOOK_LEAST_MS : left < LOOK_TIMEOUT_MS ? left : LOOK_TIMEOUT_MS;
 }
 
 /* 0: go on; else it is time to give up, or to stop.  A short rest is part of it. */
@@ -97,15 +105,14 @@ static int drain_before_deny(struct crossing *c)
 {
 	int64_t until_ms = c->family->class->limits[LIMIT_DEADLINE].value / 2;
 	struct world *world = c->mover->world;
-	struct lever *lever = c->family->levers.flag.head.given ? world->ops->lever(world, c->family, "flag")
-								: NULL;
+	struct lever *lever =
+		c->family->levers.flag.head.given ? world->ops->lever(world, c->family, "flag") : NULL;
 	int err = 0;
 
 	while (lever && lever->ops->drained && !err && left_of(c) > until_ms) {
 		int64_t left = left_of(c) - until_ms;
-		int answer = lever->ops->drained(lever, c->now.epoch,
-						 left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS,
-						 &c->fault);
+		int answer = lever->ops->drained(
+			lever, c->now.epoch, left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS, &c->fault);
 
 		if (answer == ERR_CANCELLED)
 			return answer;
@@ -191,8 +198,7 @@ static int ask_drained(struct crossing *c, const char *name, struct silence *sil
 
 	if (!lever || !lever->ops->drained || silence->waits)
 		return 0;
-	answer = lever->ops->drained(lever, c->now.epoch, left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS,
-				     &c->fault);
+	answer = lever->ops->drained(lever, c->now.epoch, look_ms(left), &c->fault);
 	/* It has seen a newer epoch than ours: no waiting makes it drain under this one. */
 	if (answer == ERR_CANCELLED || answer == ERR_CONFLICT)
 		return answer;
@@ -217,8 +223,7 @@ static int ask_canaries(struct crossing *c, struct silence *silence)
 
 	if (!c->family->levers.acl.value || silence->waits)
 		return 0;
-	err = c->mover->world->ops->canary(c->mover->world, c->family, other(c->to),
-					   left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS, &canaries,
+	err = c->mover->world->ops->canary(c->mover->world, c->family, other(c->to), look_ms(left), &canaries,
 					   &c->fault);
 	if (err == ERR_CANCELLED)
 		return err;
@@ -244,8 +249,7 @@ static int look_at_ends(struct crossing *c, struct look *look)
 	int64_t left = left_of(c);
 
 	*look = (struct look){ 0 };
-	return c->mover->world->ops->look(c->mover->world, c->family, other(c->to),
-					  left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS, look,
+	return c->mover->world->ops->look(c->mover->world, c->family, other(c->to), look_ms(left), look,
 					  &c->fault);
 }
 
@@ -318,7 +322,7 @@ static int be_quiet(struct crossing *c, enum mover_answer *out)
 		err = err ? err : ask_canaries(c, &silence);
 		err = err ? err : look_still(c, &silence, &still);
 		if (!err && !still)
-			err = may_wait(c, silence.waits                               ? 2
+			err = may_wait(c, silence.waits                             ? 2
 					  : still_ms(c, &silence) == STILL_SHORT_MS ? STILL_SHORT_MS / 2
 										    : STILL_LONG_REST_MS);
 	}
@@ -390,9 +394,8 @@ static int wait_level(struct crossing *c, struct level *level)
 		int64_t left = left_of(c);
 
 		*level = (struct level){ 0 };
-		err = c->mover->world->ops->level(c->mover->world, c->family, c->to, ends,
-						  left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS, level,
-						  &c->fault);
+		err = c->mover->world->ops->level(c->mover->world, c->family, c->to, ends, look_ms(left),
+						  level, &c->fault);
 		if (err == ERR_CANCELLED || (err == 0 && level->answer == LEVEL_YES))
 			break;
 		if (err == 0)
@@ -414,17 +417,18 @@ static int put_level(struct crossing *c, const struct level *level)
 {
 	struct look there = { 0 };
 	int64_t left = left_of(c);
-	int err = c->mover->world->ops->look(c->mover->world, c->family, c->to,
-					     left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS, &there, &c->fault);
+	int err = c->mover->world->ops->look(c->mover->world, c->family, c->to, look_ms(left), &there,
+					     &c->fault);
 
 	if (err < 0)
 		return err;
-	return crossing_frame(
-		c, FRAME_LEVEL,
-		json_pack("{s:o, s:I, s:I, s:I, s:I, s:s, s:o}", "ends", there.ends, "attempt", (json_int_t)c->now.attempt, "quiet",
-			  (json_int_t)c->now.quiet, "records", (json_int_t)level->records, "matched",
-			  (json_int_t)level->matched, "claim", level->claim, "text", mover_text(level->text)),
-		NULL);
+	return crossing_frame(c, FRAME_LEVEL,
+			      json_pack("{s:o, s:I, s:I, s:I, s:I, s:s, s:o}", "ends", there.ends, "attempt",
+					(json_int_t)c->now.attempt, "quiet", (json_int_t)c->now.quiet,
+					"records", (json_int_t)level->records, "matched",
+					(json_int_t)level->matched, "claim", level->claim, "text",
+					mover_text(level->text)),
+			      NULL);
 }
 
 static int put_decision(struct crossing *c)
@@ -461,7 +465,7 @@ static int may_decide(struct crossing *c)
 	/* What took time came first; these are true now. */
 	if (left_of(c) == 0)
 		return fault_set(&c->fault, ERR_TIMEOUT, "the deadline passed before the decision");
-	if (c->to == AUTHORITY_TARGET && c->now.verdict.valid_until_ms < mover_wall(c->mover))
+	if (c->to == AUTHORITY_TARGET && !c->now.of && c->now.verdict.valid_until_ms < mover_wall(c->mover))
 		return fault_set(&c->fault, ERR_STALE,
 				 "the verdict that the crossing rests on is no longer fresh");
 	return 0;

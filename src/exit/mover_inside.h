@@ -111,7 +111,14 @@ int watch_stop_conditions(struct crossing *c);
 
 /* Goes on with a freeze that was cut short: the fence is completed, and the family stays held. */
 int freeze_go_on(struct crossing *c);
+
+/* A drill that was cut short is given up, and what it left is taken away. */
+int mover_drill_recover(struct crossing *c);
+/* Takes away what drills of the family left, one thing at a time.  The fault says what does not go. */
+int mover_drill_clear(struct crossing *c);
 int mover_drill(struct crossing *c, uint64_t act, const json_t *json, enum mover_answer *out);
+/* Once every family of the plan is retired: says so in the journal, if it does not stand there yet. */
+int mover_complete(struct mover *mover, struct fault *fault);
 int mover_retire(struct crossing *c, uint64_t act, const json_t *json, enum mover_answer *out);
 
 #endif

@@ -213,7 +213,7 @@ struct plan_probe {
 	struct plan_head head;
 	struct plan_text name, control, owner;
 	struct plan_text flink, connect, streams; /* of `outside`: what keeps the position */
-	struct plan_exec probe, source, target, checkpoint, fire, remove, restore;
+	struct plan_exec probe, source, target, checkpoint, fire, used, remove, restore;
 	struct plan_number tolerance, timeout_ms;
 };
 

@@ -197,6 +197,7 @@ const struct plan_key plan_keys[] = {
 	{ "scaffold", "what", PLAN_TEXT, KEY_NEEDED, IN(plan_probe, name), NULL, NULL, NULL, "what it is" },
 	{ "scaffold", "owner", PLAN_OWNER, 0, IN(plan_probe, owner), NULL, NULL, NULL, "who answers for it; else the decision owner" },
 	{ "scaffold", "probe", PLAN_EXEC, KEY_NEEDED, IN(plan_probe, probe), NULL, NULL, NULL, "yes or no: is it still there" },
+	{ "scaffold", "used", PLAN_EXEC, 0, IN(plan_probe, used), NULL, NULL, NULL, "yes or no: does anybody use it still; then it stays" },
 	{ "scaffold", "remove", PLAN_EXEC, KEY_NEEDED, IN(plan_probe, remove), NULL, NULL, NULL, "takes it away" },
 	{ "scaffold", "restore", PLAN_EXEC, 0, IN(plan_probe, restore), NULL, NULL, NULL, "puts it back" },
 	{ "scaffold", "timeout", PLAN_DURATION, 0, IN(plan_probe, timeout_ms), NULL, "10s", NULL, "how long an answer may take" },

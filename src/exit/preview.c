@@ -89,7 +89,8 @@ static int put_step(struct previewing *p, const struct step *step, struct lever 
 			   text_or_null(desired), "epoch", (json_int_t)epoch_of(p->now, step->phase),
 			   "attempt", (json_int_t)p->now->attempt + 1, "does", buffer_string(&does));
 	if (object)
-		json_object_set_new(object, "undo", undo.size ? json_string(buffer_string(&undo)) : json_null());
+		json_object_set_new(object, "undo",
+				    undo.size ? json_string(buffer_string(&undo)) : json_null());
 	buffer_done(&undo);
 	buffer_done(&does);
 	if (object && (!before || !desired))

@@ -5,7 +5,7 @@
 #include "exit/report_journal.h"
 
 struct telling {
-	const char *only; /* NULL: every family */
+	const char *only;                       /* NULL: every family */
 	json_t *root, *families, *audit, *acts; /* acts: sequence -> the object that stands in a list */
 };
 
@@ -27,7 +27,9 @@ static void add_one(json_t *object, const char *key)
 
 static json_t *family_of(struct telling *t, const json_t *body)
 {
-	static const char *const lists[] = { "crossings", "acts", "holds", "drills", "leaks", "scaffold", NULL };
+	static const char *const lists[] = {
+		"crossings", "acts", "holds", "drills", "leaks", "scaffold", NULL
+	};
 	const char *name = body_text(body, "family");
 	json_t *family;
 
@@ -37,8 +39,8 @@ static json_t *family_of(struct telling *t, const json_t *body)
 	if (family)
 		return family;
 	json_object_set_new(t->families, name,
-			    json_pack("{s:s, s:{s:i, s:i, s:i}}", "family", name, "verdicts", "open", 0, "shut", 0,
-				      "unknown", 0));
+			    json_pack("{s:s, s:{s:i, s:i, s:i}}", "family", name, "verdicts", "open", 0,
+				      "shut", 0, "unknown", 0));
 	family = json_object_get(t->families, name);
 	for (int i = 0; lists[i]; i++)
 		list_in(family, lists[i]);
@@ -154,14 +156,16 @@ static void tell_stage(const struct frame *frame, json_t *family, const json_t *
 	json_t *crossing = crossing_of(family);
 
 	tell_overlay(frame, family, body);
-	if (crossing && at >= 0 && !stage_is_crossing((enum stage)at) && at != STAGE_DECIDED && at != STAGE_ARMED)
+	if (crossing && at >= 0 && !stage_is_crossing((enum stage)at) && at != STAGE_DECIDED &&
+	    at != STAGE_ARMED)
 		end_crossing(frame, crossing, body);
 }
 
 /* The frame that proves something, and what it says of itself. */
 static void tell_proof(const struct frame *frame, json_t *family, const json_t *body, const char *key)
 {
-	static const char *const keys[] = { "proof", "still_ms", "records", "matched", "claim", "verdict", "epoch", NULL };
+	static const char *const keys[] = { "proof", "still_ms", "records", "matched",
+					    "claim", "verdict",  "epoch",   NULL };
 	json_t *crossing = crossing_of(family);
 
 	if (!crossing)
@@ -207,7 +211,9 @@ static void tell_of_family(struct telling *t, const struct frame *frame, json_t 
 		break;
 	case FRAME_DRILL: json_array_append_new(json_object_get(family, "drills"), dated(frame, body)); break;
 	case FRAME_LEAK: json_array_append_new(json_object_get(family, "leaks"), dated(frame, body)); break;
-	case FRAME_SCAFFOLD: json_array_append_new(json_object_get(family, "scaffold"), dated(frame, body)); break;
+	case FRAME_SCAFFOLD:
+		json_array_append_new(json_object_get(family, "scaffold"), dated(frame, body));
+		break;
 	default: break;
 	}
 }
@@ -222,11 +228,11 @@ static int tell(void *context, const struct frame *frame)
 		json_object_set_new(t->audit, "first", json_integer(frame->moment.wall_ms));
 	json_object_set_new(t->audit, "last", json_integer(frame->moment.wall_ms));
 	if (frame->kind == FRAME_PLAN)
-		json_array_append_new(list_in(t->root, "plans"),
-				      json_pack("{s:I, s:s?, s:I, s:I}", "number",
-						(json_int_t)body_number(body, "number"), "hash",
-						body_text(body, "plan"), "sequence", (json_int_t)frame->sequence,
-						"wall", (json_int_t)frame->moment.wall_ms));
+		json_array_append_new(
+			list_in(t->root, "plans"),
+			json_pack("{s:I, s:s?, s:I, s:I}", "number", (json_int_t)body_number(body, "number"),
+				  "hash", body_text(body, "plan"), "sequence", (json_int_t)frame->sequence,
+				  "wall", (json_int_t)frame->moment.wall_ms));
 	else if (frame->kind == FRAME_LEASE && body_text(body, "event") &&
 		 strcmp(body_text(body, "event"), "taken") == 0)
 		add_one(t->audit, "leases");
@@ -251,7 +257,8 @@ static void add_standing(const struct state *state, json_t *family)
 	if (!state_family(state, body_text(family, "family"), &now))
 		return;
 	json_object_set_new(family, "stage", json_string(stage_word(now.stage)));
-	json_object_set_new(family, "overlay", now.overlay ? json_string(overlay_word(now.overlay)) : json_null());
+	json_object_set_new(family, "overlay",
+			    now.overlay ? json_string(overlay_word(now.overlay)) : json_null());
 	json_object_set_new(family, "cause", now.cause ? json_string(now.cause) : json_null());
 	json_object_set_new(family, "authority", json_string(authority_word(now.authority)));
 	json_object_set_new(family, "epoch", json_integer((json_int_t)now.epoch));

@@ -28,7 +28,8 @@ static int time_frame(void *context, const struct frame *frame)
 	if (frame->kind == FRAME_INTENT) {
 		snprintf(key, sizeof key, "%llu", (unsigned long long)frame->sequence);
 		json_object_set_new(t->begun, key,
-				    json_pack("{s:s?, s:I}", "step", body_text(body, "step"), "wall", (json_int_t)wall_ms));
+				    json_pack("{s:s?, s:I}", "step", body_text(body, "step"), "wall",
+					      (json_int_t)wall_ms));
 	} else if (frame->kind == FRAME_OUTCOME && body_text(body, "result") &&
 		   strcmp(body_text(body, "result"), "done") == 0) {
 		json_t *intent;
@@ -88,13 +89,15 @@ static json_t *lasted_of(const struct making *m, const char *step)
 	return ms ? json_incref(ms) : json_null();
 }
 
-static void add_proof(struct making *m, const char *step, const char *command, const char *before, const char *stop)
+static void add_proof(struct making *m, const char *step, const char *command, const char *before,
+		      const char *stop)
 {
-	json_array_append_new(m->steps,
-			      json_pack("{s:s, s:s, s:s, s:s, s:s, s:n, s:o, s:o, s:s, s:s, s:n}", "step", step, "phase",
-					"proof", "kind", "proof", "command", command, "before", before, "desired", "owner",
-					view_json(m->family->owners.decision.text), "expected_ms", lasted_of(m, step), "stop",
-					stop, "undo", "nothing was changed", "why"));
+	json_array_append_new(m->steps, json_pack("{s:s, s:s, s:s, s:s, s:s, s:n, s:o, s:o, s:s, s:s, s:n}",
+						  "step", step, "phase", "proof", "kind", "proof", "command",
+						  command, "before", before, "desired", "owner",
+						  view_json(m->family->owners.decision.text), "expected_ms",
+						  lasted_of(m, step), "stop", stop, "undo",
+						  "nothing was changed", "why"));
 }
 
 static json_t *same(const json_t *from, const char *key)
@@ -111,19 +114,25 @@ static void add_effect(struct making *m, const json_t *step)
 	char stop[300];
 
 	if (after)
-		snprintf(stop, sizeof stop, "authority has moved: it is set again until it is seen to be so; there is no way back "
-					    "but a crossing of its own");
+		snprintf(stop, sizeof stop,
+			 "authority has moved: it is set again until it is seen to be so; there is no way "
+			 "back "
+			 "but a crossing of its own");
 	else
-		snprintf(stop, sizeof stop, "not seen to be so within the deadline (%s): what was set is set back, and the family "
-					    "is HELD; an outcome that cannot be told: UNKNOWN, nothing more is touched",
+		snprintf(stop, sizeof stop,
+			 "not seen to be so within the deadline (%s): what was set is set back, and the "
+			 "family "
+			 "is HELD; an outcome that cannot be told: UNKNOWN, nothing more is touched",
 			 m->deadline);
 	json_array_append_new(
-		m->steps, json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "step", name, "phase", phase,
-				    "kind", "effect", "command", same(step, "does"), "before", same(step, "before"), "desired",
-				    same(step, "desired"), "owner",
-				    view_json(owner_of(m->family, body_text(step, "lever") ? body_text(step, "lever") : "")),
-				    "expected_ms", lasted_of(m, name), "stop", stop, "undo", same(step, "undo"), "why",
-				    same(step, "why")));
+		m->steps,
+		json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "step", name, "phase",
+			  phase, "kind", "effect", "command", same(step, "does"), "before",
+			  same(step, "before"), "desired", same(step, "desired"), "owner",
+			  view_json(owner_of(m->family,
+					     body_text(step, "lever") ? body_text(step, "lever") : "")),
+			  "expected_ms", lasted_of(m, name), "stop", stop, "undo", same(step, "undo"), "why",
+			  same(step, "why")));
 }
 
 static void add_phase(struct making *m, const json_t *effects, enum step_phase phase)
@@ -143,21 +152,26 @@ static void add_steps(struct making *m, const json_t *effects, const struct stan
 	bool there = m->to == AUTHORITY_TARGET;
 
 	add_proof(m, "gates",
-		  there ? "gather anew, and judge all six gates" : "look at both sides; the way back rests on its own proof",
+		  there ? "gather anew, and judge all six gates"
+			: "look at both sides; the way back rests on its own proof",
 		  now->verdict.sequence ? verdict_word(now->verdict.verdict) : "nothing was judged yet",
-		  there ? "any gate that is not open: refused, nothing was touched" : "a side that does not answer: refused");
-	add_proof(m, "publish", "sign the journal's head and give it to the holders of the plan", "at least one must hold it",
-		  "nobody holds it: refused, nothing was touched");
+		  there ? "any gate that is not open: refused, nothing was touched"
+			: "a side that does not answer: refused");
+	add_proof(m, "publish", "sign the journal's head and give it to the holders of the plan",
+		  "at least one must hold it", "nobody holds it: refused, nothing was touched");
 	add_phase(m, effects, PHASE_GROUPS_FIRST);
 	add_phase(m, effects, PHASE_FENCE);
-	add_proof(m, "silence", "ask every leader: canary refused or drained, no open transaction, ends that stand still",
+	add_proof(m, "silence",
+		  "ask every leader: canary refused or drained, no open transaction, ends that stand still",
 		  "writes are fenced", "not proved within the deadline: it returns by itself");
 	add_proof(m, "level", "hold the other side against the ends that were recorded", "silence is proved",
 		  "behind at the deadline, or different: it returns by itself");
 	add_phase(m, effects, PHASE_PLACE);
-	add_proof(m, "decision", "one frame moves authority", "silence and level of this attempt, and the verdict, are in the journal",
+	add_proof(m, "decision", "one frame moves authority",
+		  "silence and level of this attempt, and the verdict, are in the journal",
 		  "from here on there is only forward");
-	add_proof(m, "receipt", "sign the journal's head once more, with the decision in it", "one holder outside must have it",
+	add_proof(m, "receipt", "sign the journal's head once more, with the decision in it",
+		  "one holder outside must have it",
 		  "nobody takes it: it is offered again; nothing is opened before");
 	add_phase(m, effects, PHASE_OPEN);
 	add_phase(m, effects, PHASE_GROUPS_LAST);
@@ -180,8 +194,9 @@ static json_t *stops_of(const struct plan_class *class)
 
 	for (int gate = 0; gate < GATE_COUNT; gate++)
 		json_array_append_new(
-			stops, json_pack("{s:s, s:s}", "gate", gate_word((enum gate)gate), "action",
-					 plan_action_words[class->limits[LIMIT_STOP_COMPATIBILITY + gate].value]));
+			stops,
+			json_pack("{s:s, s:s}", "gate", gate_word((enum gate)gate), "action",
+				  plan_action_words[class->limits[LIMIT_STOP_COMPATIBILITY + gate].value]));
 	return stops;
 }
 
@@ -190,8 +205,8 @@ static json_t *acknowledged_of(const struct standing *now, const char *plan)
 	json_t *note = json_object_get(now->json, "acknowledged");
 	const char *of = body_text(json_object_get(note, "arguments"), "plan");
 
-	return note ? json_pack("{s:s?, s:I, s:b}", "by", body_text(note, "by"), "wall", (json_int_t)body_number(note, "wall"),
-				"current", of && strcmp(of, plan) == 0)
+	return note ? json_pack("{s:s?, s:I, s:b}", "by", body_text(note, "by"), "wall",
+				(json_int_t)body_number(note, "wall"), "current", of && strcmp(of, plan) == 0)
 		    : json_null();
 }
 
@@ -199,7 +214,8 @@ static json_t *pauses_of(const struct standing *now)
 {
 	json_t *drill = json_object_get(now->json, "drill");
 
-	return json_pack("{s:o, s:o, s:o}", "last_ms", now->json && now->pause_ms >= 0 ? json_integer(now->pause_ms) : json_null(),
+	return json_pack("{s:o, s:o, s:o}", "last_ms",
+			 now->json && now->pause_ms >= 0 ? json_integer(now->pause_ms) : json_null(),
 			 "drill_ms", same(drill, "forward_ms"), "drill_total_ms", same(drill, "total_ms"));
 }
 
@@ -222,13 +238,16 @@ static void add_final(json_t *book, const struct standing *now)
 		json_object_set_new(item, "item", json_string(name));
 		json_array_append_new(removed, item);
 	}
-	json_array_append_new(stays, json_string("the journal with its evidence, its checkpoints at their holders, and the key "
-						 "that signed them"));
+	json_array_append_new(
+		stays,
+		json_string("the journal with its evidence, its checkpoints at their holders, and the key "
+			    "that signed them"));
 	json_object_foreach(standing, name, each)
 	{
 		char line[600];
 
-		snprintf(line, sizeof line, "%.200s still stands as it was set here; before that it stood at: %.300s", name,
+		snprintf(line, sizeof line,
+			 "%.200s still stands as it was set here; before that it stood at: %.300s", name,
 			 json_string_length(each) ? json_string_value(each) : "nothing");
 		json_array_append_new(stays, json_string(line));
 	}
@@ -237,28 +256,32 @@ static void add_final(json_t *book, const struct standing *now)
 	json_object_set_new(book, "baseline", json_string(authority_word(now->authority)));
 }
 
-static json_t *frame_of_book(const struct plan *plan, const struct plan_family *family, const struct state *state,
-			     const struct standing *now, enum authority to)
+static json_t *frame_of_book(const struct plan *plan, const struct plan_family *family,
+			     const struct state *state, const struct standing *now, enum authority to)
 {
 	const char *in_force = body_text(json_object_get(state->root, "plan"), "hash");
 	char hash[SHA256_TEXT_SIZE], call[500];
 
 	sha256_text(plan->hash, hash);
-	snprintf(call, sizeof call, "interlock %s %.*s --as %.*s --reason TEXT", to == AUTHORITY_TARGET ? "promote" : "rollback",
-		 VIEW_ARGS(family->name.text), VIEW_ARGS(family->owners.decision.text));
-	return json_pack("{s:o, s:s, s:s, s:s, s:b, s:s, s:s?, s:s, s:o, s:I, s:I, s:I, s:o, s:s, s:o, s:o, s:o}", "family",
-			 view_json(family->name.text), "kind", now->stage == STAGE_RETIRED ? "final" : "crossing", "to",
-			 authority_word(to), "plan", hash, "plan_in_force", in_force && strcmp(in_force, hash) == 0, "stage",
-			 stage_word(now->stage), "overlay", overlay_word(now->overlay), "authority",
-			 authority_word(now->authority), "acknowledged", acknowledged_of(now, hash), "pause_max_ms",
-			 (json_int_t)limit_of(family, LIMIT_PAUSE), "deadline_ms", (json_int_t)limit_of(family, LIMIT_DEADLINE),
-			 "observe_ms", (json_int_t)limit_of(family, LIMIT_OBSERVE), "owners", owners_of(family), "call", call,
-			 "pauses", pauses_of(now), "stops", stops_of(family->class), "boundary",
-			 same(json_object_get(now->json, "verdict"), "boundary"));
+	snprintf(call, sizeof call, "interlock %s %.*s --as %.*s --reason TEXT",
+		 to == AUTHORITY_TARGET ? "promote" : "rollback", VIEW_ARGS(family->name.text),
+		 VIEW_ARGS(family->owners.decision.text));
+	return json_pack(
+		"{s:o, s:s, s:s, s:s, s:b, s:s, s:s?, s:s, s:o, s:I, s:I, s:I, s:o, s:s, s:o, s:o, s:o}",
+		"family", view_json(family->name.text), "kind",
+		now->stage == STAGE_RETIRED ? "final" : "crossing", "to", authority_word(to), "plan", hash,
+		"plan_in_force", in_force && strcmp(in_force, hash) == 0, "stage", stage_word(now->stage),
+		"overlay", overlay_word(now->overlay), "authority", authority_word(now->authority),
+		"acknowledged", acknowledged_of(now, hash), "pause_max_ms",
+		(json_int_t)limit_of(family, LIMIT_PAUSE), "deadline_ms",
+		(json_int_t)limit_of(family, LIMIT_DEADLINE), "observe_ms",
+		(json_int_t)limit_of(family, LIMIT_OBSERVE), "owners", owners_of(family), "call", call,
+		"pauses", pauses_of(now), "stops", stops_of(family->class), "boundary",
+		same(json_object_get(now->json, "verdict"), "boundary"));
 }
 
-static int add_crossing(struct controller *controller, const struct plan_family *family, const struct standing *now,
-			enum authority to, json_t *book, struct fault *fault)
+static int add_crossing(struct controller *controller, const struct plan_family *family,
+			const struct standing *now, enum authority to, json_t *book, struct fault *fault)
 {
 	struct timing timing = { .family = now->name, .lasted = json_object(), .begun = json_object() };
 	struct making m = { .family = family, .to = to, .lasted = timing.lasted, .steps = json_array() };
@@ -278,8 +301,8 @@ static int add_crossing(struct controller *controller, const struct plan_family 
 	return err;
 }
 
-int runbook_make(struct controller *controller, const struct plan_family *family, enum authority to, json_t **out,
-		 struct fault *fault)
+int runbook_make(struct controller *controller, const struct plan_family *family, enum authority to,
+		 json_t **out, struct fault *fault)
 {
 	const struct state *state = journal_state(controller_journal(controller));
 	struct standing now = { .epoch = 1, .pause_ms = -1 };

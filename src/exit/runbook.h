@@ -17,7 +17,7 @@
 #include "exit/controller.h"
 
 /* Asks the levers where they stand, and sets nothing.  The object is the caller's. */
-int runbook_make(struct controller *controller, const struct plan_family *family, enum authority to, json_t **out,
-		 struct fault *fault);
+int runbook_make(struct controller *controller, const struct plan_family *family, enum authority to,
+		 json_t **out, struct fault *fault);
 
 #endif

@@ -85,6 +85,7 @@ bool state_family(const struct state *state, const char *name, struct standing *
 	now.authority = (enum authority)word_of(json, "authority", authority_find);
 	now.moving = (enum authority)word_of(json, "moving", authority_find);
 	now.returning = json_is_true(json_object_get(json, "returning"));
+	now.of = body_text(json, "of");
 	now.epoch = body_count(json, "epoch");
 	now.attempt = body_count(json, "attempt");
 	now.act = body_count(json, "act");
@@ -247,6 +248,7 @@ static int apply_plan(struct applying *a)
 	}
 	plan = child(root, "plan");
 	families = child(root, "families");
+	json_object_del(root, "complete");
 	err = plan && families ? 0 : ERR_MEMORY;
 	err = err ? err : put_hash(plan, "hash", hash);
 	err = err ? err : put(plan, "number", json_integer((json_int_t)number));
@@ -507,7 +509,7 @@ static int check_stage(struct applying *a, enum stage stage)
 		return wrong(a, "%s may not follow %s", stage_word(stage), stage_word(a->now.stage));
 	if (stage == STAGE_DECIDED)
 		return wrong(a, "only a DECISION leads to DECIDED");
-	if (stage == STAGE_ARMED &&
+	if (stage == STAGE_ARMED && !a->now.of &&
 	    (!body_hash(a->body, "verdict", &verdict) || !sha256_equal(verdict, a->now.verdict.hash) ||
 	     a->now.verdict.verdict != VERDICT_OPEN || a->now.verdict.authority != a->now.epoch ||
 	     a->now.verdict.valid_until_ms < a->frame->moment.wall_ms))
@@ -566,6 +568,19 @@ static int apply_stage(struct applying *a)
 	return err;
 }
 
+/* From the moment at which we may touch it, for its outcome may never be known. */
+static int keep_standing(struct applying *a, const json_t *intent)
+{
+	json_t *standing = child(a->family, "standing");
+	const char *lever = body_text(intent, "lever");
+
+	if (!standing)
+		return ERR_MEMORY;
+	if (body_text(standing, lever) || strcmp(body_text(intent, "before"), body_text(intent, "desired")) == 0)
+		return 0;
+	return copy(standing, lever, intent, "before");
+}
+
 static int apply_intent(struct applying *a)
 {
 	static const char *const texts[] = { "step", "lever", "word", "before", "desired", NULL };
@@ -590,6 +605,11 @@ static int apply_intent(struct applying *a)
 		return err;
 	}
 	json_object_del(intent, "family");
+	err = keep_standing(a, intent);
+	if (err < 0) {
+		json_decref(intent);
+		return err;
+	}
 	return json_array_append_new(intents, intent) < 0 ? ERR_MEMORY : 0;
 }
 
@@ -617,20 +637,15 @@ static int apply_observation(struct applying *a)
 	return copy(intent, "observed", a->body, "value");
 }
 
-/* What we set is ours until it stands again as we found it. */
-static int keep_standing(struct applying *a, const json_t *intent)
+/* Seen to stand as we found it: nothing of ours is there any more. */
+static void forget_standing(struct applying *a, const json_t *intent)
 {
-	json_t *standing = child(a->family, "standing");
-	const char *lever = body_text(intent, "lever"), *original;
+	json_t *standing = json_object_get(a->family, "standing");
+	const char *lever = body_text(intent, "lever"), *original = body_text(standing, lever);
+	const char *observed = body_text(intent, "observed");
 
-	if (!standing)
-		return ERR_MEMORY;
-	original = body_text(standing, lever);
-	if (!original && strcmp(body_text(intent, "before"), body_text(intent, "desired")) != 0)
-		return copy(standing, lever, intent, "before");
-	if (original && strcmp(original, body_text(intent, "desired")) == 0)
+	if (original && observed && strcmp(original, observed) == 0)
 		json_object_del(standing, lever);
-	return 0;
 }
 
 static int apply_outcome(struct applying *a)
@@ -650,7 +665,9 @@ static int apply_outcome(struct applying *a)
 		return wrong(a, "intent %lld is called done, and was not seen to be",
 			     (long long)body_number(a->body, "intent"));
 	err = copy(intent, "result", a->body, "result");
-	return err || result != OUTCOME_DONE ? err : keep_standing(a, intent);
+	if (!err && result != OUTCOME_UNKNOWN)
+		forget_standing(a, intent);
+	return err;
 }
 
 static int keep(struct applying *a, const char *key)
@@ -704,9 +721,10 @@ static int apply_decision(struct applying *a)
 	/* The way back rests on its own proof: that the source holds all that the target does.  Other gates may well be shut. */
 	if (!body_hash(a->body, "verdict", &verdict) || !sha256_equal(verdict, a->now.verdict.hash))
 		return wrong(a, "a decision that names no verdict");
-	if (a->now.moving == AUTHORITY_TARGET && a->now.verdict.verdict != VERDICT_OPEN)
+	if (a->now.moving == AUTHORITY_TARGET && !a->now.of && a->now.verdict.verdict != VERDICT_OPEN)
 		return wrong(a, "a decision on a verdict that is not open");
-	if (a->now.moving == AUTHORITY_TARGET && a->now.verdict.valid_until_ms < a->frame->moment.wall_ms)
+	if (a->now.moving == AUTHORITY_TARGET && !a->now.of &&
+	    a->now.verdict.valid_until_ms < a->frame->moment.wall_ms)
 		return wrong(a, "a decision on a verdict that is no longer fresh");
 	/* "ends" are the source's, whichever side was left. */
 	ends = json_deep_copy(json_object_get(json_object_get(a->family, "quiet"), "ends"));
@@ -761,9 +779,29 @@ static int apply_snapshot(struct applying *a)
 	return 0;
 }
 
+/* Began, and the shadow stands among the families; or ended, or given up, and it does not. */
 static int apply_drill(struct applying *a)
 {
-	return keep(a, "drill");
+	json_t *families = json_object_get(a->state->root, "families"), *shadow;
+	const char *event = body_text(a->body, "event"), *name = body_text(a->body, "shadow"), *of;
+	int err;
+
+	if (!name) /* of a time before shadows */
+		return keep(a, "drill");
+	shadow = json_object_get(families, name);
+	if (event && strcmp(event, "began") == 0) {
+		if (shadow || a->now.of || a->now.moving != AUTHORITY_NONE)
+			return wrong(a, "a drill begins while another, or a crossing, is under way");
+		err = new_family(families, name);
+		return err ? err
+			   : put(json_object_get(families, name), "of",
+				 json_string(body_text(a->body, "family")));
+	}
+	of = body_text(shadow, "of");
+	if (!of || strcmp(of, body_text(a->body, "family")) != 0)
+		return wrong(a, "a drill ends that never began");
+	json_object_del(families, name);
+	return event ? 0 : keep(a, "drill");
 }
 
 static int apply_leak(struct applying *a)
@@ -781,10 +819,19 @@ static int apply_scaffold(struct applying *a)
 
 	if (!item || !event)
 		return wrong(a, "names no item");
+	/* What a drill left is many, and of no interest once it is gone: the frames tell of it. */
+	if (body_text(a->body, "kind") && strcmp(event, "absent") == 0 &&
+	    strcmp(body_text(a->body, "kind"), "drill") == 0) {
+		json_object_del(json_object_get(a->family, "scaffold"), item);
+		return 0;
+	}
 	scaffold = child(a->family, "scaffold");
 	note = scaffold ? child(scaffold, item) : NULL;
 	err = note ? copy(note, "event", a->body, "event") : ERR_MEMORY;
 	err = err ? err : copy(note, "owner", a->body, "owner");
+	err = err ? err : copy(note, "kind", a->body, "kind");
+	err = err ? err : copy(note, "side", a->body, "side");
+	err = err ? err : copy(note, "name", a->body, "name");
 	err = err ? err : copy(note, "copy", a->body, "copy");
 	err = err ? err : copy(note, "proof", a->body, "proof");
 	return err ? err : put(note, "wall", json_integer(a->frame->moment.wall_ms));
@@ -792,7 +839,11 @@ static int apply_scaffold(struct applying *a)
 
 static int apply_note(struct applying *a)
 {
-	return body_text(a->body, "text") ? 0 : wrong(a, "says nothing");
+	if (!body_text(a->body, "text"))
+		return wrong(a, "says nothing");
+	if (!json_is_true(json_object_get(a->body, "complete")))
+		return 0;
+	return put(a->state->root, "complete", json_integer(a->frame->moment.wall_ms));
 }
 
 /* `family`: the frame is about one, which must exist; OPTIONAL: it may name one. */

@@ -15,6 +15,7 @@
  *	nonces    { NONCE: wall }	of signed acts, for a while; an act whose nonce stands here already is `replayed`
  *	families  { NAME: family }
  *	checkpoint { size, wall }
+ *	complete  wall ms, once every family of the plan was retired
  *
  *	family    stage, overlay, cause, since (wall ms of the stage), authority, epoch
  *	          moving ("none" at rest), returning, attempt, act, deadline
@@ -25,6 +26,11 @@
  *	          pause_ms, crossed (wall ms of the last DECISION), ends, ends_to (of source and target, then)
  *	          observed (wall ms since when), window (sequence of the frame from which failures stick)
  *	          drill, leak, acknowledged, confirmed, scaffold, waivers, window
+ *	          of        of a drill's shadow only: the family that is rehearsed
+ *
+ * A *shadow* ("orders~drill") stands among the families while a drill is under way, so that its crossings are told like any
+ * other.  It may be ARMED and decided without a verdict, for nothing of value goes with it; its other proofs are asked for
+ * like those of the family.
  */
 #ifndef EXIT_STATE_H
 #define EXIT_STATE_H
@@ -66,6 +72,7 @@ struct standing {
 	const char *cause;
 	enum authority authority, moving;
 	bool returning;
+	const char *of; /* of a shadow: whose; else NULL */
 	uint64_t epoch, attempt, act;
 	int64_t since_ms, deadline_ms, pause_ms, crossed_ms;
 	struct {

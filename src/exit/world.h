@@ -49,6 +49,52 @@ struct forecast {
 };
 
 struct world;
+struct drill_count;
+
+/*
+ * The stage of a drill: a shadow of a family, with a topic of its own on both sides, a load that writes to both, and a flag
+ * (a lever of the shadow, by that name) which the load obeys.  `family` is the one that is rehearsed; `shadow` is a family
+ * of one topic and one group, and holds until it is forgotten.
+ */
+struct world_drill_ops {
+	/* Makes the shadow's topic on one side, after the family's first one, and waits until it can be written. */
+	int (*make)(struct world *world, const struct plan_family *family, const struct plan_family *shadow,
+		    enum authority side, struct fault *fault);
+	/* The load begins as the family's `drill` says, on the source. */
+	int (*begin)(struct world *world, const struct plan_family *family, const struct plan_family *shadow,
+		     struct fault *fault);
+	/* The shadow's group stands, on that side, where the load is by now. */
+	int (*place)(struct world *world, const struct plan_family *shadow, enum authority side,
+		     struct fault *fault);
+	/* No more is begun, and what is under way is waited for. */
+	int (*end)(struct world *world, const struct plan_family *shadow, int64_t timeout_ms,
+		   struct fault *fault);
+	void (*count)(struct world *world, const struct plan_family *shadow, struct drill_count *out);
+	/* Load, comparison and their file go. */
+	void (*forget)(struct world *world, const struct plan_family *shadow);
+	/* Takes a shadow's topic away, with its ACLs, and the group; looks until it is gone.  Also for what a crash left. */
+	int (*strike)(struct world *world, enum authority side, const char *topic, const char *group,
+		      struct fault *fault);
+	/* Asks a lever of the family that the operator stands behind (lever_told_guard()).  1: it refuses the past; 0: not. */
+	int (*guard)(struct world *world, const struct plan_family *family, const char *lever, uint64_t epoch,
+		     struct fault *fault);
+};
+
+/* What is temporary around a family, and is no lever. */
+struct world_scaffold_ops {
+	/* An item of the plan's `scaffold`: is it there, does anybody use it?  1 yes, 0 no, ERR_*: it cannot be told. */
+	int (*there)(struct world *world, const struct plan_family *family, const struct plan_probe *item,
+		     uint64_t epoch, struct fault *fault);
+	int (*used)(struct world *world, const struct plan_family *family, const struct plan_probe *item,
+		    uint64_t epoch, struct fault *fault);
+	/* Asks for it to go; whether it went, there() tells. */
+	int (*remove)(struct world *world, const struct plan_family *family, const struct plan_probe *item,
+		      uint64_t epoch, struct fault *fault);
+	/* The first file, in order of name, in which comparisons of the family were kept.  1: `path`; 0: there is none. */
+	int (*file)(struct world *world, const struct plan_family *family, char *path, size_t size,
+		    struct fault *fault);
+	int (*remove_file)(struct world *world, const char *path, struct fault *fault);
+};
 
 struct world_ops {
 	/* The lever of that name (step.h); NULL when the plan has none such.  Belongs to the world. */
@@ -95,6 +141,9 @@ struct world_ops {
 	int (*leak)(struct world *world, const struct plan_family *family, enum authority side,
 		    const json_t *ends, int64_t timeout_ms, char *text, size_t size, json_t **now,
 		    struct fault *fault);
+
+	const struct world_drill_ops *drill;       /* NULL: none can be held here */
+	const struct world_scaffold_ops *scaffold; /* NULL: nothing can be cleared up here */
 };
 
 struct world {

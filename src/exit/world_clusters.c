@@ -5,6 +5,7 @@
 #include "client/canary.h"
 #include "client/principal.h"
 #include "client/quiet.h"
+#include "exit/drill_load.h"
 #include "exit/lever_acl.h"
 #include "exit/lever_positions.h"
 #include "exit/lever_told.h"
@@ -98,14 +99,26 @@ static void scene_free(struct scene *scene)
 	MAP_EACH(&scene->levers, slot)
 	lever_free(slot->value);
 	map_done(&scene->levers);
-	for (int i = 0; i < scene->kept_count; i++)
-		free(scene->kept[i]);
-	free(scene->kept);
+	drill_load_free(scene->load); /* a lever was a part of it */
+	scene_forget_kept(scene);
 	quiet_free(scene->quiet[SIDE_SOURCE]);
 	quiet_free(scene->quiet[SIDE_TARGET]);
 	asking_free(scene->asking);
 	arena_done(&scene->arena);
 	free(scene);
+}
+
+void scene_forget(struct clusters *w, const struct plan_family *family)
+{
+	for (struct scene **at = &w->scenes; *at; at = &(*at)->next) {
+		struct scene *scene = *at;
+
+		if (scene->family != family)
+			continue;
+		*at = scene->next;
+		scene_free(scene);
+		return;
+	}
 }
 
 /* ---- levers ---- */
@@ -134,8 +147,7 @@ static const char **texts_of(struct scene *scene, const struct plan_names *names
 	return out;
 }
 
-/* Who we are there, as far as that can be known; NULL when it cannot, and then a deny can be read but not felt. */
-static const char *guess_witness(struct clusters *w, struct scene *scene, enum side side)
+const char *scene_witness(struct clusters *w, struct scene *scene, enum side side)
 {
 	const char *witness = NULL;
 	struct buffer name;
@@ -147,16 +159,31 @@ static const char *guess_witness(struct clusters *w, struct scene *scene, enum s
 	return witness;
 }
 
+/* Whoever writes: as the plan names them; a drill's load is ourselves. */
+static const char **acl_principals(struct clusters *w, struct scene *scene, enum side side, int *count)
+{
+	const char **out;
+
+	*count = scene->load ? 1 : scene->family->producers.count;
+	if (!scene->load)
+		return texts_of(scene, &scene->family->producers);
+	out = arena_array(&scene->arena, 2, sizeof *out);
+	if (out)
+		out[0] = scene_witness(w, scene, side);
+	return out && out[0] ? out : NULL;
+}
+
 static int acl_lever(struct clusters *w, struct scene *scene, enum side side, struct lever **out,
 		     struct fault *fault)
 {
-	const struct plan_names *producers = &scene->family->producers,
-				*ids = &scene->family->levers.transactional_ids;
-	const char **principals = texts_of(scene, producers), **which = texts_of(scene, ids);
+	const struct plan_names *ids = &scene->family->levers.transactional_ids;
+	int principal_count;
+	const char **principals = acl_principals(w, scene, side, &principal_count),
+		   **which = texts_of(scene, ids);
 	struct lever_acl_options options = { .name = arena_printf(&scene->arena, "acl:%s", side_word(side)),
 					     .cluster = survey_cluster(w->survey, side),
 					     .principals = principals,
-					     .principal_count = producers->count,
+					     .principal_count = principal_count,
 					     .topics = scene->names[side],
 					     .topic_count = scene->topic_count,
 					     .ids = which,
@@ -164,7 +191,7 @@ static int acl_lever(struct clusters *w, struct scene *scene, enum side side, st
 
 	if (!principals || !which || !options.name)
 		return fault_set(fault, ERR_MEMORY, "no memory for a lever");
-	options.witness = guess_witness(w, scene, side);
+	options.witness = scene_witness(w, scene, side);
 	return lever_acl_new(&options, out, fault);
 }
 
@@ -425,6 +452,8 @@ static const struct world_ops clusters_ops = {
 	.release = world_release,
 	.publish = world_publish,
 	.pause = pause_for,
+	.drill = &world_drill,
+	.scaffold = &world_scaffold,
 	.tell = tell,
 };
 

@@ -9,6 +9,7 @@
 struct live;
 struct quiet;
 struct follower;
+struct drill_load;
 struct publisher;
 
 /* An item of evidence that a later judgement must still see: its canonical bytes, read back into memory of its own. */
@@ -31,7 +32,11 @@ struct scene {
 	uint64_t window;           /* sequence of the frame from which failures stick */
 	bool looked;               /* `kept` is of that window */
 	struct follower *follower; /* while a crossing is ahead or under way */
+	struct drill_load *load;   /* of a drill's shadow; one of the levers is a part of it */
 };
+
+/* Lets go of what was kept. */
+void scene_forget_kept(struct scene *scene);
 
 struct clusters {
 	struct world world; /* first */
@@ -47,6 +52,12 @@ bool world_is_interrupted(const struct clusters *w);
 
 /* Finds or makes it; its topics are known after it. */
 int scene_of(struct clusters *w, const struct plan_family *family, struct scene **out, struct fault *fault);
+
+/* Closes what is kept of it. */
+void scene_forget(struct clusters *w, const struct plan_family *family);
+
+/* Who we are there, as far as that can be known; NULL when it cannot, and then a deny can be read but not felt. */
+const char *scene_witness(struct clusters *w, struct scene *scene, enum side side);
 
 /* The file in which comparisons of this family with that reference side go on. */
 void scene_checkpoint(const struct clusters *w, const struct scene *scene, enum side reference, char *out,
@@ -64,9 +75,18 @@ int world_level(struct world *world, const struct plan_family *family, enum auth
 void world_release(struct world *world, const struct plan_family *family);
 void follower_stop(struct scene *scene);
 
+/* world_drill.c */
+extern const struct world_drill_ops world_drill;
+
+/* world_scaffold.c */
+extern const struct world_scaffold_ops world_scaffold;
+
 /* world_publish.c */
 int world_publish(struct world *world, uint64_t size, struct sha256 head, int64_t timeout_ms, json_t **note,
 		  json_t **holders, struct fault *fault);
 void world_publish_done(struct clusters *w);
+
+/* Evidence that was kept from an earlier judgement. */
+void kept_free(struct kept *kept);
 
 #endif

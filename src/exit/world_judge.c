@@ -21,16 +21,18 @@ struct kept {
 
 /* ---- what earlier judgements leave ---- */
 
-static void kept_free(struct kept *kept)
+void kept_free(struct kept *kept)
 {
 	arena_done(&kept->arena);
 	free(kept);
 }
 
-static void forget_kept(struct scene *scene)
+void scene_forget_kept(struct scene *scene)
 {
 	for (int i = 0; i < scene->kept_count; i++)
 		kept_free(scene->kept[i]);
+	free(scene->kept);
+	scene->kept = NULL;
 	scene->kept_count = 0;
 }
 
@@ -122,7 +124,7 @@ static int open_window(struct clusters *w, struct scene *scene, const json_t *st
 
 	if (scene->looked && scene->window == window)
 		return 0;
-	forget_kept(scene);
+	scene_forget_kept(scene);
 	scene->window = window;
 	scene->looked = true;
 	/* A verdict that is older than the window speaks of what was put right. */

@@ -42,7 +42,12 @@ WRONG = [
     (["offsets", *BOTH, "--group", "g", "--apply"], "add --yes"),
     (["offsets", *BOTH, "--group", "g", "--yes"], "--yes agrees to --apply"),
     (["check", "--gate", "partiy"], "did you mean 'parity'?"),
-    (["promote", "orders", "--yes"], "not in this version"),
+    (["promote", "orders", "--yes"], "--as is missing"),
+    (["runbook", "orders", "--acknowledge"], "--as is missing"),
+    (["runbook", "orders", "--acknowledge", "--confirm-on-call"], "one at a time"),
+    (["runbook", "orders", "--confirm-on-call", "--as", "a", "--reason", "b"], "say --yes"),
+    (["countdown"], "FAMILY is missing"),
+    (["bridge"], "not in this version"),
     (["demo"], "not in this version"),
 ]
 
@@ -79,7 +84,7 @@ def test_version(run):
     assert ended.stderr == ""
 
 
-@pytest.mark.parametrize("verb", ["parity", "offsets", "init", "check", "help", "completion", "promote"])
+@pytest.mark.parametrize("verb", ["parity", "offsets", "init", "check", "help", "completion", "promote", "countdown", "runbook", "report", "diagnose"])
 def test_help_is_on_standard_output(run, verb):
     ended = run(verb, "--help")
     assert ended.returncode == 0
@@ -93,7 +98,8 @@ def test_overview_lists_what_is_not_finished_apart(run):
     text = run("help").stdout
     ready, later = text.split("not finished yet")
     assert "  parity " in ready and "  parity " not in later
-    assert "  promote " in later and "  promote " not in ready
+    assert "  bridge " in later and "  bridge " not in ready
+    assert "  promote " in ready and "  promote " not in later
 
 
 def test_color_only_where_it_is_asked_for(run):

@@ -44,6 +44,13 @@ void sim_fail(struct sim *sim, const char *format, ...)
 	va_start(list, format);
 	vsnprintf(sim->why, sizeof sim->why, format, list);
 	va_end(list);
+	for (int i = 0; i < SIM_PARTITIONS; i++) {
+		const struct sim_instance *in = &sim->instances[i];
+
+		sim_trace(sim, "instance %d: mode %d (%llu) record %d for side %d%s, sent %d %d, heard %d %d", i,
+			  in->mode, (unsigned long long)in->epoch, in->id, in->side, in->busy ? ", busy" : "",
+			  in->sent[0], in->sent[1], in->acked[0], in->acked[1]);
+	}
 	sim_trace(sim, "BROKEN: %s", sim->why);
 	sim->broken = true;
 }

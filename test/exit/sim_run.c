@@ -179,7 +179,7 @@ static int turn(struct sim_controller *k, struct fault *fault)
 	if (!err && act)
 		err = mover_act(&mover, act, &answer, fault);
 	if (!err && !act && k->sim->now >= k->judge_at) {
-		k->judge_at = k->sim->now + 1000;
+		k->judge_at = k->sim->now + 2000;
 		err = mover_judge(&mover, k->sim->family, fault);
 	}
 	return err;
