@@ -15,8 +15,8 @@ enum {
 	WAIVER_SIZE_MIN = 5 * 4 + 1 + SHA256_SIZE + 4 * 8,
 };
 
-int basis_of(const struct judging *judging, unsigned gates, const struct judgement *judgement, struct arena *arena,
-	     struct basis *out)
+int basis_of(const struct judging *judging, unsigned gates, const struct judgement *judgement,
+	     struct arena *arena, struct basis *out)
 {
 	struct sha256 *ids = arena_array(arena, (size_t)judging->log->count + 1, sizeof *ids);
 	struct basis basis = { .family = judging->family->name.text,
@@ -237,10 +237,11 @@ int basis_read(struct view bytes, struct arena *arena, struct basis *out, struct
 		return fault_set(fault, ERR_MALFORMED, "these bytes are not the basis of a verdict");
 	take_all(&r, &basis);
 	if (r.c.fault)
-		return fault_set(fault, ERR_MALFORMED, "the basis of a verdict ends early or lies about its size: %s",
-				 r.c.fault);
+		return fault_set(fault, ERR_MALFORMED,
+				 "the basis of a verdict ends early or lies about its size: %s", r.c.fault);
 	buffer_init(&again, BASIS_SIZE_MAX);
-	same = makes_sense(&basis) && basis_write(&basis, &again) == 0 && view_equal(buffer_bytes(&again), bytes);
+	same = makes_sense(&basis) && basis_write(&basis, &again) == 0 &&
+	       view_equal(buffer_bytes(&again), bytes);
 	buffer_done(&again);
 	if (!same)
 		return fault_set(fault, ERR_MALFORMED, "the basis of a verdict is not in its one encoding");
@@ -262,12 +263,14 @@ static int collect(const struct basis *basis, basis_find_fn *find, void *context
 		if (err < 0)
 			return fault_set(fault, err == ERR_MEMORY ? err : ERR_NOT_FOUND,
 					 "evidence %s of family %.*s is not there: %s",
-					 sha256_text(basis->evidence[i], id), VIEW_ARGS(basis->family), err_text(err));
+					 sha256_text(basis->evidence[i], id), VIEW_ARGS(basis->family),
+					 err_text(err));
 		err = evidence_read(bytes, arena, item, fault);
 		if (err < 0)
 			return err;
 		if (!sha256_equal(item->id, basis->evidence[i]))
-			return fault_set(fault, ERR_MALFORMED, "evidence %s of family %.*s is not what its id says",
+			return fault_set(fault, ERR_MALFORMED,
+					 "evidence %s of family %.*s is not what its id says",
 					 sha256_text(basis->evidence[i], id), VIEW_ARGS(basis->family));
 		err = evidence_log_append(log, item, &basis->now.moment);
 		if (err < 0)
@@ -275,7 +278,8 @@ static int collect(const struct basis *basis, basis_find_fn *find, void *context
 					 sha256_text(basis->evidence[i], id), VIEW_ARGS(basis->family));
 	}
 	if (!sha256_equal(log->head, basis->head))
-		return fault_set(fault, ERR_CONFLICT, "the evidence of family %.*s is not in the order of its log",
+		return fault_set(fault, ERR_CONFLICT,
+				 "the evidence of family %.*s is not in the order of its log",
 				 VIEW_ARGS(basis->family));
 	return 0;
 }
@@ -287,10 +291,11 @@ static int compare(const struct basis *basis, const struct judgement *made, stru
 				 VIEW_ARGS(basis->family));
 	for (int gate = 0; gate < GATE_COUNT; gate++)
 		if (made->gates[gate].verdict != basis->by_gate[gate])
-			return fault_set(fault, ERR_STALE,
-					 "family %.*s: gate %s was said to be %s, and from its evidence is %s",
-					 VIEW_ARGS(basis->family), gate_word((enum gate)gate),
-					 verdict_word(basis->by_gate[gate]), verdict_word(made->gates[gate].verdict));
+			return fault_set(
+				fault, ERR_STALE,
+				"family %.*s: gate %s was said to be %s, and from its evidence is %s",
+				VIEW_ARGS(basis->family), gate_word((enum gate)gate),
+				verdict_word(basis->by_gate[gate]), verdict_word(made->gates[gate].verdict));
 	if (made->verdict != basis->verdict)
 		return fault_set(fault, ERR_STALE, "family %.*s: the verdict was said to be %s, and is %s",
 				 VIEW_ARGS(basis->family), verdict_word(basis->verdict),
@@ -298,8 +303,8 @@ static int compare(const struct basis *basis, const struct judgement *made, stru
 	return 0;
 }
 
-int basis_audit(const struct basis *basis, const struct plan_family *family, basis_find_fn *find, void *context,
-		struct arena *arena, struct judgement *out, struct fault *fault)
+int basis_audit(const struct basis *basis, const struct plan_family *family, basis_find_fn *find,
+		void *context, struct arena *arena, struct judgement *out, struct fault *fault)
 {
 	struct judging judging = { .family = family,
 				   .reference = basis->reference,

@@ -29,8 +29,8 @@ struct basis {
 };
 
 /* What a judgement was made from.  Views point where those of `judging` do; ids come from the arena.  0, ERR_MEMORY. */
-int basis_of(const struct judging *judging, unsigned gates, const struct judgement *judgement, struct arena *arena,
-	     struct basis *out);
+int basis_of(const struct judging *judging, unsigned gates, const struct judgement *judgement,
+	     struct arena *arena, struct basis *out);
 
 /* The one encoding.  0; ERR_MEMORY, ERR_LIMIT. */
 int basis_write(const struct basis *basis, struct buffer *out);
@@ -44,7 +44,7 @@ int basis_read(struct view bytes, struct arena *arena, struct basis *out, struct
  * what its id says; ERR_CONFLICT: the rules, or the order of the evidence, are not those that were judged by.
  */
 typedef int basis_find_fn(void *context, const struct sha256 *id, struct view *bytes);
-int basis_audit(const struct basis *basis, const struct plan_family *family, basis_find_fn *find, void *context,
-		struct arena *arena, struct judgement *out, struct fault *fault);
+int basis_audit(const struct basis *basis, const struct plan_family *family, basis_find_fn *find,
+		void *context, struct arena *arena, struct judgement *out, struct fault *fault);
 
 #endif

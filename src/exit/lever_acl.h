@@ -65,8 +65,8 @@ enum lever_acl_bound {
 	LEVER_ACL_CHANGE_UNKNOWN, /* not told whether we may ALTER */
 	LEVER_ACL_BROKER_SILENT,  /* a broker did not say what it sees */
 	LEVER_ACL_NO_WITNESS,     /* a fence could be read at each broker, but not felt */
-	LEVER_ACL_WITNESS_FREE,   /* no ACL lets it write: a super user is not denied, and anybody else always is */
-	LEVER_ACL_WITNESS_THERE,  /* it is denied already, so that being denied proves less */
+	LEVER_ACL_WITNESS_FREE, /* no ACL lets it write: a super user is not denied, and anybody else always is */
+	LEVER_ACL_WITNESS_THERE, /* it is denied already, so that being denied proves less */
 	LEVER_ACL_BOUND_COUNT,
 };
 

@@ -136,9 +136,9 @@ int mover_publish(struct mover *mover, struct fault *fault)
 			snprintf(why, sizeof why, ": %s", fault->text);
 		json_decref(note);
 		json_decref(holders);
-		return held == ERR_CANCELLED ? held
-					     : fault_set(fault, ERR_NETWORK,
-							 "nobody outside holds the checkpoint%s", why);
+		return held == ERR_CANCELLED
+			       ? held
+			       : fault_set(fault, ERR_NETWORK, "nobody outside holds the checkpoint%s", why);
 	}
 	err = journal_append(mover->journal, FRAME_CHECKPOINT,
 			     json_pack("{s:I, s:s, s:o, s:o}", "size", (json_int_t)size, "head",
@@ -320,7 +320,8 @@ int mover_act(struct mover *mover, uint64_t act, enum mover_answer *out, struct 
 	if (err < 0)
 		return err;
 	snprintf(key, sizeof key, "%llu", (unsigned long long)act);
-	json = json_incref(json_object_get(json_object_get(journal_state(mover->journal)->root, "acts"), key));
+	json = json_incref(
+		json_object_get(json_object_get(journal_state(mover->journal)->root, "acts"), key));
 	family = family_of(mover, body_text(json, "family"));
 	if (!json || !family) {
 		json_decref(json);

@@ -104,15 +104,14 @@ static int drain_before_deny(struct crossing *c)
 {
 	int64_t until_ms = c->family->class->limits[LIMIT_DEADLINE].value / 2;
 	struct world *world = c->mover->world;
-	struct lever *lever = c->family->levers.flag.head.given ? world->ops->lever(world, c->family, "flag")
-								: NULL;
+	struct lever *lever =
+		c->family->levers.flag.head.given ? world->ops->lever(world, c->family, "flag") : NULL;
 	int err = 0;
 
 	while (lever && lever->ops->drained && !err && left_of(c) > until_ms) {
 		int64_t left = left_of(c) - until_ms;
-		int answer = lever->ops->drained(lever, c->now.epoch,
-						 left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS,
-						 &c->fault);
+		int answer = lever->ops->drained(
+			lever, c->now.epoch, left < LOOK_TIMEOUT_MS ? left + 1 : LOOK_TIMEOUT_MS, &c->fault);
 
 		if (answer == ERR_CANCELLED)
 			return answer;
@@ -198,8 +197,7 @@ static int ask_drained(struct crossing *c, const char *name, struct silence *sil
 
 	if (!lever || !lever->ops->drained || silence->waits)
 		return 0;
-	answer = lever->ops->drained(lever, c->now.epoch, look_ms(left),
-				     &c->fault);
+	answer = lever->ops->drained(lever, c->now.epoch, look_ms(left), &c->fault);
 	/* It has seen a newer epoch than ours: no waiting makes it drain under this one. */
 	if (answer == ERR_CANCELLED || answer == ERR_CONFLICT)
 		return answer;
@@ -224,8 +222,7 @@ static int ask_canaries(struct crossing *c, struct silence *silence)
 
 	if (!c->family->levers.acl.value || silence->waits)
 		return 0;
-	err = c->mover->world->ops->canary(c->mover->world, c->family, other(c->to),
-					   look_ms(left), &canaries,
+	err = c->mover->world->ops->canary(c->mover->world, c->family, other(c->to), look_ms(left), &canaries,
 					   &c->fault);
 	if (err == ERR_CANCELLED)
 		return err;
@@ -251,8 +248,7 @@ static int look_at_ends(struct crossing *c, struct look *look)
 	int64_t left = left_of(c);
 
 	*look = (struct look){ 0 };
-	return c->mover->world->ops->look(c->mover->world, c->family, other(c->to),
-					  look_ms(left), look,
+	return c->mover->world->ops->look(c->mover->world, c->family, other(c->to), look_ms(left), look,
 					  &c->fault);
 }
 
@@ -325,7 +321,7 @@ static int be_quiet(struct crossing *c, enum mover_answer *out)
 		err = err ? err : ask_canaries(c, &silence);
 		err = err ? err : look_still(c, &silence, &still);
 		if (!err && !still)
-			err = may_wait(c, silence.waits                               ? 2
+			err = may_wait(c, silence.waits                             ? 2
 					  : still_ms(c, &silence) == STILL_SHORT_MS ? STILL_SHORT_MS / 2
 										    : STILL_LONG_REST_MS);
 	}
@@ -397,9 +393,8 @@ static int wait_level(struct crossing *c, struct level *level)
 		int64_t left = left_of(c);
 
 		*level = (struct level){ 0 };
-		err = c->mover->world->ops->level(c->mover->world, c->family, c->to, ends,
-						  look_ms(left), level,
-						  &c->fault);
+		err = c->mover->world->ops->level(c->mover->world, c->family, c->to, ends, look_ms(left),
+						  level, &c->fault);
 		if (err == ERR_CANCELLED || (err == 0 && level->answer == LEVEL_YES))
 			break;
 		if (err == 0)
@@ -421,17 +416,18 @@ static int put_level(struct crossing *c, const struct level *level)
 {
 	struct look there = { 0 };
 	int64_t left = left_of(c);
-	int err = c->mover->world->ops->look(c->mover->world, c->family, c->to,
-					     look_ms(left), &there, &c->fault);
+	int err = c->mover->world->ops->look(c->mover->world, c->family, c->to, look_ms(left), &there,
+					     &c->fault);
 
 	if (err < 0)
 		return err;
-	return crossing_frame(
-		c, FRAME_LEVEL,
-		json_pack("{s:o, s:I, s:I, s:I, s:I, s:s, s:o}", "ends", there.ends, "attempt", (json_int_t)c->now.attempt, "quiet",
-			  (json_int_t)c->now.quiet, "records", (json_int_t)level->records, "matched",
-			  (json_int_t)level->matched, "claim", level->claim, "text", mover_text(level->text)),
-		NULL);
+	return crossing_frame(c, FRAME_LEVEL,
+			      json_pack("{s:o, s:I, s:I, s:I, s:I, s:s, s:o}", "ends", there.ends, "attempt",
+					(json_int_t)c->now.attempt, "quiet", (json_int_t)c->now.quiet,
+					"records", (json_int_t)level->records, "matched",
+					(json_int_t)level->matched, "claim", level->claim, "text",
+					mover_text(level->text)),
+			      NULL);
 }
 
 static int put_decision(struct crossing *c)

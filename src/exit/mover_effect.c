@@ -129,8 +129,8 @@ static int put_intent(struct crossing *c, const char *name, const char *lever, c
 }
 
 /* Sets it, and looks what came of it. */
-static int set_and_see(struct crossing *c, struct lever *lever, const struct intent *intent,
-		       int64_t until_ms, struct buffer *value, enum effect *out)
+static int set_and_see(struct crossing *c, struct lever *lever, const struct intent *intent, int64_t until_ms,
+		       struct buffer *value, enum effect *out)
 {
 	/* The frames that follow move the state on; these two are needed until the end. */
 	char *desired = arena_text(&c->arena, intent->desired),

@@ -271,7 +271,8 @@ int world_forecast(struct world *world, const struct plan_family *family, enum a
 	    !levers->bootstrap.head.given) {
 		snprintf(made.text, sizeof made.text,
 			 "the plan has no lever that tells an application which writes to both sides where "
-			 "authority is: give the family flag or bootstrap; acl and transactional-ids only fence");
+			 "authority is: give the family flag or bootstrap; acl and transactional-ids only "
+			 "fence");
 		*out = made;
 		return 0;
 	}
