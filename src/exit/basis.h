@@ -44,8 +44,8 @@ int basis_read(struct view bytes, struct arena *arena, struct basis *out, struct
  * what its id says; ERR_CONFLICT: the rules, or the order of the evidence, are not those that were judged by.
  */
 typedef int basis_find_fn(void *context, const struct sha256 *id, struct view *bytes);
-int basis_audit(const struct basis *basis, const struct plan_family *family, basis_find_fn *find, void *context,
-		struct arena *arena, struct judgement *out, struct fault *fault);
+int basis_audit(const struct basis *basis, const struct plan_family *family, basis_find_fn *find,
+		void *context, struct arena *arena, struct judgement *out, struct fault *fault);
 
 /* The same; `log` gets the evidence, for the caller to end with evidence_log_done(). */
 int basis_audit_log(const struct basis *basis, const struct plan_family *family, basis_find_fn *find,

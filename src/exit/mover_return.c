@@ -207,7 +207,8 @@ int return_go_on(struct crossing *c, enum mover_answer *out)
 			effect = EFFECT_DONE;
 		if (effect == EFFECT_DONE)
 			return arrive(c);
-		if (effect == EFFECT_UNKNOWN || clock_monotonic_ms(journal_clock(c->mover->journal)) >= c->return_ms)
+		if (effect == EFFECT_UNKNOWN ||
+		    clock_monotonic_ms(journal_clock(c->mover->journal)) >= c->return_ms)
 			return crossing_unknown(c, out);
 		err = c->mover->world->ops->pause(c->mover->world, pause_ms);
 		if (err < 0)
