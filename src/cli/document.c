@@ -52,6 +52,7 @@ static void close_open(struct document *d, int but)
 	d->open = NOTHING;
 }
 
+static char *format_text(const char *format, va_list list) __attribute__((format(printf, 1, 0)));
 static char *format_text(const char *format, va_list list)
 {
 	char *text = NULL;

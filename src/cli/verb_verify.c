@@ -1,15 +1,18 @@
 /* verb_verify.c - `interlock verify`: is a journal true? */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/json.h"
 #include "cli/verbs.h"
 #include "exit/audit.h"
 
-#define NOTES_SIZE_MAX ((size_t)256 << 20)
+#define NOTES_SIZE_MAX ((size_t)1 << 30)
 
 struct verify_settings {
 	SETTINGS_COMMON;
+	const char *plan;
 	struct texts checkpoints;
 };
 
@@ -20,130 +23,283 @@ static const struct option options[] = {
 	  .value = "FILE",
 	  .kind = OPTION_TEXTS,
 	  .at = AT(checkpoints),
-	  .help = "notes that a holder outside has kept, one or many in a file; repeats" },
+	  .help = "notes that somebody outside kept, one after another in a file; may be given again" },
+	{ .name = "plan",
+	  .value = "FILE",
+	  .kind = OPTION_PATH,
+	  .at = AT(plan),
+	  .help = "a plan: the file that its `checkpoints` name is taken as notes too" },
 	{ .name = NULL },
 };
 
 static const struct example examples[] = {
-	{ "interlock verify interlock.db --checkpoint /mnt/audit/orders.chk",
-	  "Held against what left the house:" },
+	{ "interlock verify interlock.db", "By itself:" },
+	{ "interlock verify interlock.db --checkpoint /mnt/audit/orders.chk --json",
+	  "Held against what an auditor kept:" },
 	{ NULL, NULL },
 };
 
-static const enum status statuses[] = { STATUS_OPEN, STATUS_UNKNOWN, STATUS_SHUT, STATUS_SHUT, STATUS_SHUT };
+/* What it is held against, and what became of it. */
+struct verifying {
+	struct output *output;
+	const char *journal;
+	struct plan *plan; /* NULL: none was given */
+	struct audit_outside *notes;
+	int note_count;
+	struct arena arena;
+	const char *files[OPTION_REPEATS_MAX + 1];
+	int file_count;
+	struct audit audit;
+};
 
-static enum status show(struct output *output, const struct audit *audit, int files)
+/* ---- for machines ---- */
+
+static enum status status_of(enum audit_answer answer)
 {
-	char head[SHA256_TEXT_SIZE];
-	struct paper paper;
+	return answer == AUDIT_INTACT      ? STATUS_OPEN
+	       : answer == AUDIT_UNDECIDED ? STATUS_UNKNOWN
+					   : STATUS_SHUT;
+}
+
+static void show_json(struct verifying *v)
+{
+	const struct audit *audit = &v->audit;
+	char head[SHA256_TEXT_SIZE], plan[SHA256_TEXT_SIZE];
+	json_t *remarks = json_array(), *first = json_null();
+
+	for (int i = 0; i < audit->remark_count; i++)
+		json_array_append_new(remarks, json_words(audit->remarks[i]));
+	if (audit->answer != AUDIT_INTACT)
+		first = json_pack("{s:o, s:o}", "frame",
+				  audit->frame ? json_count(audit->frame) : json_null(), "text",
+				  json_words(audit->text));
+	output_json(v->output,
+		    json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:i, s:i, s:i, s:o}, "
+			      "s:b, s:o}",
+			      "journal", json_words(v->journal), "answer", audit_word(audit->answer), "exit",
+			      audit->exit[0] ? json_words(audit->exit) : json_null(), "frames",
+			      json_count(audit->frames), "verdicts", json_count(audit->verdicts), "acts",
+			      json_count(audit->acts), "checkpoints", json_count(audit->checkpoints), "head",
+			      json_string(sha256_text(audit->head, head)), "plan",
+			      sha256_none(audit->plan) ? json_null()
+						       : json_string(sha256_text(audit->plan, plan)),
+			      "fault", first, "outside", "given", v->note_count, "held", audit->notes_held,
+			      "of_other_exits", audit->notes_of_others, "files",
+			      json_list(v->files, v->file_count), "topics_asked", 0, "remarks", remarks));
+}
+
+/* ---- for people ---- */
+
+static void say_outside(struct verifying *v, struct paper *paper)
+{
+	const struct audit *audit = &v->audit;
+	struct buffer line;
+
+	buffer_init(&line, 64 << 10);
+	if (v->note_count == 0) {
+		buffer_text(&line, "no note from outside was given: a journal that was rewritten as a whole "
+				   "would not show");
+	} else {
+		buffer_printf(&line, "held against %d note%s in ", audit->notes_held,
+			      audit->notes_held == 1 ? "" : "s");
+		for (int i = 0; i < v->file_count; i++)
+			buffer_printf(&line, "%s%s", i ? ", " : "", v->files[i]);
+		if (audit->notes_of_others)
+			buffer_printf(&line, "; %d of other exits were passed over", audit->notes_of_others);
+	}
+	paper_wrap(paper, 0, 2, buffer_string(&line));
+	paper_line(paper, "the topics that keep checkpoints were not asked");
+	buffer_done(&line);
+}
+
+/* The journal may be anybody's: what it says must not steer a terminal. */
+static void wrap_safe(struct paper *paper, const char *text)
+{
+	struct buffer safe;
+
+	buffer_init(&safe, 4 * AUDIT_TEXT_SIZE);
+	text_safe(&safe, view_text(text));
+	paper_wrap(paper, 0, 2, buffer_string(&safe));
+	buffer_done(&safe);
+}
+
+static void show_paper(struct verifying *v)
+{
+	const struct audit *audit = &v->audit;
 	enum ink ink = audit->answer == AUDIT_INTACT      ? INK_GOOD
 		       : audit->answer == AUDIT_UNDECIDED ? INK_DOUBT
 							  : INK_BAD;
+	char text[NOTE_EXIT_SIZE_MAX + 10];
+	struct paper paper;
 
-	if (output->json) {
-		output_json(output,
-			    json_pack("{s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "answer",
-				      audit_word(audit->answer), "exit", audit->exit, "frames",
-				      (json_int_t)audit->frames, "head", sha256_text(audit->head, head),
-				      "verdicts", (json_int_t)audit->verdicts, "decisions",
-				      (json_int_t)audit->decisions, "acts", (json_int_t)audit->acts,
-				      "checkpoints", (json_int_t)audit->checkpoints, "notes",
-				      (json_int_t)audit->notes, "at",
-				      audit->at ? json_integer((json_int_t)audit->at) : json_null(), "text",
-				      audit->text[0] ? json_words(audit->text) : json_null()));
-		return statuses[audit->answer];
-	}
-	output_paper(output, &paper);
+	output_paper(v->output, &paper);
 	paper_ink(&paper, ink, "%s", audit_word(audit->answer));
-	paper_line(&paper, ": the journal of exit %s",
-		   audit->exit[0] ? audit->exit : "(no plan was ever in force)");
-	if (audit->text[0])
-		paper_wrap(&paper, 0, 2, audit->text);
-	paper_line(&paper, "  %llu frames hold, up to %s", (unsigned long long)audit->frames,
-		   sha256_text(audit->head, head));
+	paper_line(&paper, ": %s", v->journal);
+	if (audit->exit[0]) {
+		snprintf(text, sizeof text, "exit %s", audit->exit);
+		wrap_safe(&paper, text);
+	}
+	if (audit->answer != AUDIT_INTACT)
+		wrap_safe(&paper, audit->text);
 	paper_line(&paper,
-		   "  %llu verdicts judged again from their evidence, %llu decisions, %llu acts by people "
-		   "who may",
-		   (unsigned long long)audit->verdicts, (unsigned long long)audit->decisions,
-		   (unsigned long long)audit->acts);
-	paper_line(&paper, "  %llu checkpoints of its own, signed; %llu notes from outside, each a prefix",
-		   (unsigned long long)audit->checkpoints, (unsigned long long)audit->notes);
-	if (!files)
-		paper_wrap(&paper, 0, 2,
-			   "  no note from outside was given: a journal that was rewritten by whoever keeps "
-			   "it would not show; "
-			   "--checkpoint takes what the holders have. The topics on the clusters were not "
-			   "asked.");
-	output_show(output, &paper);
-	return statuses[audit->answer];
+		   "%llu frame%s hold%s; %llu verdict%s made again, %llu act%s looked at, %llu checkpoint%s "
+		   "signed",
+		   (unsigned long long)audit->frames, audit->frames == 1 ? "" : "s",
+		   audit->frames == 1 ? "s" : "", (unsigned long long)audit->verdicts,
+		   audit->verdicts == 1 ? "" : "s", (unsigned long long)audit->acts,
+		   audit->acts == 1 ? "" : "s", (unsigned long long)audit->checkpoints,
+		   audit->checkpoints == 1 ? "" : "s");
+	for (int i = 0; i < audit->remark_count; i++)
+		wrap_safe(&paper, audit->remarks[i]);
+	if (audit->remarks_left_off)
+		paper_line(&paper, "and %d more remarks", audit->remarks_left_off);
+	say_outside(v, &paper);
+	output_show(v->output, &paper);
 }
 
-static int read_files(const struct texts *names, struct buffer *texts, struct audit_notes *notes,
-		      struct fault *fault)
-{
-	for (int i = 0; i < names->count; i++) {
-		int err;
+/* ---- what is held against it ---- */
 
-		buffer_init(&texts[i], NOTES_SIZE_MAX);
-		err = file_read(names->at[i], &texts[i], fault);
-		if (err < 0)
-			return err;
-		notes[i] = (struct audit_notes){ names->at[i], buffer_bytes(&texts[i]) };
+static int take_file(struct verifying *v, const char *path, struct fault *fault)
+{
+	struct buffer text;
+	int err;
+
+	buffer_init(&text, NOTES_SIZE_MAX);
+	err = file_read(path, &text, fault);
+	err = err ? err : audit_read_notes(buffer_bytes(&text), path, &v->notes, &v->note_count, fault);
+	buffer_done(&text);
+	if (err == 0)
+		v->files[v->file_count++] = path;
+	return err;
+}
+
+static enum status take_notes(struct verifying *v, const struct verify_settings *settings, bool *good)
+{
+	struct fault fault = { 0 };
+	const char *path;
+
+	*good = false;
+	for (int i = 0; i < settings->checkpoints.count; i++)
+		if (take_file(v, settings->checkpoints.at[i], &fault) < 0)
+			return output_error(v->output, STATUS_UNKNOWN, "%s", fault.text);
+	if (v->plan && v->plan->checkpoints.file.text.at) {
+		path = plan_path(v->plan, v->plan->checkpoints.file.text, &v->arena);
+		if (!path || take_file(v, path, &fault) < 0)
+			return output_error(v->output, STATUS_UNKNOWN,
+					    "the checkpoints that the plan names: %s",
+					    path ? fault.text : "out of memory");
 	}
-	return 0;
+	*good = true;
+	return STATUS_OPEN;
+}
+
+static int load_plan(struct verifying *v, const char *file)
+{
+	struct plan_faults faults;
+	struct buffer lines;
+	int err;
+
+	if (!file)
+		return 0;
+	plan_faults_init(&faults, file);
+	err = plan_load(file, &faults, &v->plan);
+	if (err < 0) {
+		buffer_init(&lines, 1u << 20);
+		plan_faults_print(&faults, &lines);
+		fputs(buffer_string(&lines), v->output->err);
+		buffer_done(&lines);
+		output_error(v->output, STATUS_CONFIG, "%s is wrong: nothing was done", file);
+	}
+	plan_faults_done(&faults);
+	return err;
+}
+
+/* A file that cannot even be opened as what it is, is an answer too: not one frame of it holds. */
+static int audit(struct verifying *v, struct fault *fault)
+{
+	const struct sql_limits limits = SQL_LIMITS_DEFAULT;
+	struct audit_options held = { .notes = v->notes, .note_count = v->note_count };
+	int err = journal_store_open_any(v->journal, &limits, &held.store, fault);
+
+	if (err == ERR_CHECKSUM || err == ERR_MALFORMED || err == ERR_UNSUPPORTED) {
+		v->audit =
+			(struct audit){ .answer = err == ERR_UNSUPPORTED ? AUDIT_UNDECIDED : AUDIT_TAMPERED };
+		snprintf(v->audit.text, sizeof v->audit.text, "%s", fault->text);
+		return 0;
+	}
+	if (err < 0)
+		return err;
+	err = audit_journal(&held, &v->audit, fault);
+	held.store->ops->free(held.store);
+	return err;
+}
+
+static void compare_plan(struct verifying *v)
+{
+	struct audit *audit = &v->audit;
+
+	if (v->plan && !sha256_none(audit->plan) && !sha256_equal(audit->plan, v->plan->hash) &&
+	    audit->remark_count < AUDIT_REMARKS_MAX)
+		snprintf(audit->remarks[audit->remark_count++], sizeof audit->remarks[0],
+			 "the plan in force in the journal is not the plan that was given");
 }
 
 static enum status run(struct output *output, const struct verb *verb, const void *given,
 		       const struct texts *rest)
 {
 	const struct verify_settings *settings = given;
-	const struct sql_limits limits = SQL_LIMITS_DEFAULT;
-	int files = settings->checkpoints.count;
-	struct buffer *texts = calloc((size_t)files + 1, sizeof *texts);
-	struct audit_notes *notes = calloc((size_t)files + 1, sizeof *notes);
-	struct journal_store *store = NULL;
+	struct verifying *v = calloc(1, sizeof *v);
+	enum status status = STATUS_CONFIG;
 	struct fault fault = { 0 };
-	struct audit audit;
-	enum status status;
-	int err = texts && notes ? read_files(&settings->checkpoints, texts, notes, &fault)
-				 : fault_set(&fault, ERR_MEMORY, "no memory for the notes");
+	bool good;
 
-	err = err ? err : journal_store_open(rest->at[0], SQL_READ, &limits, &store, &fault);
-	err = err ? err : audit_run(store, notes, files, &audit, &fault);
-	if (err == ERR_CHECKSUM || err == ERR_MALFORMED)
-		status = output_error(output, STATUS_SHUT, "%s", fault.text);
-	else
-		status = err < 0 ? output_fault(output, &fault) : show(output, &audit, files);
-	if (store)
-		store->ops->free(store);
-	for (int i = 0; texts && i < files; i++)
-		buffer_done(&texts[i]);
-	free(notes);
-	free(texts);
+	if (!v)
+		return output_error(output, STATUS_BUG, "out of memory");
+	v->output = output;
+	v->journal = rest->at[0];
+	arena_init(&v->arena, (size_t)1 << 20);
+	if (load_plan(v, settings->plan) == 0) {
+		status = take_notes(v, settings, &good);
+		if (good && audit(v, &fault) < 0) {
+			status = output_fault(output, &fault);
+		} else if (good) {
+			compare_plan(v);
+			if (output->json)
+				show_json(v);
+			else
+				show_paper(v);
+			status = status_of(v->audit.answer);
+		}
+	}
+	plan_free(v->plan);
+	free(v->notes);
+	arena_done(&v->arena);
+	free(v);
 	return status;
 }
 
 const struct verb verb_verify = {
 	.name = "verify",
 	.kind = VERB_READY,
-	.summary = "hold a journal against itself, its evidence and its checkpoints",
+	.summary = "hold a journal against itself and its checkpoints",
 	.arguments = "JOURNAL",
 	.arguments_most = 1,
 	.arguments_least = 1,
 	.options = options,
 	.settings_size = sizeof(struct verify_settings),
-	.text = "Reads a journal (a file, or postgres://...) and nothing else; no cluster and no plan file "
-		"are needed, so it can be done "
-		"on another machine. Checks every frame's checksum, chain and place, judges every verdict "
-		"again from the evidence that it "
-		"names, checks that every act was asked for by somebody who may and that every checkpoint is "
-		"signed and true, and holds "
-		"all of it against notes that holders outside have kept. Names the first frame that does not "
-		"hold.\n\n"
-		"Exit status: 0 intact; 1 torn, tampered, or a verdict that cannot be reproduced; 2 "
-		"something is missing that it takes.\n\n"
-		"Not in this version: reading the notes back from the topics on the clusters; signatures of "
-		"owners.",
+	.text = "Reads every frame of a journal, a file or postgres://..., and changes nothing: the chain of "
+		"hashes, the rules "
+		"of each kind of frame, who asked for what, the signatures of checkpoints. Each verdict is "
+		"made again from the "
+		"plan and the evidence that the journal keeps. No cluster is asked.\n\n"
+		"A journal that was rewritten as a whole agrees with itself. Only a note that somebody "
+		"outside kept shows it: "
+		"give all there are.\n\n"
+		"Exit status: 0 intact; 1 torn (frames at the end are missing), tampered (damaged, changed "
+		"or rewritten), or not "
+		"reproducible (a verdict or an act that does not follow); 2 it could not be decided, for "
+		"evidence is missing or "
+		"is of a newer version.",
 	.examples = examples,
 	.run = run,
 };

@@ -1,50 +1,74 @@
 /*
- * audit.h - is a journal true?  Every frame, every verdict, every checkpoint, derived again.
+ * audit.h - is a journal true?  Every frame is read once and held against the rules; every verdict is made again from
+ * the evidence and the plan that the journal keeps; and notes that others kept outside are held against the whole.
  *
- * Nothing is asked of a cluster, and no clock is read: what the journal holds is enough, or it is said what is missing.  A
- * journal whose keeper rewrote it from some frame on is whole in itself; only a note that left the house shows that, so the
- * answer says how many notes from outside it was held against.
+ * Nothing is asked but the journal's store.  A journal vouches for itself only as far as its hashes go: who rewrites all
+ * of it from some frame on leaves a chain that holds, and only a note from outside shows it.
  */
 #ifndef EXIT_AUDIT_H
 #define EXIT_AUDIT_H
 
 #include "exit/journal_store.h"
+#include "exit/note.h"
+#include "exit/plan.h"
 
+/* From the best to the worst; what is found later never makes an answer better, and stands among the remarks. */
 enum audit_answer {
 	AUDIT_INTACT,
-	AUDIT_UNDECIDED,      /* something that it takes is missing or cannot be read; `text` says what */
-	AUDIT_TORN,           /* a note vouches for more frames than there are */
-	AUDIT_TAMPERED,       /* a frame does not hold, or is another than a note vouches for */
-	AUDIT_IRREPRODUCIBLE, /* a verdict does not come out as its frame says */
+	AUDIT_UNDECIDED,        /* something that it rests on is missing, or from a newer version */
+	AUDIT_NOT_REPRODUCIBLE, /* the chain holds, and something in it does not follow from what it names */
+	AUDIT_TORN,             /* frames at the end are missing */
+	AUDIT_TAMPERED,         /* damaged, changed, or rewritten */
 };
 
-#define AUDIT_NOTES_MAX 100000
+/* "intact", "undecided", "not reproducible", "torn", "tampered". */
+const char *audit_word(enum audit_answer answer);
 
-/* Notes of holders outside, one text with any number of them behind each other. */
-struct audit_notes {
-	const char *name; /* of the file, for faults */
-	struct view text;
+#define AUDIT_NOTES_MAX   1000000 /* from outside */
+#define AUDIT_REMARKS_MAX 20
+#define AUDIT_TEXT_SIZE   1200
+
+/* A note from outside, and the place that held it. */
+struct audit_outside {
+	struct note note;
+	const char *from;
+};
+
+struct audit_options {
+	struct journal_store *store; /* of journal_store_open_any() */
+	struct audit_outside *notes; /* put in order of their sizes */
+	int note_count;
 };
 
 struct audit {
 	enum audit_answer answer;
-	uint64_t frames; /* that hold */
-	uint64_t verdicts, checkpoints, decisions, acts;
-	uint64_t notes;     /* from outside, each found to be a prefix */
-	uint64_t at;        /* the first frame that does not hold; 0 for none */
-	char text[1200];    /* why */
+	uint64_t frames; /* that hold, from the first on */
+	uint64_t verdicts, acts,
+		checkpoints;        /* made again; carried out and looked at; signatures that hold */
+	int notes_held;             /* from outside, that are a prefix of this journal */
+	int notes_of_others;        /* from outside, of another exit: passed over */
+	uint64_t frame;             /* the first that does not hold; 0: none, or not one frame */
+	char text[AUDIT_TEXT_SIZE]; /* why; empty when intact */
+	char exit[NOTE_EXIT_SIZE_MAX];
 	struct sha256 head; /* of the last frame that holds */
-	char exit[300];
+	struct sha256 plan; /* the hash of the one in force; zero: none */
+	char remarks[AUDIT_REMARKS_MAX]
+		    [AUDIT_TEXT_SIZE]; /* what else does not hold, and what should be known */
+	int remark_count, remarks_left_off;
 };
 
 /*
- * Walks it all.  0 and an answer, whatever it is; ERR_MEMORY.  Blobs are read from the store; memory does not grow with the
- * number of frames, but with the notes.
+ * Walks all of it.  0 and what was found, of whatever kind; an error when the walk itself could not be made (ERR_MEMORY,
+ * ERR_NETWORK, ERR_IO, ERR_TIMEOUT ...).
  */
-int audit_run(struct journal_store *store, const struct audit_notes *notes, int note_count, struct audit *out,
-	      struct fault *fault);
+int audit_journal(const struct audit_options *options, struct audit *out, struct fault *fault);
 
-/* "intact", "undecided", "torn", "tampered", "not reproducible". */
-const char *audit_word(enum audit_answer answer);
+/*
+ * Reads notes that stand one after another in `text`, as a file that checkpoints are appended to has them, and appends
+ * them to `notes` (grown with realloc; the caller frees it).  `from` must outlive them.  ERR_MALFORMED and ERR_CHECKSUM
+ * name the note that is none; ERR_LIMIT past AUDIT_NOTES_MAX.
+ */
+int audit_read_notes(struct view text, const char *from, struct audit_outside **notes, int *count,
+		     struct fault *fault);
 
 #endif

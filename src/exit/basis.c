@@ -303,8 +303,9 @@ static int compare(const struct basis *basis, const struct judgement *made, stru
 	return 0;
 }
 
-int basis_audit(const struct basis *basis, const struct plan_family *family, basis_find_fn *find,
-		void *context, struct arena *arena, struct judgement *out, struct fault *fault)
+int basis_audit_log(const struct basis *basis, const struct plan_family *family, basis_find_fn *find,
+		    void *context, struct arena *arena, struct evidence_log *log_out, struct judgement *out,
+		    struct fault *fault)
 {
 	struct judging judging = { .family = family,
 				   .reference = basis->reference,
@@ -326,9 +327,22 @@ int basis_audit(const struct basis *basis, const struct plan_family *family, bas
 	err = collect(basis, find, context, arena, &log, fault);
 	err = err ? err : judge_family(&judging, basis->gates, arena, &made, fault);
 	err = err ? err : compare(basis, &made, fault);
-	evidence_log_done(&log);
-	if (err < 0)
+	if (err < 0) {
+		evidence_log_done(&log);
 		return err;
+	}
+	*log_out = log;
 	*out = made;
 	return 0;
+}
+
+int basis_audit(const struct basis *basis, const struct plan_family *family, basis_find_fn *find, void *context,
+		struct arena *arena, struct judgement *out, struct fault *fault)
+{
+	struct evidence_log log;
+	int err = basis_audit_log(basis, family, find, context, arena, &log, out, fault);
+
+	if (err == 0)
+		evidence_log_done(&log);
+	return err;
 }

@@ -295,7 +295,10 @@ static bool say_stuck(const struct family_look *look, char *text, size_t size)
 {
 	const struct standing *now = &look->now;
 
-	if (now->overlay == OVERLAY_UNKNOWN)
+	if (look->d->damage.err && look->d->damage.err != ERR_NOT_FOUND)
+		snprintf(text, size, "the journal holds up to frame %llu and no further",
+			 (unsigned long long)look->d->state.sequence);
+	else if (now->overlay == OVERLAY_UNKNOWN)
 		snprintf(text, size, "the outcome of an effect is not known: %s",
 			 now->cause ? now->cause : "");
 	else if (look->different)
@@ -313,9 +316,6 @@ static bool say_stuck(const struct family_look *look, char *text, size_t size)
 	else if (look->dark)
 		snprintf(text, size, "the logs of %s cannot be told",
 			 look->dark == 2 ? "both sides" : "one side");
-	else if (look->d->damage.err && look->d->damage.err != ERR_NOT_FOUND)
-		snprintf(text, size, "the journal holds up to frame %llu and no further",
-			 (unsigned long long)look->d->state.sequence);
 	else
 		return false;
 	return true;
@@ -381,9 +381,12 @@ static json_t *logs_of(struct family_look *look)
 
 static const char *answer_of(const struct family_look *look)
 {
-	if (look->different)
+	bool whole = !look->d->damage.err || look->d->damage.err == ERR_NOT_FOUND;
+
+	/* Half a journal is no ground to call anything wrong: what stands now may be what the lost half says. */
+	if (look->different && whole)
 		return "disagree";
-	return look->silent || look->dark || look->doubt || look->now.overlay == OVERLAY_UNKNOWN ||
+	return look->different || look->silent || look->dark || look->doubt || look->now.overlay == OVERLAY_UNKNOWN ||
 			       look->d->damage.err
 		       ? "unknown"
 		       : "agree";

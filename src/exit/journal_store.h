@@ -119,4 +119,12 @@ struct journal_store {
 int journal_store_open(const char *address, enum sql_mode mode, const struct sql_limits *limits,
 		       struct journal_store **out, struct fault *fault);
 
+/*
+ * The same for an auditor, who reads what is there however damaged it is: head() is what the journal says of itself, read()
+ * passes all frames in a row that can be read, also behind that head and before a place that cannot be, and neither holds
+ * one against the other.
+ */
+int journal_store_open_any(const char *address, const struct sql_limits *limits, struct journal_store **out,
+			   struct fault *fault);
+
 #endif

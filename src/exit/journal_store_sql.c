@@ -41,6 +41,7 @@ struct store {
 	struct journal_store store;
 	struct sql *sql;
 	enum sql_mode mode;
+	bool any; /* for an auditor: what is there, however damaged */
 };
 
 /* The row of the head, and the number of the last frame that is really there. */
@@ -125,7 +126,7 @@ static int row_read(struct store *own, struct row *out, struct fault *fault)
 	if (row.count != 1 || !row.good || row.head.sequence < 0 || row.lease.number < 0 ||
 	    sha256_none(row.head.last) != (row.head.sequence == 0))
 		return say_damaged(own, fault, "its head cannot be read");
-	if (row.head.sequence != row.frame)
+	if (row.head.sequence != row.frame && !own->any)
 		return say_damaged(own, fault, "its head and its last frame do not belong together");
 	*out = row;
 	return 0;
@@ -300,7 +301,7 @@ static int page_show(struct store *own, struct page *page, const struct journal_
 		struct view frame = view_of(page->sizes[i] ? at : (const uint8_t *)"", page->sizes[i]);
 		int result;
 
-		if (sequence == head->sequence && !sha256_equal(sha256_of(frame), head->last))
+		if (!own->any && sequence == head->sequence && !sha256_equal(sha256_of(frame), head->last))
 			return say_damaged(own, fault, "its last frame is not the one that was added last");
 		result = each(context, sequence, frame);
 		if (result != 0)
@@ -314,13 +315,30 @@ static int page_show(struct store *own, struct page *page, const struct journal_
 	return say_damaged(own, fault, what);
 }
 
+static int last_keep(void *context, const struct sql_value *row, int count)
+{
+	if (sql_row_is(row, count, "i"))
+		*(int64_t *)context = row[0].number;
+	return 0;
+}
+
+/* The number of the last frame that is to be read: an auditor reads to the last one that is there. */
+static int last_frame(struct store *own, struct journal_head *head, struct fault *fault)
+{
+	if (!own->any)
+		return store_head(&own->store, head, fault);
+	*head = (struct journal_head){ 0 };
+	return sql_query(own->sql, "SELECT COALESCE(MAX(sequence), 0) FROM interlock_frame", SQL_NO_VALUES,
+			 last_keep, &head->sequence, fault);
+}
+
 static int store_read(struct journal_store *store, int64_t from, journal_each *each, void *context,
 		      struct fault *fault)
 {
 	struct store *own = of(store);
 	struct journal_head head;
 	struct page *page;
-	int err = store_head(store, &head, fault);
+	int err = last_frame(own, &head, fault);
 
 	assert(from >= 1);
 	if (err < 0)
@@ -333,8 +351,13 @@ static int store_read(struct journal_store *store, int64_t from, journal_each *e
 	page->most = PAGE_COUNT;
 	while (err == 0 && page->from <= head.sequence) {
 		err = page_read(own, page, head.sequence, fault);
-		if (err == 0)
+		if (err == 0) {
 			err = page_show(own, page, &head, each, context, fault);
+		} else if (own->any) { /* what came before the place that is damaged */
+			int shown = page_show(own, page, &head, each, context, NULL);
+
+			err = shown < 0 ? shown : err;
+		}
 	}
 	buffer_done(&page->bytes);
 	free(page);
@@ -523,8 +546,8 @@ static const struct journal_store_ops ops = {
 	.free = store_free,
 };
 
-int journal_store_open(const char *address, enum sql_mode mode, const struct sql_limits *limits,
-		       struct journal_store **out, struct fault *fault)
+static int open_store(const char *address, enum sql_mode mode, bool any, const struct sql_limits *limits,
+		      struct journal_store **out, struct fault *fault)
 {
 	struct store *own = calloc(1, sizeof *own);
 	struct row row;
@@ -534,8 +557,9 @@ int journal_store_open(const char *address, enum sql_mode mode, const struct sql
 		return fault_set(fault, ERR_MEMORY, "out of memory");
 	own->store.ops = &ops;
 	own->mode = mode;
+	own->any = any;
 	err = sql_open(address, mode, &schema, limits, &own->sql, fault);
-	if (err == 0)
+	if (err == 0 && !any)
 		err = row_read(own, &row, fault);
 	if (err < 0) {
 		store_free(&own->store);
@@ -543,4 +567,16 @@ int journal_store_open(const char *address, enum sql_mode mode, const struct sql
 	}
 	*out = &own->store;
 	return 0;
+}
+
+int journal_store_open(const char *address, enum sql_mode mode, const struct sql_limits *limits,
+		       struct journal_store **out, struct fault *fault)
+{
+	return open_store(address, mode, false, limits, out, fault);
+}
+
+int journal_store_open_any(const char *address, const struct sql_limits *limits, struct journal_store **out,
+			   struct fault *fault)
+{
+	return open_store(address, SQL_READ, true, limits, out, fault);
 }

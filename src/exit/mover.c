@@ -120,15 +120,18 @@ void crossing_close(struct crossing *c)
 
 int mover_publish(struct mover *mover, struct fault *fault)
 {
-	const struct state *state = journal_state(mover->journal);
 	json_t *note = NULL, *holders = NULL;
 	char head[SHA256_TEXT_SIZE];
-	uint64_t size = state->sequence;
-	struct sha256 root = state->head;
-	int held = mover->world->ops->publish(mover->world, size, root, PUBLISH_TIMEOUT_MS, &note, &holders,
-					      fault);
-	int err;
+	struct sha256 root;
+	uint64_t size;
+	/* What is signed must be in the journal, and not only in our memory of a frame that failed. */
+	int held, err = journal_sync(mover->journal, fault);
 
+	if (err < 0)
+		return err == ERR_NETWORK ? ERR_IO : err;
+	size = journal_state(mover->journal)->sequence;
+	root = journal_state(mover->journal)->head;
+	held = mover->world->ops->publish(mover->world, size, root, PUBLISH_TIMEOUT_MS, &note, &holders, fault);
 	if (held <= 0) {
 		char why[sizeof fault->text] = "";
 
@@ -320,12 +323,13 @@ int mover_act(struct mover *mover, uint64_t act, enum mover_answer *out, struct 
 	if (err < 0)
 		return err;
 	snprintf(key, sizeof key, "%llu", (unsigned long long)act);
-	json = json_incref(
-		json_object_get(json_object_get(journal_state(mover->journal)->root, "acts"), key));
+	json = json_incref(json_object_get(json_object_get(journal_state(mover->journal)->root, "acts"), key));
+	*out = MOVER_REFUSED;
+	if (!json)
+		return 0; /* it was answered meanwhile */
 	family = family_of(mover, body_text(json, "family"));
-	if (!json || !family) {
+	if (!family) {
 		json_decref(json);
-		*out = MOVER_REFUSED;
 		return journal_append(mover->journal, FRAME_ANSWER,
 				      json_pack("{s:I, s:s, s:s}", "act", (json_int_t)act, "result",
 						"refused", "text", "the plan in force has no such family"),

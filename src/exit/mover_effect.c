@@ -16,7 +16,9 @@
 
 #include "exit/mover_inside.h"
 
-#define LOOK_AGAIN_MS     5
+#define LOOK_AGAIN_MS 5
+#define LOOK_LEAST_MS                                                                                        \
+	250 /* the last look has time for an answer: a lever that is well must not end up unknown */
 #define LOOK_AGAIN_MS_MAX 200
 
 /* `until_ms` is on our own monotonic clock: a wall clock that jumps gives nobody more time, and takes none. */
@@ -99,7 +101,8 @@ static int watch(struct crossing *c, struct lever *lever, const char *desired, i
 	int64_t pause_ms = LOOK_AGAIN_MS;
 
 	for (;;) {
-		int err = observe(c, lever, left_of(c, until_ms), value);
+		int64_t left_ms = left_of(c, until_ms);
+		int err = observe(c, lever, left_ms > LOOK_LEAST_MS ? left_ms : LOOK_LEAST_MS, value);
 
 		if (err == ERR_CANCELLED || (err == 0 && view_is(buffer_bytes(value), desired)))
 			return err;
@@ -137,6 +140,7 @@ static int set_and_see(struct crossing *c, struct lever *lever, const struct int
 	     *before = arena_text(&c->arena, intent->before);
 	struct intent kept = *intent;
 	enum outcome outcome;
+	struct fault why;
 	int set, looked, err;
 
 	if (!desired || !before)
@@ -147,6 +151,7 @@ static int set_and_see(struct crossing *c, struct lever *lever, const struct int
 	set = lever_set(lever, desired, kept.epoch, left_of(c, until_ms), &c->fault);
 	if (set == ERR_CANCELLED)
 		return set;
+	why = c->fault;
 	/* Refused in so many words: one look, to say so on evidence.  Else as long as there is time. */
 	looked = set == ERR_DENIED || set == ERR_CONFLICT || set == ERR_USAGE
 			 ? observe(c, lever, left_of(c, until_ms), value)
@@ -157,6 +162,9 @@ static int set_and_see(struct crossing *c, struct lever *lever, const struct int
 	*out = outcome == OUTCOME_DONE       ? EFFECT_DONE
 	       : outcome == OUTCOME_NOT_DONE ? EFFECT_FAILED
 					     : EFFECT_UNKNOWN;
+	/* What the lever said of the change itself tells a person more than where it stands. */
+	if (!err && outcome != OUTCOME_DONE && set < 0)
+		c->fault = why;
 	if (outcome == OUTCOME_NOT_DONE && !c->fault.err)
 		fault_set(&c->fault, ERR_TIMEOUT, "%s was set to %s, and still stands at %s", kept.lever,
 			  desired, before);

@@ -2,8 +2,8 @@
  * mover_return.c - giving a crossing up before its decision: what we set is set back, in reverse, and nothing else.
  *
  * The list comes from the journal: intents of this attempt that were done, or whose effect may still come.  Values that
- * were observed before each of them are what is set.  A group that was moved first is moved back, with its positions
- * carried over exactly, for what it read meanwhile must not be read again.
+ * were observed before each of them are what is set.  A group that was moved first is moved back to where it stood: it
+ * reads a few moments again rather than pass over a record.
  */
 #include <stdio.h>
 
@@ -70,11 +70,15 @@ static int undo(struct crossing *c, const char *lever, const char *word, const c
 	return effect_bring_about(c, name, lever, word, value, left < 1 ? 1 : left, out);
 }
 
-/* A group that had been started on the other side goes back like it came: stopped, placed exactly, started. */
+/*
+ * A group that had been started on the other side is stopped there and started where it was, at the positions that it
+ * left behind.  What it read meanwhile it reads again: the other side lags, so positions carried back from it could pass
+ * over records that only this side has by now.
+ */
 static int undo_group(struct crossing *c, const char *group, const struct intent *first, enum effect *out)
 {
 	const char *side = authority_word(origin_of(c)), *before = arena_text(&c->arena, first->before);
-	char lever[STEP_NAME_SIZE], positions[STEP_NAME_SIZE], word[32];
+	char lever[STEP_NAME_SIZE], word[32];
 	bool started = false;
 	struct intent each;
 	int err = 0;
@@ -82,15 +86,12 @@ static int undo_group(struct crossing *c, const char *group, const struct intent
 	if (!before)
 		return fault_set(&c->fault, ERR_MEMORY, "no memory for a crossing");
 	snprintf(lever, sizeof lever, "group:%s", group);
-	snprintf(positions, sizeof positions, "positions:%s@%s", group, side);
 	snprintf(word, sizeof word, "start %s", side);
 	for (int i = 0; state_intent_at(&c->now, i, &each); i++)
 		started = started || (strcmp(each.lever, lever) == 0 && begins(each.word, "start ") &&
 				      !is_undo(each.step));
 	if (started) {
 		err = undo(c, lever, "stop", NULL, out);
-		if (!err && *out == EFFECT_DONE)
-			err = undo(c, positions, "exact", NULL, out);
 		if (err || *out != EFFECT_DONE)
 			return err;
 	}

@@ -130,9 +130,6 @@ struct world_ops {
 
 	int (*pause)(struct world *world, int64_t ms);
 
-	const struct world_drill_ops *drill;       /* NULL: none can be held here */
-	const struct world_scaffold_ops *scaffold; /* NULL: nothing can be cleared up here */
-
 	/* A line for whoever watches. */
 	void (*tell)(struct world *world, const struct plan_family *family, const char *text);
 
@@ -144,6 +141,9 @@ struct world_ops {
 	int (*leak)(struct world *world, const struct plan_family *family, enum authority side,
 		    const json_t *ends, int64_t timeout_ms, char *text, size_t size, json_t **now,
 		    struct fault *fault);
+
+	const struct world_drill_ops *drill;       /* NULL: none can be held here */
+	const struct world_scaffold_ops *scaffold; /* NULL: nothing can be cleared up here */
 };
 
 struct world {

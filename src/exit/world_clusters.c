@@ -100,9 +100,7 @@ static void scene_free(struct scene *scene)
 	lever_free(slot->value);
 	map_done(&scene->levers);
 	drill_load_free(scene->load); /* a lever was a part of it */
-	for (int i = 0; i < scene->kept_count; i++)
-		free(scene->kept[i]);
-	free(scene->kept);
+	scene_forget_kept(scene);
 	quiet_free(scene->quiet[SIDE_SOURCE]);
 	quiet_free(scene->quiet[SIDE_TARGET]);
 	asking_free(scene->asking);

@@ -35,6 +35,9 @@ struct scene {
 	struct drill_load *load;   /* of a drill's shadow; one of the levers is a part of it */
 };
 
+/* Lets go of what was kept. */
+void scene_forget_kept(struct scene *scene);
+
 struct clusters {
 	struct world world; /* first */
 	struct world_options options;

@@ -9,10 +9,10 @@
 
 #include "exit/basis.h"
 #include "exit/history_read.h"
+#include "exit/verdict_body.h"
 #include "exit/world_inside.h"
 
-#define WAIVERS_MAX 200
-#define KEPT_MAX    10000
+#define KEPT_MAX 10000
 
 struct kept {
 	struct arena arena;
@@ -27,10 +27,12 @@ static void kept_free(struct kept *kept)
 	free(kept);
 }
 
-static void forget_kept(struct scene *scene)
+void scene_forget_kept(struct scene *scene)
 {
 	for (int i = 0; i < scene->kept_count; i++)
 		kept_free(scene->kept[i]);
+	free(scene->kept);
+	scene->kept = NULL;
 	scene->kept_count = 0;
 }
 
@@ -122,7 +124,7 @@ static int open_window(struct clusters *w, struct scene *scene, const json_t *st
 
 	if (scene->looked && scene->window == window)
 		return 0;
-	forget_kept(scene);
+	scene_forget_kept(scene);
 	scene->window = window;
 	scene->looked = true;
 	/* A verdict that is older than the window speaks of what was put right. */
@@ -136,32 +138,6 @@ static int open_window(struct clusters *w, struct scene *scene, const json_t *st
 static struct view view_or_null(const char *text)
 {
 	return text ? view_text(text) : VIEW_NULL;
-}
-
-static int read_waivers(const json_t *state, struct waiver *out)
-{
-	json_t *list = json_object_get(state, "waivers"), *each;
-	size_t index;
-	int count = 0;
-
-	json_array_foreach(list, index, each)
-	{
-		struct waiver waiver = { .rule = view_or_null(body_text(each, "rule")),
-					 .subject = view_or_null(body_text(each, "subject")),
-					 .value_max = body_number(each, "value_max"),
-					 .reason = view_or_null(body_text(each, "reason")),
-					 .owner = view_or_null(body_text(each, "owner")),
-					 .second = view_or_null(body_text(each, "second")),
-					 .stage = view_or_null(body_text(each, "stage")),
-					 .authority = (uint64_t)body_number(each, "authority"),
-					 .granted_ms = body_number(each, "granted"),
-					 .expires_ms = body_number(each, "expires") };
-
-		body_hash(each, "evidence", &waiver.evidence);
-		if (count < WAIVERS_MAX)
-			out[count++] = waiver;
-	}
-	return count;
 }
 
 void scene_checkpoint(const struct clusters *w, const struct scene *scene, enum side reference, char *out,
@@ -197,70 +173,6 @@ static int store(struct clusters *w, const struct surveyed *surveyed, const stru
 	return err;
 }
 
-#define REASONS_MAX 40
-
-static void add_reasons(json_t *out, const struct gate_result *gate)
-{
-	for (int i = 0; i < gate->result_count && json_array_size(out) < REASONS_MAX; i++) {
-		const struct rule_result *result = &gate->results[i];
-		struct buffer text;
-		json_t *reason;
-
-		if (result->verdict == VERDICT_OPEN || result->rule->advisory)
-			continue;
-		buffer_init(&text, 4000);
-		rule_result_text(result, true, &text);
-		reason = json_pack("{s:s, s:s, s:s, s:s}", "gate", gate_word(gate->gate), "code",
-				   rule_result_code(result), "rule", result->rule->name, "who",
-				   result->rule->who ? result->rule->who : "owner");
-		if (reason && result->subject.at)
-			json_object_set_new(
-				reason, "subject",
-				json_stringn((const char *)result->subject.at, result->subject.size));
-		if (reason)
-			json_object_set_new(reason, "text", json_string(buffer_string(&text)));
-		json_array_append_new(out, reason);
-		buffer_done(&text);
-	}
-}
-
-/* Until when all of it stays fresh by age: the earliest end of any evidence that a rule was opened by. */
-static int64_t valid_until(const struct judgement *judged, int64_t now_ms)
-{
-	int64_t until_ms = INT64_MAX;
-
-	for (int gate = 0; gate < GATE_COUNT; gate++) {
-		for (int i = 0; i < judged->gates[gate].result_count; i++) {
-			const struct rule_result *result = &judged->gates[gate].results[i];
-			int64_t ends_ms;
-
-			if (!result->evidence || result->rule->advisory)
-				continue;
-			ends_ms = result->evidence->ended.wall_ms + result->rule->fresh.age_ms_max;
-			until_ms = ends_ms < until_ms ? ends_ms : until_ms;
-		}
-	}
-	return until_ms == INT64_MAX ? now_ms : until_ms;
-}
-
-static json_t *write_body(const struct judgement *judged, const struct surveyed *surveyed,
-			  struct sha256 input, uint64_t authority, int64_t now_ms)
-{
-	json_t *gates = json_object(), *reasons = json_array(), *boundary;
-	char hash[SHA256_TEXT_SIZE];
-
-	for (int gate = 0; gate < GATE_COUNT; gate++) {
-		json_object_set_new(gates, gate_word((enum gate)gate),
-				    json_string(verdict_word(judged->gates[gate].verdict)));
-		add_reasons(reasons, &judged->gates[gate]);
-	}
-	boundary = boundary_of(&surveyed->log);
-	return json_pack("{s:s, s:o, s:o, s:o, s:I, s:I, s:s}", "verdict", verdict_word(judged->verdict),
-			 "gates", gates, "reasons", reasons, "boundary", boundary ? boundary : json_null(),
-			 "valid_until", (json_int_t)valid_until(judged, now_ms), "authority",
-			 (json_int_t)authority, "input", sha256_text(input, hash));
-}
-
 static int judge_now(struct clusters *w, struct scene *scene, const struct survey_request *request,
 		     json_t **body, struct fault *fault)
 {
@@ -282,7 +194,7 @@ static int judge_now(struct clusters *w, struct scene *scene, const struct surve
 	err = err ? err : keep_what_sticks(scene, surveyed, fault);
 	if (err < 0)
 		goto done;
-	*body = write_body(&judged, surveyed, input, request->authority, judging.now.moment.wall_ms);
+	*body = verdict_body(&judged, &surveyed->log, input, request->authority, judging.now.moment.wall_ms);
 	if (!*body)
 		err = fault_set(fault, ERR_MEMORY, "no memory for a verdict");
 done:
@@ -299,7 +211,7 @@ int world_judge(struct world *world, const struct plan_family *family, json_t *s
 	struct survey_request request = { .plan_number = (uint64_t)body_number(plan, "number"),
 					  .authority = (uint64_t)body_number(state, "epoch"),
 					  .stage = view_or_null(body_text(state, "stage")) };
-	struct waiver waivers[WAIVERS_MAX];
+	struct waiver waivers[VERDICT_WAIVERS_MAX];
 	const struct evidence **kept;
 	struct history_held history;
 	struct scene *scene;
@@ -319,7 +231,7 @@ int world_judge(struct world *world, const struct plan_family *family, json_t *s
 	held = json_deep_copy(state);
 	request.reference = authority && strcmp(authority, "target") == 0 ? SIDE_TARGET : SIDE_SOURCE;
 	request.waivers = waivers;
-	request.waiver_count = read_waivers(held, waivers);
+	request.waiver_count = verdict_waivers(held, waivers);
 	request.kept = kept;
 	request.kept_count = scene->kept_count;
 	request.stage = view_or_null(body_text(held, "stage"));

@@ -22,7 +22,7 @@
 #define SIM_LEVERS      12
 #define SIM_FRAMES_MAX  20000
 #define SIM_CONTROLLERS 2
-#define SIM_GROUP_NONE  (-1)
+#define SIM_LABEL_SIZE  100
 
 enum { SIM_SOURCE, SIM_TARGET, SIM_SIDES, SIM_HOLD = SIM_SIDES };
 
@@ -48,9 +48,8 @@ struct sim_options {
 	bool calm;               /* no faults but the crash that is asked for */
 	int pattern;             /* of the family, when calm */
 	const char *story;       /* when calm: "forward", "back", "abort" */
-	uint64_t crash_at;       /* the call at which the controller dies; 0: at none */
-	char *crash_label;       /* what that call was; 100 bytes */
-	uint64_t *calls;         /* how many there were */
+	uint64_t crash_at;       /* the point at which the controller dies; 0: at none */
+	char *crash_label;       /* what it was: "before frame INTENT"; SIM_LABEL_SIZE bytes */
 	char *end;               /* where it came to rest before anybody helped; 40 bytes */
 };
 
@@ -121,6 +120,8 @@ struct sim_onlooker {
 	bool verdict_open;
 	int64_t verdict_until;
 	uint64_t decisions, returns, moves;
+	int held;        /* how often the owner of the abort has said so */
+	char effect[80]; /* "effect fence": of the last INTENT */
 	char before[SIM_LEVERS][80]; /* where each lever stood when the crossing began */
 	char wanted[SIM_LEVERS][80]; /* where it should stand by the journal */
 };
@@ -131,7 +132,7 @@ struct sim {
 	int64_t now;
 	int64_t wall_offset;
 	int64_t faults_until; /* after it the world is kind */
-	uint64_t order, call;
+	uint64_t order, point;
 	struct sim_event events[SIM_EVENTS_MAX];
 	int event_count;
 	bool broken; /* a promise was: time stands still for everybody, and every call fails */
@@ -143,7 +144,7 @@ struct sim {
 	char *plan_text;
 	const struct plan_family *family;
 	bool dual, flag, flag_drained, acl, bootstrap, bootstrap_hold, transactional, guarded, parallel,
-		group_lever, same_host;
+		group_lever, group_placed, same_host;
 	int crash_ppm, lost_ppm, slow_ppm, pause_ppm, disk_ppm; /* chances a call */
 	int controllers;
 
@@ -157,7 +158,8 @@ struct sim {
 	int64_t *acked_at;
 	int positions[SIM_SIDES][SIM_PARTITIONS];
 	int copied[SIM_SIDES][SIM_PARTITIONS]; /* how far the copier has come, each way */
-	bool copier_stopped, abort_at_quiet;
+	bool copier_stopped;
+	bool steady; /* in a call that nobody is paused in */
 	int64_t publish_back_at, full_until, gate_back_at;
 	int gate, gate_verdict; /* a gate that is not open, until gate_back_at */
 	int owner_acts;
@@ -196,6 +198,9 @@ void sim_fail(struct sim *sim, const char *format, ...) __attribute__((format(pr
 /* A call of a controller: a place where it may die or be paused.  0 or ERR_CANCELLED. */
 int sim_call(struct sim_controller *k, const char *what, const char *more);
 
+/* The same around what changes the world or the journal: in a calm run each of these can be asked to be the last. */
+int sim_point(struct sim_controller *k, const char *point, const char *what);
+
 /* ---- sim_disk.c ---- */
 
 /* A store upon the simulated disk; `k` NULL: an owner's, whom nothing befalls. */
@@ -225,6 +230,7 @@ extern const struct world_ops sim_world_ops;
 void sim_saw(struct sim *sim, struct view bytes);
 void sim_committed(struct sim *sim, int side, int id); /* the high watermark passed it */
 void sim_check_rest(struct sim *sim);
+void sim_frame_label(struct view bytes, char *out, size_t size); /* "frame INTENT", "stage QUIET" */
 void sim_check_replay(struct sim *sim, const struct journal *journal);
 
 /* ---- sim_points.c ---- */
@@ -234,6 +240,8 @@ int sim_points(void);
 /* ---- sim_run.c ---- */
 
 void sim_controller_until(struct sim_controller *k, int64_t until);
+
+void sim_ask_for(struct sim *sim, const char *act); /* an owner */
 
 /* 0, or 1 with `why` (1,500 bytes) and the seed's hash. */
 int sim_run(const struct sim_options *options, char *why, uint64_t *hash);

@@ -12,6 +12,7 @@
  */
 #include <stdio.h>
 
+#include "exit/step.h"
 #include "sim.h"
 
 static const char *text_of(const json_t *body, const char *key)
@@ -54,6 +55,33 @@ static void owner_holds_all(struct sim *sim, int owner, const char *when)
 }
 
 /* ---- frames ---- */
+
+void sim_frame_label(struct view bytes, char *out, size_t size)
+{
+	struct frame frame;
+	json_t *body;
+
+	if (frame_read(bytes, &frame, NULL) < 0)
+		return;
+	snprintf(out, size, "frame %s", frame_kind_word(frame.kind));
+	if (frame.kind != FRAME_STAGE)
+		return;
+	body = frame_body_read(&frame, NULL);
+	snprintf(out, size, "stage %s", text_of(body, "stage"));
+	json_decref(body);
+}
+
+/* "fence flag hold" is an effect of phase fence; what is set back is of none. */
+static void saw_intent(struct sim *sim, json_t *body)
+{
+	const char *step = text_of(body, "step");
+
+	snprintf(sim->onlooker.effect, sizeof sim->onlooker.effect, "effect undo");
+	for (int phase = 0; phase < PHASE_COUNT; phase++)
+		if (strncmp(step, phase_word((enum step_phase)phase), strlen(phase_word((enum step_phase)phase))) == 0)
+			snprintf(sim->onlooker.effect, sizeof sim->onlooker.effect, "effect %s",
+				 phase_word((enum step_phase)phase));
+}
 
 static int lever_index(const char *name)
 {
@@ -109,6 +137,12 @@ static bool stays(const char *lever)
 	return strncmp(lever, "positions:", 10) == 0 || strncmp(lever, "transaction:", 12) == 0;
 }
 
+static void hold(struct sim *sim, int64_t a, int64_t b)
+{
+	if (!sim->onlooker.decisions && !sim->onlooker.held++)
+		sim_ask_for(sim, "hold");
+}
+
 static void saw_stage(struct sim *sim, json_t *body)
 {
 	struct sim_onlooker *o = &sim->onlooker;
@@ -117,6 +151,9 @@ static void saw_stage(struct sim *sim, json_t *body)
 	bool ends = o->returning ? json_is_true(json_object_get(body, "arrived")) : rest && o->owner == o->to;
 	char now[80];
 
+	/* The owner who thinks better of it. */
+	if (sim->options.calm && strcmp(sim->options.story, "abort") == 0 && strcmp(stage, "QUIET") == 0)
+		sim_at(sim, 1, hold, 0, 0);
 	o->fenced = o->fenced || strcmp(stage, "FENCING") == 0;
 	if (!o->crossing || !ends)
 		return;
@@ -173,6 +210,7 @@ void sim_saw(struct sim *sim, struct view bytes)
 	case FRAME_VERDICT: saw_verdict(sim, &frame, body); break;
 	case FRAME_MOVE: saw_move(sim, body); break;
 	case FRAME_STAGE: saw_stage(sim, body); break;
+	case FRAME_INTENT: saw_intent(sim, body); break;
 	case FRAME_QUIET: o->quiet = true; break;
 	case FRAME_LEVEL: o->level = o->quiet; break;
 	case FRAME_RETURN: o->returning = true; break;

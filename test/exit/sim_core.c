@@ -136,15 +136,27 @@ int sim_call(struct sim_controller *k, const char *what, const char *more)
 
 	if (k->dead || sim->broken)
 		return ERR_CANCELLED;
-	sim->call++;
-	if (sim->call == sim->options.crash_at || sim_chance(sim, sim->crash_ppm)) {
-		sim_trace(sim, "%s dies: %s %s", k->holder, what, more);
-		if (sim->options.crash_label)
-			snprintf(sim->options.crash_label, 100, "%s %s", what, more);
+	if (!sim_chance(sim, sim->crash_ppm)) {
+		if (sim->controllers > 1 && !sim->depth && !sim->steady && sim_chance(sim, sim->pause_ppm))
+			lie_still(k);
+		return 0;
+	}
+	sim_trace(sim, "%s dies: %s %s", k->holder, what, more);
+	k->dead = true;
+	return ERR_CANCELLED;
+}
+
+int sim_point(struct sim_controller *k, const char *point, const char *what)
+{
+	struct sim *sim = k->sim;
+
+	if (k->dead || sim->broken)
+		return ERR_CANCELLED;
+	if (sim->options.calm && ++sim->point == sim->options.crash_at) {
+		sim_trace(sim, "%s dies: %s %s", k->holder, point, what);
+		snprintf(sim->options.crash_label, SIM_LABEL_SIZE, "%s %s", point, what);
 		k->dead = true;
 		return ERR_CANCELLED;
 	}
-	if (sim->controllers > 1 && !sim->depth && sim_chance(sim, sim->pause_ppm))
-		lie_still(k);
-	return 0;
+	return sim_call(k, point, what);
 }

@@ -74,25 +74,20 @@ static void put(struct sim_store *s, int64_t lease, struct view frame, struct jo
 	sim_saw(sim, frame);
 }
 
-/* Where it may die around an append is named by the kind of the frame. */
-static const char *kind_of(struct view bytes)
-{
-	struct frame frame;
-
-	return frame_read(bytes, &frame, NULL) == 0 ? frame_kind_word(frame.kind) : "?";
-}
-
 static int disk_append(struct journal_store *store, int64_t lease, const struct journal_head *before,
 		       struct view frame, struct journal_head *after, struct fault *fault)
 {
 	struct sim_store *s = store_of(store);
 	struct sim *sim = s->sim;
+	char label[SIM_LABEL_SIZE] = "";
 	bool doubt;
 	int err = reach(s, "append", fault);
 
 	if (err < 0)
 		return err;
-	if (s->k && sim_call(s->k, "before frame", kind_of(frame)) < 0)
+	if (s->k && sim->options.calm)
+		sim_frame_label(frame, label, sizeof label);
+	if (s->k && sim_point(s->k, "before", label) < 0)
 		return fault_set(fault, ERR_CANCELLED, "the process has ended");
 	if (before->sequence != sim->head.sequence || !sha256_equal(before->last, sim->head.last))
 		return fault_set(fault, ERR_CONFLICT, "somebody else has written");
@@ -104,7 +99,7 @@ static int disk_append(struct journal_store *store, int64_t lease, const struct 
 	doubt = s->k && sim_chance(sim, sim->disk_ppm);
 	if (!doubt || sim_below(sim, 2))
 		put(s, lease, frame, after);
-	if (s->k && sim_call(s->k, "after frame", kind_of(frame)) < 0)
+	if (s->k && sim_point(s->k, "after", label) < 0)
 		return fault_set(fault, ERR_CANCELLED, "the process has ended");
 	if (!doubt)
 		return 0;
@@ -140,7 +135,7 @@ static int disk_lease_take(struct journal_store *store, const struct journal_lea
 	struct journal_lease *lease = &s->sim->lease;
 	int err = reach(s, "lease", fault);
 
-	if (err == 0 && s->k && sim_call(s->k, "before lease", "") < 0)
+	if (err == 0 && s->k && sim_point(s->k, "before", "lease") < 0)
 		err = fault_set(fault, ERR_CANCELLED, "the process has ended");
 	if (err < 0)
 		return err;
@@ -150,7 +145,9 @@ static int disk_lease_take(struct journal_store *store, const struct journal_lea
 	lease->beat++;
 	snprintf(lease->holder, sizeof lease->holder, "%s", holder);
 	*taken = *lease;
-	return 0;
+	return s->k && sim_point(s->k, "after", "lease") < 0
+		       ? fault_set(fault, ERR_CANCELLED, "the process has ended")
+		       : 0;
 }
 
 static int disk_lease_beat(struct journal_store *store, int64_t number, struct fault *fault)

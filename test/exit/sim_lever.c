@@ -171,9 +171,18 @@ static int reach(struct sim_lever *l, int64_t timeout_ms, const char *what, stru
 {
 	struct sim *sim = l->k->sim;
 	int64_t slow = sim_chance(sim, sim->slow_ppm) ? sim_below(sim, LIMIT_MS) : 1 + sim_below(sim, 4);
-	bool told = kinds[l->index].kind == KIND_TOLD;
+	bool told = kinds[l->index].kind == KIND_TOLD, set = strcmp(what, "before") == 0;
 
-	if (sim_call(l->k, what, l->lever.name) < 0)
+	int err;
+
+	/*
+	 * What knows no epochs cannot tell an order of now from one that lay in a process for minutes.  Nor can we: a
+	 * controller that is stopped between its last look at the journal and its word to a broker is outside of the promise.
+	 */
+	sim->steady = set && !(told && sim->guarded);
+	err = set ? sim_point(l->k, what, sim->onlooker.effect) : sim_call(l->k, what, l->lever.name);
+	sim->steady = false;
+	if (err < 0)
 		return fault_set(fault, ERR_CANCELLED, "the process has ended");
 	if (told && sim_chance(sim, 2000))
 		sim->told[kinds[l->index].which].silent_until = sim->now + sim_below(sim, 60000);
@@ -186,9 +195,9 @@ static int reach(struct sim_lever *l, int64_t timeout_ms, const char *what, stru
 	return 0;
 }
 
-static int after(struct sim_lever *l, const char *what, struct fault *fault)
+static int after(struct sim_lever *l, struct fault *fault)
 {
-	if (sim_call(l->k, what, l->lever.name) < 0)
+	if (sim_point(l->k, "after", l->k->sim->onlooker.effect) < 0)
 		return fault_set(fault, ERR_CANCELLED, "the process has ended");
 	if (sim_chance(l->k->sim, l->k->sim->lost_ppm))
 		return fault_set(fault, ERR_TIMEOUT, "%s does not answer", l->lever.name);
@@ -262,7 +271,7 @@ static int set(struct lever *lever, const char *value, uint64_t epoch, int64_t t
 {
 	struct sim_lever *l = of(lever);
 	struct sim *sim = l->k->sim;
-	int err = reach(l, timeout_ms, "before set", fault);
+	int err = reach(l, timeout_ms, "before", fault);
 
 	if (err < 0)
 		return err;
@@ -275,7 +284,7 @@ static int set(struct lever *lever, const char *value, uint64_t epoch, int64_t t
 	case KIND_POSITIONS: err = set_positions(l, value, fault); break;
 	case KIND_TRANSACTION: err = set_transaction(l, value, fault); break;
 	}
-	return err ? err : after(l, "after set", fault);
+	return err ? err : after(l, fault);
 }
 
 static int drained(struct lever *lever, uint64_t epoch, int64_t timeout_ms, struct fault *fault)
@@ -345,7 +354,7 @@ bool sim_lever_in_plan(const struct sim *sim, int index)
 		       : kinds[index].which == 1 ? sim->bootstrap
 						 : sim->group_lever;
 	case KIND_ACL: return sim->acl;
-	case KIND_POSITIONS: return sim->group_lever;
+	case KIND_POSITIONS: return sim->group_lever || sim->group_placed;
 	case KIND_TRANSACTION: return sim->transactional;
 	}
 	return false;

@@ -18,6 +18,15 @@ static const char *const mutants[MUTANT_COUNT] = {
 	"look-lies",
 };
 
+#ifdef __SANITIZE_ADDRESS__
+/* Thousands of worlds are made of small pieces; say ASAN_OPTIONS=malloc_context_size=30 to see where one comes from. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "malloc_context_size=0:quarantine_size_mb=4";
+}
+#endif
+
 static int run_one(uint64_t seed, bool trace, enum sim_mutant mutant)
 {
 	struct sim_options options = { .seed = seed, .trace = trace, .mutant = mutant };

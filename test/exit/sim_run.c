@@ -22,7 +22,7 @@ static void write_plan(struct sim *sim, struct buffer *out, int order, int stop)
 		      "    producers: [ \"User:orders\" ]\n    first: %s\n    groups: %s\n    owners: { decision: " OWNER
 		      " }\n",
 		      slow ? "300s" : "10s", stops[stop], stops[stop], sim->dual ? "dual-write" : "stop-and-switch",
-		      order ? "producers" : "consumers", sim->group_lever ? "[ billing ]" : "none");
+		      order ? "producers" : "consumers", sim->group_lever || sim->group_placed ? "[ billing ]" : "none");
 	buffer_text(out, "    levers:\n");
 	if (sim->flag)
 		buffer_printf(out, "      flag: { get: exec ./f, set: exec ./f%s }\n",
@@ -64,7 +64,7 @@ static void choose(struct sim *sim)
 {
 	bool calm = sim->options.calm;
 	int pattern = calm ? sim->options.pattern : sim_below(sim, 6), order = sim_below(sim, 2),
-	    stop = sim_below(sim, 3);
+	    stop = sim_below(sim, 3), group = calm ? pattern == 4 : sim_below(sim, 3);
 
 	sim->dual = pattern < 4;
 	sim->flag = sim->dual;
@@ -72,7 +72,10 @@ static void choose(struct sim *sim)
 	sim->acl = pattern == 1 || pattern == 2 || pattern == 4;
 	sim->bootstrap = !sim->dual;
 	sim->bootstrap_hold = pattern == 5;
-	sim->group_lever = calm || sim_below(sim, 2);
+	sim->group_lever = group == 0;
+	sim->group_placed = group == 1; /* nobody can stop it for us, and its members are away */
+	if (!sim->group_lever)
+		sim->told[2].value = SIM_HOLD;
 	sim->transactional = pattern == 1 && (calm || sim_below(sim, 2));
 	sim->guarded = calm || sim_below(sim, 4);
 	sim->parallel = !sim->acl && sim_below(sim, 2);
@@ -136,7 +139,7 @@ static void end_controller(struct sim_controller *k)
 	k->dead = true;
 	journal_close(k->journal);
 	k->journal = NULL;
-	k->restart_at = k->sim->now + 700 + sim_below(k->sim, 5000);
+	k->restart_at = k->sim->now + 700 + (k->sim->options.calm ? 0 : sim_below(k->sim, 5000));
 }
 
 static uint64_t first_act(const struct journal *journal)
@@ -179,7 +182,7 @@ static int turn(struct sim_controller *k, struct fault *fault)
 	if (!err && act)
 		err = mover_act(&mover, act, &answer, fault);
 	if (!err && !act && k->sim->now >= k->judge_at) {
-		k->judge_at = k->sim->now + 1000;
+		k->judge_at = k->sim->now + 2000;
 		err = mover_judge(&mover, k->sim->family, fault);
 	}
 	return err;
@@ -208,7 +211,7 @@ static void controller_turn(struct sim_controller *k)
 		sim_trace(sim, "%s: %d %s", k->holder, err, fault.text);
 	if (err == ERR_MALFORMED || err == ERR_INTERNAL || err == ERR_CHECKSUM || err == ERR_LIMIT)
 		sim_fail(sim, "a bug of ours: %s", fault.text);
-	sim_pass(sim, err < 0 ? 300 : 50);
+	sim_pass(sim, err < 0 ? 300 : 150);
 }
 
 void sim_controller_until(struct sim_controller *k, int64_t until)
@@ -231,7 +234,7 @@ static void beat(struct sim *sim, int64_t a, int64_t b)
 
 /* ---- owners and chance ---- */
 
-static void ask_for(struct sim *sim, const char *act)
+void sim_ask_for(struct sim *sim, const char *act)
 {
 	struct journal_options options = { .store = sim_store(sim, NULL), .clock = &sim->all[0].clock,
 					   .holder = "an owner" };
@@ -258,7 +261,7 @@ static void owner(struct sim *sim, int64_t a, int64_t b)
 
 	if (sim->now >= sim->faults_until)
 		return;
-	ask_for(sim, acts[sim_below(sim, 8)]);
+	sim_ask_for(sim, acts[sim_below(sim, 8)]);
 	sim_at(sim, 200 + sim_below(sim, sim_below(sim, 2) ? 1500 : 12000), owner, 0, 0);
 }
 
@@ -409,7 +412,7 @@ static void be_kind(struct sim *sim)
 	for (int i = 0; i < SIM_PARTITIONS; i++)
 		sim->instances[i].asleep_until = sim->now;
 	/* What is still on its way arrives; controllers that died come back. */
-	for (int64_t until = sim->now + 10000; sim->now < until && !sim->broken;)
+	for (int64_t until = sim->now + 6000; sim->now < until && !sim->broken;)
 		all_turn(sim);
 }
 
@@ -424,7 +427,7 @@ static void must_cross(struct sim *sim)
 	if (now.overlay == OVERLAY_NONE)
 		sim_check_rest(sim);
 	for (int i = 0; i < 4 && !sim->broken && now.overlay != OVERLAY_NONE; i++) {
-		ask_for(sim, "resume");
+		sim_ask_for(sim, "resume");
 		now = come_to_rest(sim, BOUND_MS);
 	}
 	if (now.overlay != OVERLAY_NONE)
@@ -433,9 +436,9 @@ static void must_cross(struct sim *sim)
 	for (int way = 0; way < 2 && !sim->broken; way++) {
 		decisions = sim->onlooker.decisions;
 		/* Evidence needs a moment of parity. */
-		for (int64_t until = sim->now + 8000; sim->now < until && !sim->broken;)
+		for (int64_t until = sim->now + 5000; sim->now < until && !sim->broken;)
 			all_turn(sim);
-		ask_for(sim, sim->onlooker.owner == SIM_SOURCE ? "promote" : "rollback");
+		sim_ask_for(sim, sim->onlooker.owner == SIM_SOURCE ? "promote" : "rollback");
 		now = come_to_rest(sim, BOUND_MS);
 		if (sim->onlooker.decisions != decisions + 1 || now.overlay != OVERLAY_NONE)
 			sim_fail(sim, "liveness: a crossing in a kind world did not arrive: %s %s %s",
@@ -452,18 +455,16 @@ static void told_story(struct sim *sim)
 
 	for (int64_t until = sim->now + 5000; sim->now < until && !sim->broken;)
 		all_turn(sim);
-	ask_for(sim, "promote");
-	if (strcmp(story, "abort") == 0)
-		sim->abort_at_quiet = true;
+	sim_ask_for(sim, "promote");
 	now = come_to_rest(sim, BOUND_MS);
 	if (strcmp(story, "back") == 0) {
 		if (now.stage == STAGE_TARGET && now.overlay == OVERLAY_NONE)
-			ask_for(sim, "rollback");
+			sim_ask_for(sim, "rollback");
 		now = come_to_rest(sim, BOUND_MS);
 	}
 	if (sim->options.end && !sim->broken)
-		snprintf(sim->options.end, 40, "%s%s%s", stage_word(now.stage), now.overlay ? " " : "",
-			 now.overlay ? overlay_word(now.overlay) : "");
+		snprintf(sim->options.end, 40, "%s %s after %d decisions", authority_word(now.authority),
+			 now.overlay ? overlay_word(now.overlay) : "free", (int)sim->onlooker.decisions);
 }
 
 static void play(struct sim *sim)
@@ -472,7 +473,7 @@ static void play(struct sim *sim)
 	if (sim->options.calm) {
 		told_story(sim);
 	} else {
-		sim->faults_until = 30000 + sim_below(sim, 30000);
+		sim->faults_until = 20000 + sim_below(sim, 25000);
 		sim_at(sim, 3000 + sim_below(sim, 5000), owner, 0, 0);
 		sim_at(sim, sim_below(sim, 10000), mischief, 0, 0);
 		while (sim->now < sim->faults_until && !sim->broken)
@@ -480,8 +481,10 @@ static void play(struct sim *sim)
 	}
 	if (!sim->broken)
 		be_kind(sim);
-	if (!sim->broken)
+	if (!sim->broken && !sim->options.calm)
 		must_cross(sim);
+	if (!sim->broken)
+		sim_check_rest(sim);
 	for (int i = 0; i < sim->controllers && !sim->broken; i++)
 		sim_check_replay(sim, sim->all[i].journal);
 }
@@ -505,8 +508,6 @@ int sim_run(const struct sim_options *options, char *why, uint64_t *hash)
 	snprintf(why, 1500, "%s", sim->why);
 	if (hash)
 		*hash = sim->hash;
-	if (options->calls)
-		*options->calls = sim->call;
 	end(sim);
 	free(sim);
 	return failed;

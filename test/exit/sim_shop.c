@@ -104,7 +104,7 @@ static void begin(struct sim *sim, int64_t i, int64_t b);
 static void finish(struct sim *sim, int64_t i)
 {
 	sim->instances[i].busy = false;
-	sim_at(sim, 5 + sim_below(sim, 60), begin, i, 0);
+	sim_at(sim, 20 + sim_below(sim, 150), begin, i, 0);
 }
 
 static void acknowledged(struct sim *sim, int64_t i, int64_t side)
@@ -186,7 +186,7 @@ static void begin(struct sim *sim, int64_t i, int64_t b)
 	if (in->busy)
 		return;
 	if (sim->now < in->asleep_until || in->mode == SIM_HOLD) {
-		sim_at(sim, sim->now < in->asleep_until ? in->asleep_until - sim->now : 10, begin, i, b);
+		sim_at(sim, sim->now < in->asleep_until ? in->asleep_until - sim->now : 40, begin, i, b);
 		return;
 	}
 	if (sim->id_count + SIM_PARTITIONS >= SIM_IDS_MAX)
@@ -216,12 +216,12 @@ static void learn_mode(struct sim *sim, int64_t i, int64_t b)
 		in->mode = told->value;
 		in->epoch = told->epoch;
 	}
-	if (sim_chance(sim, 2000)) {
+	if (sim_chance(sim, 4000)) {
 		in->asleep_until = sim->now + near(sim, sim_below(sim, 3) ? 300 : 8000);
 		sim_trace(sim, "instance %lld sleeps for %lld ms", (long long)i,
 			  (long long)(in->asleep_until - sim->now));
 	}
-	sim_at(sim, 5 + sim_below(sim, 15), learn_mode, i, b);
+	sim_at(sim, 10 + sim_below(sim, 40), learn_mode, i, b);
 }
 
 bool sim_shop_drained(struct sim *sim, uint64_t epoch)
@@ -251,7 +251,7 @@ static void copy(struct sim *sim, int64_t from, int64_t partition)
 		else if (sim->at[1 - from][id] < 0)
 			append(sim, (int)(1 - from), id);
 	}
-	sim_at(sim, 10 + sim_below(sim, 40), copy, from, partition);
+	sim_at(sim, 20 + sim_below(sim, 60), copy, from, partition);
 }
 
 static void read_on(struct sim *sim, int64_t a, int64_t b)
@@ -269,7 +269,7 @@ static void read_on(struct sim *sim, int64_t a, int64_t b)
 			sim->read[id] = true;
 		}
 	}
-	sim_at(sim, 15 + sim_below(sim, 20), read_on, a, b);
+	sim_at(sim, 30 + sim_below(sim, 40), read_on, a, b);
 }
 
 void sim_shop_begin(struct sim *sim)

@@ -73,7 +73,8 @@ static int world_look(struct world *world, const struct plan_family *family, enu
 	for (int p = 0; p < SIM_PARTITIONS; p++) {
 		const struct sim_log *log = &side->logs[p];
 
-		json_array_append_new(out->ends, json_pack("[s, i, i, i]", "orders", p, log->end, log->epoch));
+		json_array_append_new(out->ends,
+				      json_pack("[s, i, i, i]", "orders", p, log->end, log->epoch));
 		out->open_transactions += log->open;
 		if (log->high != log->end || log->open)
 			out->settled = false;
@@ -142,19 +143,21 @@ static int world_judge(struct world *world, const struct plan_family *family, js
 	gates = json_object();
 	reasons = json_array();
 	for (int gate = 0; gate < GATE_COUNT; gate++) {
-		enum verdict verdict = gate == GATE_PARITY && !has_parity(sim) ? VERDICT_UNKNOWN : VERDICT_OPEN;
+		enum verdict verdict =
+			gate == GATE_PARITY && !has_parity(sim) ? VERDICT_UNKNOWN : VERDICT_OPEN;
 
 		if (gate == sim->gate && sim->now < sim->gate_back_at && sim->now < sim->faults_until)
 			verdict = (enum verdict)sim->gate_verdict;
 		all = verdict_both(all, verdict);
 		json_object_set_new(gates, gate_word((enum gate)gate), json_string(verdict_word(verdict)));
 		if (verdict != VERDICT_OPEN)
-			json_array_append_new(reasons, json_pack("{s:s, s:s, s:s}", "gate", gate_word((enum gate)gate),
-								 "code", "SIMULATED", "text", "the seed says so"));
+			json_array_append_new(reasons,
+					      json_pack("{s:s, s:s, s:s}", "gate", gate_word((enum gate)gate),
+							"code", "SIMULATED", "text", "the seed says so"));
 	}
 	*body = json_pack("{s:s, s:s, s:o, s:o, s:I, s:O}", "input",
-			  sha256_text(sha256_of(VIEW_LITERAL("facts")), hash), "verdict", verdict_word(all), "gates",
-			  gates, "reasons", reasons, "valid_until",
+			  sha256_text(sha256_of(VIEW_LITERAL("facts")), hash), "verdict", verdict_word(all),
+			  "gates", gates, "reasons", reasons, "valid_until",
 			  (json_int_t)(clock_wall_ms(&k->clock) + valid_ms(sim)), "authority",
 			  json_object_get(state, "epoch"));
 	return 0;
@@ -169,12 +172,14 @@ static int world_forecast(struct world *world, const struct plan_family *family,
 	if (err < 0)
 		return err;
 	sim_pass(k->sim, 10 + sim_below(k->sim, 100));
-	*out = (struct forecast){ .may = !sim_chance(k->sim, k->sim->lost_ppm), .pause_ms = 50, .acl_binds = true };
+	*out = (struct forecast){ .may = !sim_chance(k->sim, k->sim->lost_ppm),
+				  .pause_ms = 50,
+				  .acl_binds = true };
 	return 0;
 }
 
-static int world_level(struct world *world, const struct plan_family *family, enum authority to, const json_t *ends,
-		       int64_t timeout_ms, struct level *out, struct fault *fault)
+static int world_level(struct world *world, const struct plan_family *family, enum authority to,
+		       const json_t *ends, int64_t timeout_ms, struct level *out, struct fault *fault)
 {
 	struct sim_controller *k = of(world);
 	struct sim *sim = k->sim;
@@ -192,7 +197,8 @@ static int world_level(struct world *world, const struct plan_family *family, en
 
 		for (int i = 0; i < end; i++) {
 			out->records++;
-			if (i < sim->sides[1 - side].logs[p].end && sim_has(sim, side, sim->sides[1 - side].logs[p].ids[i]))
+			if (i < sim->sides[1 - side].logs[p].end &&
+			    sim_has(sim, side, sim->sides[1 - side].logs[p].ids[i]))
 				out->matched++;
 		}
 	}
@@ -210,19 +216,19 @@ static void world_release(struct world *world, const struct plan_family *family)
 {
 }
 
-static int world_publish(struct world *world, uint64_t size, struct sha256 head, int64_t timeout_ms, json_t **note,
-			 json_t **holders, struct fault *fault)
+static int world_publish(struct world *world, uint64_t size, struct sha256 head, int64_t timeout_ms,
+			 json_t **note, json_t **holders, struct fault *fault)
 {
 	struct sim_controller *k = of(world);
 
-	if (sim_call(k, "before publish", "") < 0)
+	if (sim_point(k, "before", "publish") < 0)
 		return gone(fault);
 	sim_pass(k->sim, 3);
 	if (k->sim->now < k->sim->publish_back_at && k->sim->now < k->sim->faults_until) {
 		sim_pass(k->sim, 500);
 		return fault_set(fault, ERR_TIMEOUT, "no holder answers");
 	}
-	if (sim_call(k, "after publish", "") < 0)
+	if (sim_point(k, "after", "publish") < 0)
 		return gone(fault);
 	*note = json_string("a note");
 	*holders = json_pack("[s]", "somebody");
@@ -243,6 +249,14 @@ static void world_tell(struct world *world, const struct plan_family *family, co
 }
 
 const struct world_ops sim_world_ops = {
-	world_lever, world_look,    world_canary,  world_judge, world_forecast,
-	world_level, world_release, world_publish, world_pause, world_tell,
+	.lever = world_lever,
+	.look = world_look,
+	.canary = world_canary,
+	.judge = world_judge,
+	.forecast = world_forecast,
+	.level = world_level,
+	.release = world_release,
+	.publish = world_publish,
+	.pause = world_pause,
+	.tell = world_tell,
 };

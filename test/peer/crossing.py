@@ -262,7 +262,11 @@ class ByVerbs:
             return ARRIVED
         if result.status != 1:
             return UNKNOWN
-        if self.status()["overlay"] == "HELD":
+        stands = self.status()
+        if stands["overlay"] is None and stands["verdict"] == "shut":
+            self.act("hold", FAMILY)        # a failure sticks until an owner has looked at it and lets the family go on
+            stands = self.status()
+        if stands["overlay"] == "HELD":
             self.act("resume", FAMILY)
         return RETURNED
 

@@ -1,0 +1,50 @@
+/* audit_inside.h - what the files of the auditor share; for them only. */
+#ifndef EXIT_AUDIT_INSIDE_H
+#define EXIT_AUDIT_INSIDE_H
+
+#include "exit/audit.h"
+#include "exit/state.h"
+
+struct auditing {
+	const struct audit_options *options;
+	struct audit *out;
+	struct state state;
+	struct plan *plan;  /* in force; NULL: none yet, or it could not be read */
+	struct arena arena; /* of one verdict */
+	int next_note;      /* the first from outside that is not passed yet */
+	bool has_key;
+	uint8_t key[NOTE_KEY_SIZE]; /* of the last checkpoint in the journal */
+	struct journal_head head;   /* what the journal says of itself; sequence -1: it cannot be read */
+	struct fault *fault;        /* of the walk itself */
+};
+
+/* Records what does not hold, about that frame (0: none); keeps the first sentence of the worst answer. */
+void audit_found(struct auditing *a, enum audit_answer answer, uint64_t frame, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+void audit_remark(struct auditing *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * A blob, appended.  1: it is not there, or not what it should be, which has been recorded; `what` names it in the
+ * sentence.  Negative: the store failed.
+ */
+int audit_blob(struct auditing *a, const struct frame *frame, struct sha256 hash, const char *what,
+	       struct buffer *out);
+
+/*
+ * Called with the state as it was before the frame, which may stand there.  0, or negative when the walk cannot go on;
+ * what is found is recorded.
+ */
+int audit_plan(struct auditing *a, const struct frame *frame, const json_t *body);
+int audit_verdict(struct auditing *a, const struct frame *frame, const json_t *body);
+void audit_acts(struct auditing *a, const struct frame *frame, const json_t *body);
+void audit_checkpoint(struct auditing *a, const struct frame *frame, const json_t *body);
+
+/* The family of the plan in force that the body names; NULL when there is none. */
+const struct plan_family *audit_family(const struct auditing *a, const json_t *body);
+
+/* Notes from outside: before the walk, behind each frame, and after the last. */
+void audit_notes_begin(struct auditing *a);
+void audit_notes_pass(struct auditing *a, const struct frame *frame);
+void audit_notes_end(struct auditing *a);
+
+#endif

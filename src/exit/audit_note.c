@@ -1,0 +1,146 @@
+/* audit_note.c - checkpoints: those that the journal says were published, and those that others kept outside. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "exit/audit_inside.h"
+
+int audit_read_notes(struct view text, const char *from, struct audit_outside **notes, int *count,
+		     struct fault *fault)
+{
+	int number = 0;
+
+	while (text.size) {
+		struct audit_outside *grown, one = { .from = from };
+		int taken = note_read(text, &one.note, fault);
+
+		number++;
+		if (taken < 0)
+			return fault_at(fault, "%s: note %d", from, number);
+		if (*count == AUDIT_NOTES_MAX)
+			return fault_set(fault, ERR_LIMIT, "%s: more than %d notes", from, AUDIT_NOTES_MAX);
+		/* Doubled at each power of two. */
+		grown = *count & (*count - 1)
+				? *notes
+				: realloc(*notes, (*count ? (size_t)*count * 2 : 1) * sizeof **notes);
+		if (!grown)
+			return fault_set(fault, ERR_MEMORY, "no memory for notes");
+		*notes = grown;
+		grown[(*count)++] = one;
+		text = view_of(text.at + taken, text.size - (size_t)taken);
+	}
+	return 0;
+}
+
+/* ---- in the journal ---- */
+
+static void follow_key(struct auditing *a, const struct frame *frame, const struct note *note)
+{
+	struct buffer hex;
+
+	if (a->has_key && memcmp(a->key, note->key, NOTE_KEY_SIZE) != 0) {
+		buffer_init(&hex, 200);
+		text_hex(&hex, view_of(note->key, NOTE_KEY_SIZE));
+		audit_remark(a,
+			     "from frame %llu on checkpoints are signed by another key, %s: ask its holder "
+			     "whether it is his",
+			     (unsigned long long)frame->sequence, buffer_string(&hex));
+		buffer_done(&hex);
+	}
+	memcpy(a->key, note->key, NOTE_KEY_SIZE);
+	a->has_key = true;
+}
+
+void audit_checkpoint(struct auditing *a, const struct frame *frame, const json_t *body)
+{
+	const char *text = body_text(body, "note");
+	unsigned long long number = frame->sequence;
+	struct fault fault = { 0 };
+	struct sha256 head = { 0 };
+	struct note note;
+
+	if (!text || note_read(view_text(text), &note, &fault) < 0) {
+		audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence, "frame %llu (CHECKPOINT): %s", number,
+			    text ? fault.text : "holds no note");
+		return;
+	}
+	/* A note is made of the last frame there is; nothing but an act can come between it and this frame. */
+	if (!body_hash(body, "head", &head) || !sha256_equal(head, note.root) ||
+	    (uint64_t)body_number(body, "size") != note.size || strcmp(note.exit, a->out->exit) != 0 ||
+	    note.size >= frame->sequence) {
+		audit_found(
+			a, AUDIT_NOT_REPRODUCIBLE, frame->sequence,
+			"frame %llu (CHECKPOINT): its note is for another exit, size or root than it says",
+			number);
+		return;
+	}
+	if (note.size == frame->sequence - 1 && !sha256_equal(note.root, frame->previous)) {
+		audit_found(a, AUDIT_TAMPERED, note.size,
+			    "frame %llu (CHECKPOINT): its note was signed for another frame %llu than the "
+			    "one that is there",
+			    number, (unsigned long long)note.size);
+		return;
+	}
+	follow_key(a, frame, &note);
+	a->out->checkpoints++;
+}
+
+/* ---- from outside ---- */
+
+static int by_size(const void *a, const void *b)
+{
+	const struct audit_outside *x = a, *y = b;
+
+	return x->note.size < y->note.size ? -1 : x->note.size > y->note.size;
+}
+
+void audit_notes_begin(struct auditing *a)
+{
+	if (a->options->note_count)
+		qsort(a->options->notes, (size_t)a->options->note_count, sizeof *a->options->notes, by_size);
+}
+
+static const struct audit_outside *next(const struct auditing *a)
+{
+	return a->next_note < a->options->note_count ? &a->options->notes[a->next_note] : NULL;
+}
+
+void audit_notes_pass(struct auditing *a, const struct frame *frame)
+{
+	const struct audit_outside *outside;
+
+	while ((outside = next(a)) && outside->note.size <= frame->sequence) {
+		a->next_note++;
+		if (strcmp(outside->note.exit, a->out->exit) != 0)
+			a->out->notes_of_others++;
+		else if (outside->note.size == frame->sequence &&
+			 sha256_equal(outside->note.root, frame->hash))
+			a->out->notes_held++;
+		else
+			audit_found(a, AUDIT_TAMPERED, outside->note.size,
+				    "frame %llu is not the one that %s has a note of: the journal was "
+				    "rewritten from there on, "
+				    "or before",
+				    (unsigned long long)outside->note.size, outside->from);
+	}
+}
+
+void audit_notes_end(struct auditing *a)
+{
+	const struct audit_outside *outside;
+
+	while ((outside = next(a))) {
+		a->next_note++;
+		if (strcmp(outside->note.exit, a->out->exit) != 0)
+			a->out->notes_of_others++;
+		else
+			audit_found(a, AUDIT_TORN, a->out->frames + 1,
+				    "frame %llu is missing: %s has a note of %llu frames, and there are %llu",
+				    (unsigned long long)a->out->frames + 1, outside->from,
+				    (unsigned long long)outside->note.size,
+				    (unsigned long long)a->out->frames);
+	}
+	if (a->options->note_count && !a->out->notes_held)
+		audit_found(a, AUDIT_UNDECIDED, 0, "none of the %d notes from outside is of exit '%s'",
+			    a->options->note_count, a->out->exit);
+}

@@ -1,0 +1,274 @@
+/*
+ * audit_verdict.c - the plan in force, and each verdict made again.
+ *
+ * A VERDICT frame holds when its basis is what the journal knew then (family, side, stage, epochs, waivers), when the
+ * evidence that the basis names is there and comes to the same gates, and when the frame says exactly that.
+ */
+#include <stdio.h>
+
+#include "exit/audit_inside.h"
+#include "exit/basis.h"
+#include "exit/verdict_body.h"
+
+/* ---- the plan ---- */
+
+static bool same_families(const struct plan *plan, const json_t *body)
+{
+	json_t *names = json_object_get(body, "families");
+
+	if ((int)json_array_size(names) != plan->family_count)
+		return false;
+	for (int i = 0; i < plan->family_count; i++)
+		if (!view_equal(view_text(json_string_value(json_array_get(names, (size_t)i))),
+				plan->families[i].name.text))
+			return false;
+	return true;
+}
+
+static void read_plan(struct auditing *a, const struct frame *frame, const json_t *body, struct view text)
+{
+	struct plan_faults faults;
+	struct sha256 hash = { 0 };
+	unsigned long long number = frame->sequence;
+	int err;
+
+	plan_faults_init(&faults, "the plan in the journal");
+	err = plan_parse(text, "", &faults, &a->plan);
+	body_hash(body, "plan", &hash);
+	if (err < 0)
+		audit_found(a, AUDIT_UNDECIDED, frame->sequence,
+			    "frame %llu (PLAN): this version cannot read the plan: %s", number,
+			    faults.count ? faults.at[0].text : err_text(err));
+	else if (!sha256_equal(hash, a->plan->hash) || !same_families(a->plan, body) ||
+		 !view_equal(view_text(body_text(body, "exit")), a->plan->exit.text))
+		audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence,
+			    "frame %llu (PLAN): says another exit, other families or another hash than the "
+			    "plan that it "
+			    "names",
+			    number);
+	plan_faults_done(&faults);
+}
+
+int audit_plan(struct auditing *a, const struct frame *frame, const json_t *body)
+{
+	struct sha256 text = { 0 };
+	struct buffer bytes;
+	int err;
+
+	plan_free(a->plan);
+	a->plan = NULL;
+	body_hash(body, "plan", &a->out->plan);
+	snprintf(a->out->exit, sizeof a->out->exit, "%s",
+		 body_text(body, "exit") ? body_text(body, "exit") : "");
+	if (!body_hash(body, "text", &text)) {
+		audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence, "frame %llu (PLAN): names no text",
+			    (unsigned long long)frame->sequence);
+		return 0;
+	}
+	buffer_init(&bytes, PLAN_SIZE_MAX + 1);
+	err = audit_blob(a, frame, text, "the plan", &bytes);
+	if (err == 0)
+		read_plan(a, frame, body, buffer_bytes(&bytes));
+	buffer_done(&bytes);
+	return err < 0 ? err : 0;
+}
+
+const struct plan_family *audit_family(const struct auditing *a, const json_t *body)
+{
+	const char *name = body_text(body, "family");
+
+	return a->plan && name ? plan_family(a->plan, view_text(name)) : NULL;
+}
+
+/* ---- evidence ---- */
+
+struct finding {
+	struct auditing *a;
+	const struct frame *frame;
+	int recorded; /* what audit_blob() returned for an item that is not there */
+};
+
+static int find(void *context, const struct sha256 *id, struct view *bytes)
+{
+	struct finding *finding = context;
+	struct buffer item;
+	int err;
+
+	buffer_init(&item, EVIDENCE_SIZE_MAX);
+	err = audit_blob(finding->a, finding->frame, *id, "an item of evidence", &item);
+	if (err == 0) {
+		*bytes = arena_copy(&finding->a->arena, buffer_bytes(&item));
+		err = bytes->at ? 0 : ERR_MEMORY;
+	} else {
+		finding->recorded = err;
+		err = ERR_NOT_FOUND;
+	}
+	buffer_done(&item);
+	return err;
+}
+
+/* ---- the frame ---- */
+
+static bool same_waivers(const struct basis *basis, const json_t *family)
+{
+	struct waiver waivers[VERDICT_WAIVERS_MAX];
+	struct basis known = *basis;
+	struct buffer a, b;
+	bool same;
+
+	known.waivers = waivers;
+	known.waiver_count = verdict_waivers(family, waivers);
+	buffer_init(&a, BASIS_SIZE_MAX);
+	buffer_init(&b, BASIS_SIZE_MAX);
+	same = basis_write(basis, &a) == 0 && basis_write(&known, &b) == 0 &&
+	       view_equal(buffer_bytes(&a), buffer_bytes(&b));
+	buffer_done(&a);
+	buffer_done(&b);
+	return same;
+}
+
+/* What the basis claims to be about must be what the journal knew then; NULL: it is. */
+static const char *unlike(const struct auditing *a, const struct basis *basis, const struct standing *now,
+			  const json_t *body)
+{
+	const json_t *plan = json_object_get(a->state.root, "plan");
+	enum side reference = now->authority == AUTHORITY_TARGET ? SIDE_TARGET : SIDE_SOURCE;
+
+	if (!view_equal(basis->family, view_text(now->name)))
+		return "rests on a judgement of another family";
+	if (!sha256_equal(basis->now.epochs.plan.hash, a->plan->hash) ||
+	    basis->now.epochs.plan.number != (uint64_t)body_number(plan, "number"))
+		return "rests on a judgement under another plan";
+	if (basis->now.epochs.authority != (uint64_t)body_number(body, "authority"))
+		return "rests on a judgement under another authority epoch";
+	if (basis->reference != reference)
+		return "holds the side that has authority against the other one";
+	if (!view_equal(basis->stage, view_text(stage_word(now->stage))))
+		return "rests on a judgement in another stage";
+	return same_waivers(basis, now->json) ? NULL : "rests on other waivers than were granted";
+}
+
+/* Sentences may be worded anew from one version to the next; all else must be the same. */
+static void forget_wording(json_t *body)
+{
+	json_t *reason;
+	size_t index;
+
+	json_object_del(body, "family");
+	json_array_foreach(json_object_get(body, "reasons"), index, reason)
+	{
+		json_object_del(reason, "text");
+		json_object_del(reason, "who");
+	}
+}
+
+static void compare(struct auditing *a, const struct frame *frame, const json_t *body, json_t *made)
+{
+	static const char *const keys[] = { "verdict", "gates",     "valid_until", "boundary",
+					    "reasons", "authority", "input" };
+	json_t *said = json_deep_copy(body);
+
+	forget_wording(said);
+	forget_wording(made);
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (!json_equal(json_object_get(said, keys[i]), json_object_get(made, keys[i])))
+			audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence,
+				    "frame %llu (VERDICT): its '%s' is not what its evidence comes to",
+				    (unsigned long long)frame->sequence, keys[i]);
+	if (!json_equal(said, made))
+		audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence,
+			    "frame %llu (VERDICT): says more than its evidence comes to",
+			    (unsigned long long)frame->sequence);
+	json_decref(said);
+}
+
+static int judge_again(struct auditing *a, const struct frame *frame, const json_t *body,
+		       const struct basis *basis, struct sha256 input, const struct plan_family *family)
+{
+	struct finding finding = { a, frame, 0 };
+	unsigned long long number = frame->sequence;
+	struct judgement judged;
+	struct evidence_log log;
+	struct fault fault = { 0 };
+	struct rules rules;
+	json_t *made;
+	int err = rules_bind(family, basis->reference, &a->arena, &rules, &fault);
+
+	if (err == 0 && !sha256_equal(rules.hash, basis->rules)) {
+		audit_found(a, AUDIT_UNDECIDED, frame->sequence,
+			    "frame %llu (VERDICT): was judged by other rules than this version has; use the "
+			    "version that wrote it",
+			    number);
+		return 0;
+	}
+	err = err ? err : basis_audit_log(basis, family, find, &finding, &a->arena, &log, &judged, &fault);
+	if (finding.recorded)
+		return finding.recorded < 0 ? finding.recorded : 0;
+	if (err == ERR_MEMORY)
+		return fault_set(a->fault, err, "frame %llu: no memory to judge again", number);
+	if (err < 0) {
+		audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence, "frame %llu (VERDICT): %s", number,
+			    fault.text);
+		return 0;
+	}
+	made = verdict_body(&judged, &log, input, basis->now.epochs.authority, basis->now.moment.wall_ms);
+	evidence_log_done(&log);
+	if (!made)
+		return fault_set(a->fault, ERR_MEMORY, "frame %llu: no memory to judge again", number);
+	compare(a, frame, body, made);
+	json_decref(made);
+	a->out->verdicts++;
+	return 0;
+}
+
+static int hold_against(struct auditing *a, const struct frame *frame, const json_t *body,
+			const struct standing *now, struct sha256 input, struct view bytes)
+{
+	const struct plan_family *family = audit_family(a, body);
+	unsigned long long number = frame->sequence;
+	struct fault fault = { 0 };
+	struct basis basis;
+	const char *wrong;
+	int err = basis_read(bytes, &a->arena, &basis, &fault);
+
+	if (err == ERR_MALFORMED || (err == 0 && !family)) {
+		audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence, "frame %llu (VERDICT): %s", number,
+			    err ? fault.text : "is on a family that the plan in force does not name");
+		return 0;
+	}
+	if (err < 0)
+		return fault_set(a->fault, err, "%s", fault.text);
+	wrong = unlike(a, &basis, now, body);
+	if (wrong) {
+		audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence, "frame %llu (VERDICT): %s", number,
+			    wrong);
+		return 0;
+	}
+	return judge_again(a, frame, body, &basis, input, family);
+}
+
+int audit_verdict(struct auditing *a, const struct frame *frame, const json_t *body)
+{
+	const char *name = body_text(body, "family");
+	struct sha256 input;
+	struct standing now;
+	struct buffer bytes;
+	int err;
+
+	/* What the frame must say to stand there at all is for state_apply() to refuse. */
+	if (!name || !state_family(&a->state, name, &now) || !body_hash(body, "input", &input))
+		return 0;
+	if (!a->plan) {
+		audit_found(a, AUDIT_UNDECIDED, frame->sequence,
+			    "frame %llu (VERDICT): cannot be made again without the plan",
+			    (unsigned long long)frame->sequence);
+		return 0;
+	}
+	buffer_init(&bytes, BASIS_SIZE_MAX);
+	err = audit_blob(a, frame, input, "what the verdict rests on", &bytes);
+	if (err == 0)
+		err = hold_against(a, frame, body, &now, input, buffer_bytes(&bytes));
+	buffer_done(&bytes);
+	arena_reset(&a->arena);
+	return err < 0 ? err : 0;
+}
