@@ -1,7 +1,9 @@
 /* acting.c - an exit opened for a verb. */
 #include "base/arena.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "cli/acting.h"
+#include "exit/act_sign.h"
 
 static void tell(void *context, const char *family, const char *text)
 {
@@ -64,6 +66,26 @@ void acting_close(struct acting_on *on)
 {
 	controller_close(on->controller);
 	session_close(&on->session);
+}
+
+int acting_sign(struct acting_on *on, json_t *act, const char *key, struct fault *fault)
+{
+	struct view exit = controller_plan(on->controller)->exit.text;
+	uint8_t nonce[ACT_NONCE_SIZE];
+	struct note_key *private;
+	char name[NOTE_EXIT_SIZE_MAX];
+	int err;
+
+	if (!key)
+		return 0;
+	err = note_key_open(key, false, &private, fault);
+	if (err < 0)
+		return err;
+	snprintf(name, sizeof name, "%.*s", VIEW_ARGS(exit));
+	random_secret(nonce, sizeof nonce);
+	err = act_sign(act, name, private, nonce, clock_wall_ms(loop_clock(on->session.loop)));
+	note_key_free(private);
+	return err < 0 ? fault_set(fault, err, "the act could not be signed: %s", err_text(err)) : 0;
 }
 
 const struct plan_family *acting_family(struct acting_on *on, const char *name, enum status *status)

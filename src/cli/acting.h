@@ -23,6 +23,16 @@ enum status acting_open(struct acting_on *on, struct output *output, const char 
 			int64_t timeout_ms, bool *opened);
 void acting_close(struct acting_on *on);
 
+/* Signs an act with the owner's private key in the file `key`; NULL: it stays unsigned. */
+int acting_sign(struct acting_on *on, json_t *act, const char *key, struct fault *fault);
+
+#define OPTION_KEY(at_)                                                                                      \
+	{                                                                                                    \
+		.name = "key", .value = "FILE", .kind = OPTION_PATH, .at = at_,                              \
+		.help = "sign the act with this private key (PEM, Ed25519); the plan's `signing.keys` "      \
+			"names the public one"                                                               \
+	}
+
 /* The family of that name; NULL and the status when the plan has none, with the nearest one named. */
 const struct plan_family *acting_family(struct acting_on *on, const char *name, enum status *status);
 

@@ -61,6 +61,8 @@ static char *format_text(const char *format, va_list list)
 }
 
 static void put_line(struct document *d, const char *before, const char *format, va_list list,
+		     const char *after) __attribute__((format(printf, 3, 0)));
+static void put_line(struct document *d, const char *before, const char *format, va_list list,
 		     const char *after)
 {
 	char *text = format_text(format, list);

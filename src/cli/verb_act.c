@@ -17,7 +17,7 @@
 
 struct act_settings {
 	SETTINGS_COMMON;
-	const char *plan, *as, *reason, *second, *rule, *subject, *evidence;
+	const char *plan, *as, *reason, *key, *second, *rule, *subject, *evidence;
 	int64_t timeout_ms, for_ms, at_most;
 	bool yes, no_wait;
 };
@@ -32,6 +32,7 @@ struct act_settings {
 	  .help = "who asks: one of the family's owners, as the plan names them" },                                   \
 	{ .name = "reason", .value = "TEXT", .kind = OPTION_TEXT, .at = AT(reason), .required = true,                 \
 	  .help = "why: it stands in the journal for good" },                                                         \
+	OPTION_KEY(AT(key)),                                                                                          \
 	{ .name = "yes", .kind = OPTION_FLAG, .at = AT(yes),                                                          \
 	  .help = "do not ask; needed where standard input is no terminal" },                                         \
 	{ .name = "timeout", .value = "DURATION", .kind = OPTION_DURATION, .at = AT(timeout_ms), .fallback = "10s",   \
@@ -207,16 +208,20 @@ static enum status carry(struct acting_on *on, const struct act_settings *settin
 	struct fault fault = { 0 };
 	struct buffer text;
 	enum status status;
+	json_t *body;
 	int err;
 
 	if (act == ACT_WAIVE)
 		bind_waiver(on, family, arguments);
 	buffer_init(&text, 8192);
-	err = controller_act(on->controller,
-			     json_pack("{s:s, s:s, s:o, s:o, s:o}", "family", family, "act", act_word(act),
-				       "by", json_words(settings->as), "reason", json_words(settings->reason),
-				       "arguments", arguments),
-			     !settings->no_wait, &answer, &text, &fault);
+	body = json_pack("{s:s, s:s, s:o, s:o, s:o}", "family", family, "act", act_word(act), "by",
+			 json_words(settings->as), "reason", json_words(settings->reason), "arguments",
+			 arguments);
+	err = acting_sign(on, body, settings->key, &fault);
+	if (err < 0)
+		json_decref(body);
+	else
+		err = controller_act(on->controller, body, !settings->no_wait, &answer, &text, &fault);
 	if (err == ERR_CONFLICT)
 		status = output_error(on->output, STATUS_BUSY, "%s", fault.text);
 	else if (err == ERR_CANCELLED)

@@ -12,7 +12,7 @@
 
 struct runbook_settings {
 	SETTINGS_COMMON;
-	const char *plan, *file, *as, *reason;
+	const char *plan, *file, *as, *reason, *key;
 	int64_t timeout_ms, until_ms;
 	bool html, back, acknowledge, confirm, yes;
 };
@@ -37,6 +37,7 @@ static const struct option options[] = {
 	  .help = "who acknowledges or confirms: one of the family's owners" },
 	{ .name = "reason", .value = "TEXT", .kind = OPTION_TEXT, .at = AT(reason),
 	  .help = "why: it stands in the journal for good" },
+	OPTION_KEY(AT(key)),
 	{ .name = "yes", .kind = OPTION_FLAG, .at = AT(yes),
 	  .help = "do not ask; needed where standard input is no terminal" },
 	{ .name = "timeout", .value = "DURATION", .kind = OPTION_DURATION, .at = AT(timeout_ms), .fallback = "10s",
@@ -108,6 +109,7 @@ static enum status write_act(struct acting_on *on, const struct runbook_settings
 	struct fault fault = { 0 };
 	struct buffer text;
 	enum status status;
+	json_t *body;
 	int err;
 
 	if (act_allowed(family, act, view_text(settings->as), &fault) < 0)
@@ -117,11 +119,14 @@ static enum status write_act(struct acting_on *on, const struct runbook_settings
 		    settings->acknowledge ? "The runbook of this plan was read" : "Somebody is on call"))
 		return output_error(on->output, STATUS_SHUT, "not agreed to: nothing was done");
 	buffer_init(&text, 8192);
-	err = controller_act(on->controller,
-			     json_pack("{s:s, s:s, s:o, s:o, s:o}", "family", name, "act", act_word(act),
-				       "by", json_words(settings->as), "reason", json_words(settings->reason),
-				       "arguments", arguments_of(on, settings)),
-			     true, &answer, &text, &fault);
+	body = json_pack("{s:s, s:s, s:o, s:o, s:o}", "family", name, "act", act_word(act), "by",
+			 json_words(settings->as), "reason", json_words(settings->reason), "arguments",
+			 arguments_of(on, settings));
+	err = acting_sign(on, body, settings->key, &fault);
+	if (err < 0)
+		json_decref(body);
+	else
+		err = controller_act(on->controller, body, true, &answer, &text, &fault);
 	status = answer == MOVER_DONE ? STATUS_OPEN : answer == MOVER_UNKNOWN ? STATUS_UNKNOWN : STATUS_SHUT;
 	if (err == ERR_CONFLICT)
 		status = output_error(on->output, STATUS_BUSY, "%s", fault.text);

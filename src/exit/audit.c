@@ -116,7 +116,8 @@ static int look(struct auditing *a, const struct frame *frame, const json_t *bod
 	case FRAME_INTENT: check_intent(a, frame, body); return 0;
 	case FRAME_ACT:
 	case FRAME_ANSWER:
-	case FRAME_MOVE: audit_acts(a, frame, body); return 0;
+	case FRAME_MOVE:
+	case FRAME_DRILL: audit_acts(a, frame, body); return 0;
 	case FRAME_CHECKPOINT: audit_checkpoint(a, frame, body); return 0;
 	default: return 0;
 	}

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "exit/act.h"
+#include "exit/act_sign.h"
 #include "exit/audit_inside.h"
 
 static const json_t *act_of(const struct auditing *a, const json_t *body)
@@ -25,8 +26,13 @@ static const char *not_allowed(const struct auditing *a, const json_t *act, cons
 		return "the act is about another family";
 	if (!family || kind < 0)
 		return "the act is none, or on a family that the plan in force does not name";
-	return act_allowed(family, (enum act)kind, view_text(body_text(act, "by")), fault) < 0 ? fault->text
-											       : NULL;
+	if (act_allowed(family, (enum act)kind, view_text(body_text(act, "by")), fault) < 0)
+		return fault->text;
+	return act_signature_check(act, body_text(a->state.root, "exit"),
+				   json_object_get(json_object_get(a->state.root, "plan"), "keys"),
+				   a->plan->signing.required.value == 1, fault) < 0
+		       ? fault->text
+		       : NULL;
 }
 
 static void check(struct auditing *a, const struct frame *frame, const json_t *body, const json_t *act)
@@ -55,6 +61,12 @@ static void check_move(struct auditing *a, const struct frame *frame, const json
 	const char *to = body_text(body, "to"), *word = body_text(act, "act");
 	const char *fits = to && strcmp(to, "target") == 0 ? "promote" : "rollback";
 
+	struct standing now;
+
+	/* The shadow of a drill crosses for the drill's act, which was looked at when it began. */
+	if (state_family(&a->state, body_text(body, "family") ? body_text(body, "family") : "", &now) &&
+	    now.of)
+		return;
 	if (body_number(body, "act") == 0 && to && strcmp(to, "source") == 0)
 		return;
 	if (!act || !word || strcmp(word, fits) != 0) {
@@ -66,6 +78,22 @@ static void check_move(struct auditing *a, const struct frame *frame, const json
 	check(a, frame, body, act);
 }
 
+static void check_drill(struct auditing *a, const struct frame *frame, const json_t *body)
+{
+	const char *event = body_text(body, "event");
+	const json_t *act = act_of(a, body);
+	const char *word = body_text(act, "act");
+
+	if (!event || strcmp(event, "began") != 0)
+		return;
+	if (word && strcmp(word, "drill") == 0)
+		check(a, frame, body, act);
+	else
+		audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence,
+			    "frame %llu (DRILL): a drill that nobody had asked for",
+			    (unsigned long long)frame->sequence);
+}
+
 void audit_acts(struct auditing *a, const struct frame *frame, const json_t *body)
 {
 	const char *result = body_text(body, "result");
@@ -73,6 +101,8 @@ void audit_acts(struct auditing *a, const struct frame *frame, const json_t *bod
 
 	if (frame->kind == FRAME_MOVE)
 		check_move(a, frame, body);
+	if (frame->kind == FRAME_DRILL)
+		check_drill(a, frame, body);
 	if (frame->kind != FRAME_ANSWER)
 		return;
 	act = act_of(a, body);

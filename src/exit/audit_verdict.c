@@ -25,6 +25,24 @@ static bool same_families(const struct plan *plan, const json_t *body)
 	return true;
 }
 
+/* Of exactly the owners for whom the plan names a file. */
+static bool same_keys(const struct plan *plan, const json_t *body)
+{
+	json_t *keys = json_object_get(body, "keys");
+
+	if ((int)json_object_size(keys) != plan->signing.keys.count)
+		return false;
+	for (int i = 0; i < plan->signing.keys.count; i++) {
+		struct view owner = plan->signing.keys.at[i].name.text;
+		char name[300];
+
+		snprintf(name, sizeof name, "%.*s", VIEW_ARGS(owner));
+		if (!body_text(keys, name))
+			return false;
+	}
+	return true;
+}
+
 static void read_plan(struct auditing *a, const struct frame *frame, const json_t *body, struct view text)
 {
 	struct plan_faults faults;
@@ -40,9 +58,11 @@ static void read_plan(struct auditing *a, const struct frame *frame, const json_
 			    "frame %llu (PLAN): this version cannot read the plan: %s", number,
 			    faults.count ? faults.at[0].text : err_text(err));
 	else if (!sha256_equal(hash, a->plan->hash) || !same_families(a->plan, body) ||
+		 !same_keys(a->plan, body) ||
 		 !view_equal(view_text(body_text(body, "exit")), a->plan->exit.text))
 		audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence,
-			    "frame %llu (PLAN): says another exit, other families or another hash than the "
+			    "frame %llu (PLAN): says another exit, other families or keys, or another hash "
+			    "than the "
 			    "plan that it "
 			    "names",
 			    number);

@@ -201,30 +201,42 @@ static int begin_observing(struct mover *mover, struct fault *fault)
 	return err;
 }
 
+static bool same_keys(const json_t *a, const json_t *b)
+{
+	return (!a && !b) || json_equal(a, b);
+}
+
 int mover_plan(struct mover *mover, struct view text, struct fault *fault)
 {
 	json_t *plan;
 	char hash[SHA256_TEXT_SIZE], blob_hash[SHA256_TEXT_SIZE];
 	struct sha256 now = { { 0 } }, blob;
+	json_t *keys;
 	int err = journal_sync(mover->journal, fault);
 
+	err = err < 0 ? err : mover_keys(mover->plan, &keys, fault);
 	if (err < 0)
 		return err;
 	plan = json_object_get(journal_state(mover->journal)->root, "plan");
 	body_hash(plan, "hash", &now);
-	if (sha256_equal(now, mover->plan->hash))
+	/* A key that was exchanged in its file is another plan, though its text is the same. */
+	if (sha256_equal(now, mover->plan->hash) && same_keys(json_object_get(plan, "keys"), keys)) {
+		json_decref(keys);
 		return begin_observing(mover, fault);
+	}
 	err = journal_blob_put(mover->journal, text, &blob, fault);
-	err = err ? err
-		  : journal_append(mover->journal, FRAME_PLAN,
-				   json_pack("{s:s%, s:s, s:s, s:I, s:o}", "exit",
-					     (const char *)mover->plan->exit.text.at,
-					     mover->plan->exit.text.size, "plan",
-					     sha256_text(mover->plan->hash, hash), "text",
-					     sha256_text(blob, blob_hash), "number",
-					     (json_int_t)body_number(plan, "number") + 1, "families",
-					     family_names(mover->plan)),
-				   NULL, fault);
+	if (err == 0) {
+		json_t *body = json_pack(
+			"{s:s%, s:s, s:s, s:I, s:o}", "exit", (const char *)mover->plan->exit.text.at,
+			mover->plan->exit.text.size, "plan", sha256_text(mover->plan->hash, hash), "text",
+			sha256_text(blob, blob_hash), "number", (json_int_t)body_number(plan, "number") + 1,
+			"families", family_names(mover->plan));
+
+		if (body && keys)
+			json_object_set(body, "keys", keys);
+		err = journal_append(mover->journal, FRAME_PLAN, body, NULL, fault);
+	}
+	json_decref(keys);
 	return err ? err : begin_observing(mover, fault);
 }
 

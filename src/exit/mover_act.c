@@ -449,7 +449,7 @@ int mover_act_carry(struct crossing *c, uint64_t act, const json_t *json, enum m
 	if (kind < 0)
 		return answer(&a, MOVER_REFUSED, "this version does not know the act '%s'",
 			      body_text(json, "act"));
-	if (act_allowed(c->family, (enum act)kind, view_text(body_text(json, "by")), &c->fault) < 0)
+	if (mover_may(c->mover, c->family, json, &c->fault) < 0)
 		return answer(&a, MOVER_REFUSED, "%s", c->fault.text);
 	/* What is under way goes to its end first, and hears a hold by itself. */
 	if (c->now.moving != AUTHORITY_NONE && c->now.overlay == OVERLAY_NONE && c->now.act != act) {

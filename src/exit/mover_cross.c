@@ -56,7 +56,8 @@ static int owner_says_stop(struct crossing *c)
 	{
 		const char *word = body_text(act, "act"), *family = body_text(act, "family");
 
-		if (!family || strcmp(family, c->now.of ? c->now.of : c->name) != 0)
+		if (!family || strcmp(family, c->now.of ? c->now.of : c->name) != 0 ||
+		    mover_may(c->mover, c->family, act, NULL) < 0)
 			continue;
 		if (strcmp(word, "hold") == 0 ||
 		    (strcmp(word, "rollback") == 0 && c->to == AUTHORITY_TARGET)) {

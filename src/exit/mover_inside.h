@@ -86,6 +86,18 @@ int mover_answer_act(struct crossing *c, uint64_t act, enum mover_answer answer,
 /* Goes on with what is under way, and answers the act behind it. */
 int mover_carry(struct crossing *c, enum mover_answer *out);
 
+/* ---- mover_keys.c ---- */
+
+/*
+ * { owner: public key in hexadecimal } of the files that the plan names; NULL when it names none.  A file that cannot be read
+ * is an error: a plan whose keys are not known is not put in force.
+ */
+int mover_keys(const struct plan *plan, json_t **out, struct fault *fault);
+
+/* Whether an act of the state may be carried out: its owner's right, and his signature.  ERR_DENIED with a sentence. */
+int mover_may(const struct mover *mover, const struct plan_family *family, const json_t *act,
+	      struct fault *fault);
+
 /* ---- mover_act.c ---- */
 
 int mover_act_carry(struct crossing *c, uint64_t act, const json_t *json, enum mover_answer *out);

@@ -44,17 +44,22 @@ static int no_password(char *text, int size, int writing, void *context)
 	return 0;
 }
 
+static int cannot_open(const char *path, struct fault *fault)
+{
+	return fault_set(fault,
+			 errno == ENOENT   ? ERR_NOT_FOUND
+			 : errno == EACCES ? ERR_DENIED
+					   : ERR_IO,
+			 "the key %s cannot be read: %s", path, strerror(errno));
+}
+
 static int read_key(const char *path, struct note_key **out, struct fault *fault)
 {
 	FILE *file = fopen(path, "re");
 	EVP_PKEY *pair;
 
 	if (!file)
-		return fault_set(fault,
-				 errno == ENOENT   ? ERR_NOT_FOUND
-				 : errno == EACCES ? ERR_DENIED
-						   : ERR_IO,
-				 "the key %s cannot be read: %s", path, strerror(errno));
+		return cannot_open(path, fault);
 	pair = PEM_read_PrivateKey(file, NULL, no_password, NULL);
 	fclose(file);
 	return take_key(pair, path, out, fault);
@@ -107,6 +112,53 @@ void note_key_public(const struct note_key *key, uint8_t out[NOTE_KEY_SIZE])
 		memset(out, 0, NOTE_KEY_SIZE);
 }
 
+int note_key_read_public(const char *path, uint8_t out[NOTE_KEY_SIZE], struct fault *fault)
+{
+	FILE *file = fopen(path, "re");
+	uint8_t key[NOTE_KEY_SIZE];
+	size_t size = sizeof key;
+	EVP_PKEY *public;
+	bool right;
+
+	if (!file)
+		return cannot_open(path, fault);
+	public = PEM_read_PUBKEY(file, NULL, no_password, NULL);
+	fclose(file);
+	right = public && EVP_PKEY_id(public) == EVP_PKEY_ED25519 &&
+		EVP_PKEY_get_raw_public_key(public, key, &size) == 1 && size == sizeof key;
+	EVP_PKEY_free(public);
+	if (!right)
+		return fault_set(fault, ERR_MALFORMED, "%s holds no public key of the kind Ed25519", path);
+	memcpy(out, key, sizeof key);
+	return 0;
+}
+
+/* ---- signing ---- */
+
+int note_key_sign(const struct note_key *key, struct view bytes, uint8_t out[NOTE_SIGNATURE_SIZE])
+{
+	size_t size = NOTE_SIGNATURE_SIZE;
+	EVP_MD_CTX *signing = EVP_MD_CTX_new();
+	bool done = signing && EVP_DigestSignInit(signing, NULL, NULL, NULL, key->pair) == 1 &&
+		    EVP_DigestSign(signing, out, &size, bytes.at, bytes.size) == 1;
+
+	EVP_MD_CTX_free(signing);
+	return done ? 0 : ERR_MEMORY;
+}
+
+bool note_key_check(const uint8_t key[NOTE_KEY_SIZE], struct view bytes,
+		    const uint8_t signature[NOTE_SIGNATURE_SIZE])
+{
+	EVP_PKEY *public = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, NOTE_KEY_SIZE);
+	EVP_MD_CTX *checking = EVP_MD_CTX_new();
+	bool holds = public && checking && EVP_DigestVerifyInit(checking, NULL, NULL, NULL, public) == 1 &&
+		     EVP_DigestVerify(checking, signature, NOTE_SIGNATURE_SIZE, bytes.at, bytes.size) == 1;
+
+	EVP_MD_CTX_free(checking);
+	EVP_PKEY_free(public);
+	return holds;
+}
+
 /* ---- writing ---- */
 
 static bool is_plain(const char *text)
@@ -120,10 +172,8 @@ static bool is_plain(const char *text)
 int note_write(struct note *note, const struct note_key *key, struct buffer *out)
 {
 	uint8_t signature[NOTE_SIGNATURE_SIZE];
-	size_t size = sizeof signature, begins = out->size;
+	size_t begins = out->size;
 	char root[SHA256_TEXT_SIZE];
-	EVP_MD_CTX *signing;
-	bool signed_;
 
 	if (!note->exit[0] || !is_plain(note->exit))
 		return ERR_USAGE;
@@ -134,11 +184,7 @@ int note_write(struct note *note, const struct note_key *key, struct buffer *out
 	buffer_text(out, "\n");
 	if (out->err)
 		return out->err;
-	signing = EVP_MD_CTX_new();
-	signed_ = signing && EVP_DigestSignInit(signing, NULL, NULL, NULL, key->pair) == 1 &&
-		  EVP_DigestSign(signing, signature, &size, out->at + begins, out->size - begins) == 1;
-	EVP_MD_CTX_free(signing);
-	if (!signed_)
+	if (note_key_sign(key, view_of(out->at + begins, out->size - begins), signature) < 0)
 		return ERR_MEMORY;
 	buffer_text(out, "signature ");
 	text_hex(out, view_of(signature, sizeof signature));
@@ -197,18 +243,6 @@ static int64_t number_line(struct reading *r, const char *word)
 	return value;
 }
 
-static bool signature_holds(struct view text, const uint8_t key[NOTE_KEY_SIZE], const uint8_t *signature)
-{
-	EVP_PKEY *public = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, NOTE_KEY_SIZE);
-	EVP_MD_CTX *checking = EVP_MD_CTX_new();
-	bool holds = public && checking && EVP_DigestVerifyInit(checking, NULL, NULL, NULL, public) == 1 &&
-		     EVP_DigestVerify(checking, signature, NOTE_SIGNATURE_SIZE, text.at, text.size) == 1;
-
-	EVP_MD_CTX_free(checking);
-	EVP_PKEY_free(public);
-	return holds;
-}
-
 int note_read(struct view text, struct note *out, struct fault *fault)
 {
 	struct reading r = { { text.at, text.size < NOTE_SIZE_MAX ? text.size : NOTE_SIZE_MAX }, false };
@@ -227,7 +261,7 @@ int note_read(struct view text, struct note *out, struct fault *fault)
 	if (r.wrong || !name.size || name.size >= sizeof note.exit || memchr(name.at, 0, name.size))
 		return fault_set(fault, ERR_MALFORMED, "this is no checkpoint of a journal");
 	memcpy(note.exit, name.at, name.size);
-	if (!signature_holds(before, note.key, signature))
+	if (!note_key_check(note.key, before, signature))
 		return fault_set(fault, ERR_CHECKSUM,
 				 "the checkpoint for %" PRIu64 " frames has a signature that does not match",
 				 note.size);

@@ -43,6 +43,16 @@ int note_key_open(const char *path, bool make, struct note_key **out, struct fau
 void note_key_free(struct note_key *key); /* NULL is silent */
 void note_key_public(const struct note_key *key, uint8_t out[NOTE_KEY_SIZE]);
 
+/* The public key in the file `path` (PEM: "BEGIN PUBLIC KEY").  Errors as note_key_open(). */
+int note_key_read_public(const char *path, uint8_t out[NOTE_KEY_SIZE], struct fault *fault);
+
+/* Signs bytes; ERR_MEMORY. */
+int note_key_sign(const struct note_key *key, struct view bytes, uint8_t out[NOTE_SIGNATURE_SIZE]);
+
+/* Whether the signature is of these bytes, by that key. */
+bool note_key_check(const uint8_t key[NOTE_KEY_SIZE], struct view bytes,
+		    const uint8_t signature[NOTE_SIGNATURE_SIZE]);
+
 /* Sets note->key and appends the text.  ERR_USAGE: an exit's name with control characters, or too long; ERR_MEMORY. */
 int note_write(struct note *note, const struct note_key *key, struct buffer *out);
 

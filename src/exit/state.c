@@ -8,6 +8,9 @@
 
 #define SEQUENCE_TEXT_SIZE 24
 
+/* A signature counts for an hour (act_sign.h) on either side of its frame. */
+#define NONCE_LIFE_MS (2 * 3600000LL)
+
 struct applying {
 	struct state *state;
 	const struct frame *frame;
@@ -250,6 +253,8 @@ static int apply_plan(struct applying *a)
 	err = err ? err : put_hash(plan, "hash", hash);
 	err = err ? err : put(plan, "number", json_integer((json_int_t)number));
 	err = err ? err : put(plan, "sequence", json_integer((json_int_t)a->frame->sequence));
+	json_object_del(plan, "keys");
+	err = err ? err : copy(plan, "keys", a->body, "keys");
 	err = err ? err : copy(root, "exit", a->body, "exit");
 	json_array_foreach(json_object_get(a->body, "families"), index, name)
 	{
@@ -316,6 +321,30 @@ static const char *key_of(uint64_t sequence, char text[SEQUENCE_TEXT_SIZE])
 	return text;
 }
 
+/* An act that is copied out of a journal and asked for again is not refused here: that is for who carries acts out. */
+static int remember_nonce(struct applying *a, json_t *act)
+{
+	const char *nonce = body_text(act, "nonce"), *key;
+	int64_t wall_ms = a->frame->moment.wall_ms;
+	json_t *nonces, *seen;
+	void *next;
+
+	json_object_del(act, "replayed");
+	if (!nonce)
+		return 0;
+	nonces = child(a->state->root, "nonces");
+	if (!nonces)
+		return ERR_MEMORY;
+	json_object_foreach_safe(nonces, next, key, seen)
+	{
+		if (json_integer_value(seen) < wall_ms - NONCE_LIFE_MS)
+			json_object_del(nonces, key);
+	}
+	if (json_object_get(nonces, nonce))
+		return put(act, "replayed", json_true());
+	return put(nonces, nonce, json_integer(wall_ms));
+}
+
 static int apply_act(struct applying *a)
 {
 	json_t *acts, *act = json_deep_copy(a->body);
@@ -328,6 +357,7 @@ static int apply_act(struct applying *a)
 	}
 	acts = child(a->state->root, "acts");
 	err = acts && act ? put(act, "wall", json_integer(a->frame->moment.wall_ms)) : ERR_MEMORY;
+	err = err ? err : remember_nonce(a, act);
 	if (err < 0) {
 		json_decref(act);
 		return err;

@@ -9,9 +9,10 @@
  * The state is one JSON object, so that a SNAPSHOT frame is the state and not a second way of writing it down:
  *
  *	exit      name
- *	plan      { hash, number, sequence }
+ *	plan      { hash, number, sequence, keys }	keys: public ones, of owners who sign
  *	lease     { number, holder, taken }
  *	acts      { SEQUENCE: { act, family, by, reason, arguments, wall } }	asked for, and not answered yet
+ *	nonces    { NONCE: wall }	of signed acts, for a while; an act whose nonce stands here already is `replayed`
  *	families  { NAME: family }
  *	checkpoint { size, wall }
  *	complete  wall ms, once every family of the plan was retired

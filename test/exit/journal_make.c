@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
+#include "exit/act_sign.h"
 #include "exit/basis.h"
 #include "exit/evidence_make.h"
 #include "exit/journal.h"
@@ -20,7 +22,7 @@
 #define VALUES_MAX 20
 
 static const char plan_text[] =
-	"exit: a\nsource: s:1\ntarget: t:1\nfamilies:\n"
+	"exit: a\nsource: s:1\ntarget: t:1\nsigning: { keys: { lead@b: lead.pem } }\nfamilies:\n"
 	"- { name: orders, class: rehearsal, pattern: dual-write, topics: [ orders ], groups: [ billing ],\n"
 	"    producers: [ 'User:shop' ], owners: { decision: lead@b, on-call: duty@b },\n"
 	"    levers: { flag: { get: exec g, set: exec s } } }\n";
@@ -28,7 +30,7 @@ static const char plan_text[] =
 static struct journal *journal;
 static struct plan *plan;
 static struct arena arena;
-static struct note_key *key;
+static struct note_key *key, *lead; /* the controller's, and an owner's */
 static FILE *notes;
 static struct fault fault;
 
@@ -154,8 +156,10 @@ static void gather(const struct judging *judging, struct evidence_log *log)
 
 static void put_plan(void)
 {
+	uint8_t public[NOTE_KEY_SIZE];
 	struct plan_faults faults;
 	struct sha256 blob;
+	struct buffer hex;
 	char hash[SHA256_TEXT_SIZE], text[SHA256_TEXT_SIZE];
 
 	plan_faults_init(&faults, "plan");
@@ -165,9 +169,13 @@ static void put_plan(void)
 	}
 	plan_faults_done(&faults);
 	must(journal_blob_put(journal, view_text(plan_text), &blob, &fault));
-	put(FRAME_PLAN,
-	    json_pack("{s:s, s:s, s:s, s:i, s:[s]}", "exit", "a", "plan", sha256_text(plan->hash, hash),
-		      "text", sha256_text(blob, text), "number", 1, "families", "orders"));
+	buffer_init(&hex, 2 * sizeof public + 1);
+	note_key_public(lead, public);
+	text_hex(&hex, view_of(public, sizeof public));
+	put(FRAME_PLAN, json_pack("{s:{s:s}, s:s, s:s, s:s, s:i, s:[s]}", "keys", "lead@b",
+				  buffer_string(&hex), "exit", "a", "plan", sha256_text(plan->hash, hash),
+				  "text", sha256_text(blob, text), "number", 1, "families", "orders"));
+	buffer_done(&hex);
 }
 
 static void put_verdict(void)
@@ -227,10 +235,16 @@ static void put_stage(const char *stage, const char *overlay)
 	put(FRAME_STAGE, body);
 }
 
+/* The lead signs, the others do not. */
 static uint64_t put_act(const char *act, const char *by, json_t *arguments)
 {
-	return put(FRAME_ACT, json_pack("{s:s, s:s, s:s, s:s, s:o}", "family", "orders", "act", act, "by", by,
-					"reason", "made for a test", "arguments", arguments));
+	uint8_t nonce[ACT_NONCE_SIZE] = { (uint8_t)journal_state(journal)->sequence };
+	json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:o}", "family", "orders", "act", act, "by", by,
+				 "reason", "made for a test", "arguments", arguments);
+
+	if (strcmp(by, "lead@b") == 0)
+		must(act_sign(body, "a", lead, nonce, NOW_WALL_MS));
+	return put(FRAME_ACT, body);
 }
 
 static void put_answer(uint64_t act)
@@ -318,6 +332,8 @@ int main(int argc, char **argv)
 	must(journal_open(&options, &journal, &fault));
 	snprintf(path, sizeof path, "%s.key", argv[1]);
 	must(note_key_open(path, true, &key, &fault));
+	snprintf(path, sizeof path, "%s.lead", argv[1]);
+	must(note_key_open(path, true, &lead, &fault));
 	notes = fopen(argv[2], "a");
 	if (!notes)
 		return 1;
@@ -326,6 +342,7 @@ int main(int argc, char **argv)
 	journal_close(journal);
 	fclose(notes);
 	note_key_free(key);
+	note_key_free(lead);
 	plan_free(plan);
 	arena_done(&arena);
 	return 0;

@@ -35,7 +35,7 @@ enum sim_mutant {
 	MUTANT_CANARY_LIES,  /* denied, whatever a leader does, and an ACL is seen before a broker has learnt it */
 	MUTANT_UNDO_WIDE,    /* an ACL that is set back deletes what was not ours */
 	MUTANT_LEVERS_DEAF,  /* older epochs are obeyed, and answers come late */
-	MUTANT_DISK_FORKS,   /* a lease that was lost still writes */
+	MUTANT_DISK_FORKS,   /* a lease that was lost still writes, and so does who has not read the last frame */
 	MUTANT_LOOK_LIES,    /* settled, and ends that are long past */
 	MUTANT_COUNT,
 };
@@ -155,6 +155,7 @@ struct sim {
 	int *at[SIM_SIDES];     /* where a record stands in its log; -1: it does not */
 	int8_t *authority_of;   /* who was authoritative when it was written */
 	bool *acked, *read;     /* acknowledged by that side; processed by the group */
+	bool gave_up;           /* a crossing was given up: the group that it moved first may read again */
 	int64_t *acked_at;
 	int positions[SIM_SIDES][SIM_PARTITIONS];
 	int copied[SIM_SIDES][SIM_PARTITIONS]; /* how far the copier has come, each way */

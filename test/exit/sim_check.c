@@ -213,7 +213,10 @@ void sim_saw(struct sim *sim, struct view bytes)
 	case FRAME_INTENT: saw_intent(sim, body); break;
 	case FRAME_QUIET: o->quiet = true; break;
 	case FRAME_LEVEL: o->level = o->quiet; break;
-	case FRAME_RETURN: o->returning = true; break;
+	case FRAME_RETURN:
+		o->returning = true;
+		sim->gave_up = true;
+		break;
 	case FRAME_OUTCOME: saw_outcome(sim, body); break;
 	case FRAME_DECISION: saw_decision(sim, &frame, body); break;
 	default: break;

@@ -328,12 +328,21 @@ def test_plan_missing_or_another(journal):
     (ACT, 0, "by", "stranger@x", "may not ask"),
     (ACT, 1, "by", "duty@b", "may not ask"),
     (ACT, 2, "act", "hold", "nobody had asked for"),
+    (ACT, 2, "reason", "another reason", "signature of the act is not by the key"),
+    (ACT, 2, "time", 1700003600001 + 3600000, "signature of the act is not by the key"),
+    (ACT, 2, "by", "duty@b", "may not ask"),
 ])
 def test_act_of_somebody_who_may_not(journal, kind, nth, field, value, text):
     at = journal.find(kind, nth)
     without = [s for s in journal.frames() if s > at and struct.unpack_from("<H", journal.frames()[s], 12)[0] == CHECKPOINT]
     journal.rechain({at: lambda body: body.update({field: value})}, without)
     expect(journal, "not reproducible", text=text)
+
+
+def test_key_that_the_plan_does_not_name(journal):
+    at = journal.find(PLAN)
+    journal.rechain({at: lambda body: body.update(keys={"stranger@x": "00" * 32})}, [s for s in journal.frames() if s > at])
+    expect(journal, "not reproducible", frame=at, text="keys")
 
 
 def test_crossing_that_nobody_asked_for(journal):
