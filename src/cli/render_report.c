@@ -147,6 +147,11 @@ static void put_rest(struct document *d, const json_t *family)
 	put_waivers(d, family);
 	json_array_foreach(json_object_get(family, "drills"), index, each)
 	{
+		if (body_text(each, "event")) { /* given up: it says nothing of the way */
+			document_item(d, "drill given up on %s: %s", time_of(each, "wall", from),
+				      text_of(each, "text"));
+			continue;
+		}
 		document_item(d, "drill on %s: %s, forward %lld ms, back %lld ms",
 			      time_of(each, "wall", from),
 			      json_is_true(json_object_get(each, "ok")) ? "went forward and back" : "failed",

@@ -12,6 +12,7 @@
 
 #define REMOVE_TIMEOUT_MS 30000
 #define LOOK_AGAIN_MS     100
+#define COPY_SIZE_MAX     65536
 
 struct retiring {
 	struct crossing *c;
@@ -60,29 +61,32 @@ static bool is_absent(const struct retiring *r, const char *item)
 
 /* ---- items of the plan ---- */
 
-static json_t *words_of(const struct plan_exec *exec)
+/* As a person would type it. */
+static void put_words(struct buffer *out, const char *what, const struct plan_exec *exec)
 {
-	json_t *words;
-
+	buffer_printf(out, "%s%s:", out->size ? "; " : "", what);
 	if (!exec->given)
-		return json_null();
-	if (exec->url.at)
-		return json_stringn((const char *)exec->url.at, exec->url.size);
-	words = json_array();
-	for (int i = 0; words && i < exec->word_count; i++)
-		json_array_append_new(words,
-				      json_stringn((const char *)exec->words[i].at, exec->words[i].size));
-	return words;
+		buffer_text(out, " the plan has no way");
+	else if (exec->url.at)
+		buffer_printf(out, " %.*s", VIEW_ARGS(exec->url));
+	for (int i = 0; i < exec->word_count; i++)
+		buffer_printf(out, " %.*s", VIEW_ARGS(exec->words[i]));
 }
 
 static int put_present(struct retiring *r, const char *item, const struct plan_probe *plan)
 {
 	struct view owner = plan->owner.text.at ? plan->owner.text : r->c->family->owners.decision.text;
-	json_t *body = json_pack("{s:s, s:s, s:s, s:s%, s:{s:o, s:o, s:o}}", "item", item, "kind", "plan",
-				 "event", "present", "owner", owner.at ? (const char *)owner.at : "",
-				 owner.size, "copy", "probe", words_of(&plan->probe), "remove",
-				 words_of(&plan->remove), "restore", words_of(&plan->restore));
+	struct buffer copy;
+	json_t *body;
 
+	buffer_init(&copy, COPY_SIZE_MAX);
+	put_words(&copy, "probe", &plan->probe);
+	put_words(&copy, "remove", &plan->remove);
+	put_words(&copy, "restore", &plan->restore);
+	body = json_pack("{s:s, s:s, s:s, s:s%, s:s}", "item", item, "kind", "plan", "event", "present",
+			 "owner", owner.at ? (const char *)owner.at : "", owner.size, "copy",
+			 buffer_string(&copy));
+	buffer_done(&copy);
 	return crossing_frame(r->c, FRAME_SCAFFOLD, body, NULL);
 }
 
@@ -311,16 +315,17 @@ int mover_complete(struct mover *mover, struct fault *fault)
 /* What was there and is not any more; what the plan's probe never found was not ours to remove. */
 static void count_removed(const struct crossing *c, int *removed, int *without_way_back)
 {
-	json_t *note;
+	const struct plan_probes *items = &c->family->scaffold;
+	json_t *note, *scaffold = json_object_get(c->now.json, "scaffold");
 	const char *item;
 
 	*removed = *without_way_back = 0;
-	json_object_foreach(json_object_get(c->now.json, "scaffold"), item, note)
+	json_object_foreach(scaffold, item, note)
 	{
-		const json_t *copy = json_object_get(note, "copy");
-
-		*removed += copy != NULL;
-		*without_way_back += json_is_null(json_object_get(copy, "restore"));
+		*removed += json_object_get(note, "copy") != NULL;
+		for (int i = 0; i < items->count && json_object_get(note, "copy"); i++)
+			*without_way_back +=
+				view_is(items->at[i].name.text, item) && !items->at[i].restore.given;
 	}
 }
 

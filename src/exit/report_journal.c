@@ -7,6 +7,7 @@
 struct telling {
 	const char *only;                       /* NULL: every family */
 	json_t *root, *families, *audit, *acts; /* acts: sequence -> the object that stands in a list */
+	json_t *shadows;                        /* names: what a drill moves is no family */
 };
 
 static json_t *list_in(json_t *object, const char *key)
@@ -33,7 +34,7 @@ static json_t *family_of(struct telling *t, const json_t *body)
 	const char *name = body_text(body, "family");
 	json_t *family;
 
-	if (!name || (t->only && strcmp(name, t->only) != 0))
+	if (!name || (t->only && strcmp(name, t->only) != 0) || json_object_get(t->shadows, name))
 		return NULL;
 	family = json_object_get(t->families, name);
 	if (family)
@@ -45,6 +46,18 @@ static json_t *family_of(struct telling *t, const json_t *body)
 	for (int i = 0; lists[i]; i++)
 		list_in(family, lists[i]);
 	return family;
+}
+
+/* A drill begins: its shadow is known from now on.  False for a frame that tells how one ended. */
+static bool begins_drill(struct telling *t, const json_t *body)
+{
+	const char *event = body_text(body, "event"), *shadow = body_text(body, "shadow");
+
+	if (!event || strcmp(event, "began") != 0)
+		return false;
+	if (shadow)
+		json_object_set_new(t->shadows, shadow, json_true());
+	return true;
 }
 
 /* A body with when and where it was written. */
@@ -209,7 +222,10 @@ static void tell_of_family(struct telling *t, const struct frame *frame, json_t 
 		if (crossing)
 			take(crossing, body, "cause");
 		break;
-	case FRAME_DRILL: json_array_append_new(json_object_get(family, "drills"), dated(frame, body)); break;
+	case FRAME_DRILL:
+		if (!begins_drill(t, body))
+			json_array_append_new(json_object_get(family, "drills"), dated(frame, body));
+		break;
 	case FRAME_LEAK: json_array_append_new(json_object_get(family, "leaks"), dated(frame, body)); break;
 	case FRAME_SCAFFOLD:
 		json_array_append_new(json_object_get(family, "scaffold"), dated(frame, body));
@@ -271,11 +287,12 @@ int report_journal(struct journal *journal, const char *only, json_t **out, stru
 			     .root = json_object(),
 			     .families = json_object(),
 			     .audit = json_pack("{s:i, s:i, s:[]}", "frames", 0, "leases", 0, "checkpoints"),
-			     .acts = json_object() };
+			     .acts = json_object(),
+			     .shadows = json_object() };
 	json_t *list, *each;
 	char head[SHA256_TEXT_SIZE];
 	const char *name;
-	int err = t.root && t.families && t.audit && t.acts
+	int err = t.root && t.families && t.audit && t.acts && t.shadows
 			  ? journal_walk(journal, 1, tell, &t, fault)
 			  : fault_set(fault, ERR_MEMORY, "no memory for a report");
 
@@ -302,6 +319,7 @@ int report_journal(struct journal *journal, const char *only, json_t **out, stru
 		json_object_set(t.root, "audit", t.audit);
 		*out = json_incref(t.root);
 	}
+	json_decref(t.shadows);
 	json_decref(t.acts);
 	json_decref(t.audit);
 	json_decref(t.families);
