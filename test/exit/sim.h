@@ -119,8 +119,10 @@ struct sim_onlooker {
 	struct sha256 verdict;
 	bool verdict_open;
 	int64_t verdict_until;
-	uint64_t decisions, returns, moves;
+	uint64_t decisions;
 	int held;        /* how often the owner of the abort has said so */
+	bool gave_up;    /* the last crossing, at `moved_at` */
+	int64_t moved_at;
 	char effect[80]; /* "effect fence": of the last INTENT */
 	char before[SIM_LEVERS][80]; /* where each lever stood when the crossing began */
 	char wanted[SIM_LEVERS][80]; /* where it should stand by the journal */
@@ -154,9 +156,9 @@ struct sim {
 	int id_count;
 	int *at[SIM_SIDES];     /* where a record stands in its log; -1: it does not */
 	int8_t *authority_of;   /* who was authoritative when it was written */
-	bool *acked, *read;     /* acknowledged by that side; processed by the group */
-	bool gave_up;           /* a crossing was given up: the group that it moved first may read again */
+	bool *acked;            /* by that side */
 	int64_t *acked_at;
+	int64_t *read_at; /* processed by the group; 0: never */
 	int positions[SIM_SIDES][SIM_PARTITIONS];
 	int copied[SIM_SIDES][SIM_PARTITIONS]; /* how far the copier has come, each way */
 	bool copier_stopped;

@@ -108,7 +108,8 @@ static void saw_move(struct sim *sim, json_t *body)
 	o->returning = o->quiet = o->level = o->fenced = false;
 	o->to = strcmp(text_of(body, "to"), "target") == 0;
 	o->attempt = (uint64_t)body_number(body, "attempt");
-	o->moves++;
+	o->gave_up = false;
+	o->moved_at = sim->now;
 	for (int i = 0; sim_lever_name(i); i++)
 		sim_lever_stands(sim, i, o->before[i]);
 }
@@ -160,7 +161,6 @@ static void saw_stage(struct sim *sim, json_t *body)
 	o->crossing = false;
 	if (!o->returning)
 		return;
-	o->returns++;
 	for (int i = 0; sim_lever_name(i); i++) {
 		sim_lever_stands(sim, i, now);
 		if (sim_lever_in_plan(sim, i) && !stays(sim_lever_name(i)) && strcmp(now, o->before[i]) != 0)
@@ -213,10 +213,7 @@ void sim_saw(struct sim *sim, struct view bytes)
 	case FRAME_INTENT: saw_intent(sim, body); break;
 	case FRAME_QUIET: o->quiet = true; break;
 	case FRAME_LEVEL: o->level = o->quiet; break;
-	case FRAME_RETURN:
-		o->returning = true;
-		sim->gave_up = true;
-		break;
+	case FRAME_RETURN: o->returning = o->gave_up = true; break;
 	case FRAME_OUTCOME: saw_outcome(sim, body); break;
 	case FRAME_DECISION: saw_decision(sim, &frame, body); break;
 	default: break;
@@ -272,7 +269,7 @@ void sim_check_rest(struct sim *sim)
 		for (int i = 0; i < sim->positions[side][p]; i++) {
 			int id = sim->sides[side].logs[p].ids[i];
 
-			if (sim->acked[id] && !sim->read[id])
+			if (sim->acked[id] && !sim->read_at[id])
 				sim_fail(sim, "record %d was skipped by the group", id);
 		}
 	}

@@ -309,7 +309,7 @@ static void begin(struct sim *sim)
 	}
 	sim->authority_of = calloc(records, 1);
 	sim->acked = calloc(records, sizeof(bool));
-	sim->read = calloc(records, sizeof(bool));
+	sim->read_at = calloc(records, sizeof(int64_t));
 	sim->acked_at = calloc(records, sizeof(int64_t));
 	for (int i = 0; i < 3; i++)
 		sim->told[i].epoch = 1;
@@ -345,7 +345,7 @@ static void end(struct sim *sim)
 	}
 	free(sim->authority_of);
 	free(sim->acked);
-	free(sim->read);
+	free(sim->read_at);
 	free(sim->acked_at);
 	for (int i = 0; i < sim->frame_count; i++)
 		free(sim->frames[i].at);

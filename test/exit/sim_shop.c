@@ -264,10 +264,11 @@ static void read_on(struct sim *sim, int64_t a, int64_t b)
 		for (; sim->positions[side][p] < log->high; sim->positions[side][p]++) {
 			int id = log->ids[sim->positions[side][p]];
 
-			/* A group that a crossing which was given up brought back reads a moment again, rather than miss. */
-			if (sim->read[id] && sim->acked[id] && !sim->gave_up)
+			/* Moved back, it reads again what it read since the crossing began; never anything older. */
+			if (sim->read_at[id] && sim->acked[id] &&
+			    !(sim->onlooker.gave_up && sim->read_at[id] >= sim->onlooker.moved_at))
 				sim_fail(sim, "record %d was processed twice", id);
-			sim->read[id] = true;
+			sim->read_at[id] = sim->now + 1;
 		}
 	}
 	sim_at(sim, 30 + sim_below(sim, 40), read_on, a, b);
