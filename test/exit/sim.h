@@ -122,7 +122,7 @@ struct sim_onlooker {
 	uint64_t decisions;
 	int held;        /* how often the owner of the abort has said so */
 	bool gave_up;    /* the last crossing, at `moved_at` */
-	int64_t moved_at;
+	int64_t moved_at, past_moved_at; /* the latter: of the first one that was given up; 0 for none */
 	char effect[80]; /* "effect fence": of the last INTENT */
 	char before[SIM_LEVERS][80]; /* where each lever stood when the crossing began */
 	char wanted[SIM_LEVERS][80]; /* where it should stand by the journal */

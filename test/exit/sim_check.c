@@ -108,6 +108,8 @@ static void saw_move(struct sim *sim, json_t *body)
 	o->returning = o->quiet = o->level = o->fenced = false;
 	o->to = strcmp(text_of(body, "to"), "target") == 0;
 	o->attempt = (uint64_t)body_number(body, "attempt");
+	if (o->gave_up && !o->past_moved_at)
+		o->past_moved_at = o->moved_at;
 	o->gave_up = false;
 	o->moved_at = sim->now;
 	for (int i = 0; sim_lever_name(i); i++)

@@ -115,7 +115,9 @@ static int set_told(struct sim_lever *l, const char *value, uint64_t epoch, stru
 				 (unsigned long long)told->epoch);
 	if (which == 2 && told->stubborn && sim->now < sim->faults_until)
 		return fault_set(fault, ERR_TIMEOUT, "the group does not stop");
-	if ((sim->guarded || sim->options.mutant == MUTANT_LEVERS_DEAF) && sim_chance(sim, sim->lost_ppm)) {
+	/* A group is stopped and started in one epoch: its guard cannot tell a late stop, and no promise covers one. */
+	if ((sim->guarded || sim->options.mutant == MUTANT_LEVERS_DEAF) && which != 2 &&
+	    sim_chance(sim, sim->lost_ppm)) {
 		/* Later, or now and once more. */
 		if (sim_below(sim, 2))
 			told_lands(sim, which, pack(epoch, wanted));
@@ -179,7 +181,7 @@ static int reach(struct sim_lever *l, int64_t timeout_ms, const char *what, stru
 	 * What knows no epochs cannot tell an order of now from one that lay in a process for minutes.  Nor can we: a
 	 * controller that is stopped between its last look at the journal and its word to a broker is outside of the promise.
 	 */
-	sim->steady = set && !(told && sim->guarded);
+	sim->steady = set && !(told && sim->guarded && kinds[l->index].which != 2);
 	err = set ? sim_point(l->k, what, sim->onlooker.effect) : sim_call(l->k, what, l->lever.name);
 	sim->steady = false;
 	if (err < 0)

@@ -254,6 +254,14 @@ static void copy(struct sim *sim, int64_t from, int64_t partition)
 	sim_at(sim, 20 + sim_below(sim, 60), copy, from, partition);
 }
 
+/* In a crossing that was given up: the present one, or one of those before it. */
+static bool read_in_vain(const struct sim *sim, int64_t at)
+{
+	const struct sim_onlooker *o = &sim->onlooker;
+
+	return (o->gave_up && at >= o->moved_at) || (o->past_moved_at && at >= o->past_moved_at && at <= o->moved_at);
+}
+
 static void read_on(struct sim *sim, int64_t a, int64_t b)
 {
 	int side = sim->told[2].value;
@@ -264,9 +272,8 @@ static void read_on(struct sim *sim, int64_t a, int64_t b)
 		for (; sim->positions[side][p] < log->high; sim->positions[side][p]++) {
 			int id = log->ids[sim->positions[side][p]];
 
-			/* Moved back, it reads again what it read since the crossing began; never anything older. */
-			if (sim->read_at[id] && sim->acked[id] &&
-			    !(sim->onlooker.gave_up && sim->read_at[id] >= sim->onlooker.moved_at))
+			/* Moved back, it reads again what it read while a crossing that was given up went on. */
+			if (sim->read_at[id] && sim->acked[id] && !read_in_vain(sim, sim->read_at[id]))
 				sim_fail(sim, "record %d was processed twice", id);
 			sim->read_at[id] = sim->now + 1;
 		}
