@@ -80,7 +80,6 @@ soak: setup
 	@$(MAKE) --no-print-directory build-test
 	@script/peers
 	@$(PYTEST) -p no:timeout test/real/soak_random.py
-	@INTERLOCK_SOAK=1 $(PYTEST) test/real/test_applications.py -k mirror_maker
 	@CROSSINGS=1000 $(PYTEST) test/real/test_crossing.py -k whatever
 
 .PHONY: fuzz

@@ -26,9 +26,6 @@ def run_folder(request):
         print(f"\nlogs of the peers: {folder}")
 
 
-SOAK_ONLY = {"test_stop_and_switch_with_mirror_maker"}
-
-
 def pytest_collection_modifyitems(items):
     """The quick ones first: the tree, the floors, the command line, then the clusters."""
     order = ["test_tree", "test_units", "/cli/", "/real/"]
@@ -39,11 +36,7 @@ def pytest_collection_modifyitems(items):
 
     items.sort(key=place)
 
-    # Plays whose peers take their own time to get ready (MirrorMaker 2 on a busy machine) are for `make soak`.
-    if not os.environ.get("INTERLOCK_SOAK"):
-        items[:] = [item for item in items if getattr(item, "originalname", None) not in SOAK_ONLY]
-
     # Accidents in the middle of a read rest on timing that a busy machine upsets: one more try, counted in the last line.
     for item in items:
-        if item.path.name == "test_brokers_fail.py" or item.name.startswith("test_whatever_dies"):
+        if item.path.name in ("test_brokers_fail.py", "test_applications.py") or item.name.startswith("test_whatever"):
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=5))
