@@ -152,7 +152,7 @@ static void say(struct paper *paper, const struct standing *now, int64_t now_ms)
 			 body_text(reason, "text"), body_text(reason, "code"));
 		paper_line(paper, "%s", "  ");
 		paper->text.size--; /* the sentence goes on in this line */
-		paper_wrap(paper, 2, 4, line);
+		paper_wrap_safe(paper, 2, 4, line);
 	}
 }
 
