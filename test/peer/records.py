@@ -45,10 +45,18 @@ def create_topic(cluster, name, partitions=4, replicas=None, **config):
     """Config keys with underscores for dots: cleanup_policy="compact"."""
     settings = {key.replace("_", "."): str(value) for key, value in config.items()}
     replicas = replicas or min(len(cluster.nodes), 3)
-    made = cluster.admin().create_topics([NewTopic(name, partitions, replicas, config=settings)],
-                                         operation_timeout=20)
-    for future in made.values():
-        future.result(30)
+    wanted = NewTopic(name, partitions, replicas, config=settings)
+    for attempt in range(3):
+        [made] = cluster.admin().create_topics([wanted], operation_timeout=20).values()
+        try:
+            made.result(30)
+            break
+        except KafkaException as failed:
+            # A client that is replacing a connection loses its question; the broker may have heard it all the same.
+            if attempt and failed.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                break
+            if attempt == 2 or failed.args[0].code() not in (KafkaError._DESTROY_BROKER, KafkaError._TRANSPORT):
+                raise
     # The controller has it; a broker may learn of it a moment later.
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:

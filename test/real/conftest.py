@@ -7,9 +7,17 @@ from typing import NamedTuple
 import pytest
 
 from certificates import Certificates
+from crossing import Scene
 from kafka_cluster import KafkaCluster, USERS
 from others import MirrorMaker, OldCluster, Registry
 from program import Program
+
+
+def own_name(request, length=150):
+    """A name that is this test's own, and this attempt's: what a failed attempt left behind must not answer the next."""
+    attempt = getattr(request.node, "execution_count", 1)
+    name = re.sub(r"[^a-zA-Z0-9._-]+", "-", request.node.name).strip("-")[:length]
+    return name if attempt == 1 else f"{name}-again-{attempt}"
 
 
 class Pair(NamedTuple):
@@ -61,7 +69,7 @@ def new_cluster(run_folder, request):
     made = []
 
     def new(version="4.3.1", **how):
-        folder = run_folder / re.sub(r"\W+", "-", request.node.name)[:60] / str(len(made))
+        folder = run_folder / own_name(request, 60) / str(len(made))
         cluster = KafkaCluster(version, folder, **how)
         made.append(cluster)
         return cluster.start()
@@ -74,7 +82,21 @@ def new_cluster(run_folder, request):
 @pytest.fixture
 def topic(request):
     """A topic name that is this test's own."""
-    return re.sub(r"[^a-zA-Z0-9._-]+", "-", f"{request.node.name}").strip("-")[:150]
+    return own_name(request)
+
+
+@pytest.fixture
+def scene(run_folder, topic):
+    """A function: a family under load, until the test is over."""
+    begun = []
+
+    def begin(source, target, **how):
+        begun.append(Scene(run_folder / topic, source, target, topic=topic, **how).__enter__())
+        return begun[-1]
+
+    yield begin
+    for one in begun:
+        one.__exit__()
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +112,7 @@ def mirror(run_folder, request):
     made = []
 
     def start(source, target, **how):
-        folder = run_folder / (re.sub(r"\W+", "-", request.node.name)[:60] + f"-mirror-{len(made)}")
+        folder = run_folder / f"{own_name(request, 60)}-mirror-{len(made)}"
         made.append(MirrorMaker(source, target, folder, **how))
         return made[-1]
 

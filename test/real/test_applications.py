@@ -9,7 +9,7 @@ import time
 import pytest
 
 from apps import Refused
-from crossing import ARRIVED, RETURNED, ByHand, Scene, deny, logins, remove
+from crossing import ARRIVED, RETURNED, ByHand, deny, logins, remove
 from faults import Accidents, of_app, of_node
 from records import end_offsets
 
@@ -21,21 +21,6 @@ KINDS = {
     "transactional": [{"rate": 300, "transactional": True}],
     "several": [{"rate": 150}, {"rate": 100, "transactional": True}, {"rate": 80, "idempotent": False}],
 }
-
-
-@pytest.fixture
-def scene(run_folder, topic):
-    """A function: a family under load, until the test is over."""
-    open_scenes = []
-
-    def begin(source, target, **how):
-        one = Scene(run_folder / topic, source, target, topic=topic, **how)
-        open_scenes.append(one.__enter__())
-        return one
-
-    yield begin
-    for one in open_scenes:
-        one.__exit__()
 
 
 def wait_until(so, timeout=60):

@@ -6,28 +6,13 @@ import random
 
 import pytest
 
-from crossing import ARRIVED, OTHER, RETURNED, ByVerbs, Scene
+from crossing import ARRIVED, OTHER, RETURNED, ByVerbs
 from faults import Accidents, of_app, of_node, of_process
 from test_applications import KINDS
 
 pytestmark = pytest.mark.real
 CROSSINGS = int(os.environ.get("CROSSINGS", "20"))
 SEED = int(os.environ.get("SEED", "1"))
-
-
-@pytest.fixture
-def scene(run_folder, topic):
-    """A function: a family under load, until the test is over."""
-    begun = []
-
-    def begin(source, target, **how):
-        one = Scene(run_folder / topic, source, target, topic=topic, **how)
-        begun.append(one.__enter__())
-        return one
-
-    yield begin
-    for one in begun:
-        one.__exit__()
 
 
 @pytest.mark.parametrize("levers", ["http", "exec"])

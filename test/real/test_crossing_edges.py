@@ -16,7 +16,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import (AclBinding, AclBindingFilter, AclOperation, AclPermissionType, ResourcePatternType,
                                    ResourceType)
 
-from crossing import ARRIVED, FAMILY, RETURNED, ByVerbs, Scene, logins
+from crossing import ARRIVED, FAMILY, RETURNED, ByVerbs, logins
 from kafka_cluster import USERS
 from records import end_offsets
 
@@ -46,21 +46,6 @@ def return_ms(folder):
     """How long the last giving up took: from RETURN to the stage that it ended in."""
     began = of_kind(folder, "RETURN")[-1][0]
     return next(wall for wall, body in of_kind(folder, "STAGE") if wall >= began) - began
-
-
-@pytest.fixture
-def scene(run_folder, topic):
-    """A function: a family under load, until the test is over."""
-    open_scenes = []
-
-    def begin(source, target, **how):
-        one = Scene(run_folder / topic, source, target, topic=topic, **how)
-        open_scenes.append(one.__enter__())
-        return one
-
-    yield begin
-    for one in open_scenes:
-        one.__exit__()
 
 
 def wait_until(so, timeout=60):
