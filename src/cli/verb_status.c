@@ -129,27 +129,31 @@ static void say_scaffold(struct paper *paper, const struct standing *now)
 static void say(struct paper *paper, const struct standing *now, int64_t now_ms)
 {
 	json_t *reason, *reasons = json_object_get(json_object_get(now->json, "verdict"), "reasons");
-	char since[UNIT_TEXT_SIZE];
+	char since[UNIT_TEXT_SIZE], sentence[1200];
 	size_t index;
 
-	paper_ink(paper, INK_BOLD, "%s", now->name);
-	paper_line(paper, "  %s%s%s for %s: %s", stage_word(now->stage), now->overlay ? ", " : "",
-		   now->overlay ? overlay_word(now->overlay) : "",
-		   duration_text(now_ms - now->since_ms, since), now->cause ? now->cause : "");
+	paper_ink(paper, INK_BOLD, "%s  ", now->name);
+	snprintf(sentence, sizeof sentence, "%s%s%s for %s: %s", stage_word(now->stage),
+		 now->overlay ? ", " : "", now->overlay ? overlay_word(now->overlay) : "",
+		 duration_text(now_ms - now->since_ms, since), now->cause ? now->cause : "");
+	paper_wrap_safe(paper, text_columns(view_text(now->name)) + 2, 2, sentence);
 	if (now->moving != AUTHORITY_NONE)
 		paper_line(paper, "  a crossing is %s", now->returning ? "being given up" : "under way");
 	say_scaffold(paper, now);
 	json_array_foreach(reasons, index, reason)
 	{
+		const char *text = body_text(reason, "text");
 		char line[1200];
 
+		if (text && now->cause && strstr(now->cause, text))
+			continue; /* the sentence above has it */
 		if (index == 5) {
 			paper_line(paper, "  and %zu more reasons; `interlock check` has all of them",
 				   json_array_size(reasons) - 5);
 			break;
 		}
-		snprintf(line, sizeof line, "%s: %s (%s)", body_text(reason, "gate"),
-			 body_text(reason, "text"), body_text(reason, "code"));
+		snprintf(line, sizeof line, "%s: %s (%s)", body_text(reason, "gate"), text,
+			 body_text(reason, "code"));
 		paper_line(paper, "%s", "  ");
 		paper->text.size--; /* the sentence goes on in this line */
 		paper_wrap_safe(paper, 2, 4, line);
