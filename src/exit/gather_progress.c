@@ -245,7 +245,7 @@ static int compute_settled(const struct gather_run *run, const struct group_map_
 	}
 }
 
-int gather_progress(const struct gather_run *run, struct fault *fault)
+int gather_progress(const struct gather_run *run, bool places, struct fault *fault)
 {
 	struct moment began = gathering_now(run->g);
 	struct group_map_options options;
@@ -253,7 +253,7 @@ int gather_progress(const struct gather_run *run, struct fault *fault)
 	struct fault why = { 0 };
 	int err = gather_readers(run->g, fault);
 
-	if (err < 0 || !run->g->family->groups.count)
+	if (err < 0 || !places || !run->g->family->groups.count)
 		return err;
 	err = options_make(run, &options);
 	if (err < 0)

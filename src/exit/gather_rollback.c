@@ -192,23 +192,28 @@ static int64_t found_on_target_alone(const struct gathering *g)
 	return total;
 }
 
+/* Where a log of the target ended at the crossing; a partition that came later is there alone, from its beginning. */
+static int64_t crossed_at(const struct history *history, const struct log *log)
+{
+	for (int i = 0; i < history->crossed_count; i++)
+		if (history->crossed[i].side == SIDE_TARGET && !history->crossed[i].group.at &&
+		    view_is(history->crossed[i].topic, log->topic) &&
+		    history->crossed[i].partition == log->partition)
+			return history->crossed[i].end;
+	return 0;
+}
+
 /* Beyond the crossing; markers of transactions are counted too, for no offset tells what stands at it. */
 static int64_t grown_since_crossing(const struct gather_run *run, const struct logs *target)
 {
-	const struct history *history = run->history;
 	int64_t total = 0;
 
 	if (target->why)
 		return BOUNDARY_NOT_KNOWN;
 	for (int i = 0; i < target->count; i++) {
 		const struct log *log = &target->at[i];
-		int64_t crossed = 0; /* a partition that came later is there alone */
+		int64_t crossed = crossed_at(run->history, log);
 
-		for (int j = 0; j < history->crossed_count; j++)
-			if (history->crossed[j].side == SIDE_TARGET && !history->crossed[j].group.at &&
-			    view_is(history->crossed[j].topic, log->topic) &&
-			    history->crossed[j].partition == log->partition)
-				crossed = history->crossed[j].end;
 		if (log->end < 0)
 			return BOUNDARY_NOT_KNOWN;
 		total += log->end > crossed ? log->end - crossed : 0;
@@ -316,6 +321,39 @@ static int put_boundary(const struct gather_run *run, const struct logs *logs, s
 	d.item.samples = (uint64_t)count;
 	if (out)
 		*out = boundary;
+	return draft_end(&d, fault);
+}
+
+int gather_kept(const struct gather_run *run, struct fault *fault)
+{
+	int64_t shorter = 0, grown = 0;
+	struct logs target = { 0 };
+	char text[UNIT_TEXT_SIZE];
+	struct draft d;
+	int err = logs_of_family(run, SIDE_TARGET, &target, fault);
+
+	if (err < 0)
+		return err;
+	draft_begin(&d, run->g, "parity.kept", VIEW_NULL, METHOD);
+	draft_of_world(&d);
+	if (target.why)
+		draft_exclude(&d, "offsets", "the target did not tell where its logs end: %s", target.why);
+	if (!run->history || !run->history->crossed_count)
+		draft_exclude(&d, "CROSSING_UNKNOWN", "no journal tells where the logs ended at the crossing");
+	for (int i = 0; run->history && i < target.count; i++) {
+		int64_t end = target.at[i].end, crossed = crossed_at(run->history, &target.at[i]);
+
+		if (end < 0)
+			continue;
+		grown += end > crossed ? end - crossed : 0;
+		shorter += end < crossed ? crossed - end : 0;
+		if (end < crossed)
+			draft_say(&d, "%s partition %d ended at %lld at the crossing, and ends at %lld",
+				  target.at[i].topic, target.at[i].partition, (long long)crossed,
+				  (long long)end);
+	}
+	draft_value(&d, "short", "records", shorter);
+	draft_say(&d, "the target goes on alone: %s records since the crossing", count_text((uint64_t)grown, text));
 	return draft_end(&d, fault);
 }
 

@@ -27,7 +27,10 @@ struct gather_run {
 
 /* Adds evidence to the log.  0, also when a measurement failed, for then the evidence says so; ERR_CANCELLED, ERR_MEMORY. */
 int gather_parity(const struct gather_run *run, struct fault *fault);
-int gather_progress(const struct gather_run *run, struct fault *fault);
+/* Instead of parity, where the target's log goes on alone: whether it still reaches as far as it did at the crossing. */
+int gather_kept(const struct gather_run *run, struct fault *fault);
+/* `places` false: only who reads, for there is no other side to go on at. */
+int gather_progress(const struct gather_run *run, bool places, struct fault *fault);
 int gather_samples(const struct gather_run *run,
 		   struct fault *fault); /* fills g->seen: before gather_compatibility() */
 int gather_schemas(const struct gather_run *run, struct fault *fault);

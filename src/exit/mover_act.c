@@ -142,17 +142,60 @@ static bool wave_waits(const struct crossing *c, char *text, size_t size)
 	return false;
 }
 
+/*
+ * What was written to the target since it got authority, and nothing carries back, is never given up.  The proof of being
+ * level would not let it pass either; this says so at once, and asks no writer to wait.
+ */
+static int look_for_target_only(struct crossing *c, char *text, size_t size)
+{
+	const json_t *ends = json_object_get(c->now.json, "ends_to");
+	int64_t written = 0;
+	json_t *now = NULL, *row;
+	char first[600] = "";
+	size_t index;
+	int found;
+
+	if (c->to != AUTHORITY_SOURCE || c->family->pattern.value == PLAN_PATTERN_DUAL_WRITE ||
+	    c->family->back.head.given || !c->mover->world->ops->leak || !json_array_size(ends))
+		return 0;
+	found = c->mover->world->ops->leak(c->mover->world, c->family, AUTHORITY_TARGET, ends,
+					   FORECAST_TIMEOUT_MS, first, sizeof first, &now, &c->fault);
+	if (found == ERR_CANCELLED || found == ERR_MEMORY)
+		return found;
+	if (found < 0)
+		snprintf(text, size, "whether records are on the target alone cannot be told: %s",
+			 c->fault.text);
+	json_array_foreach(now, index, row)
+	{
+		int64_t was = json_integer_value(json_array_get(json_array_get(ends, index), 2)),
+			is = json_integer_value(json_array_get(row, 2));
+
+		written += is > was ? is - was : 0;
+	}
+	if (found > 0)
+		snprintf(text, size,
+			 "%lld records (markers of transactions are counted too) are on the target alone, and "
+			 "the plan has no `return` that carries them back: going back would lose them",
+			 (long long)written);
+	json_decref(now);
+	return 0;
+}
+
 /* Everything that takes time is made ready before anybody is asked to wait. */
 static int forecast(struct crossing *c, char *text, size_t size)
 {
 	int64_t pause_max_ms = c->family->class->limits[LIMIT_PAUSE].value;
 	struct forecast forecast = { 0 };
-	int err = c->mover->world->ops->forecast(c->mover->world, c->family, c->to, FORECAST_TIMEOUT_MS,
-						 &forecast, &c->fault);
+	int err;
 
+	text[0] = 0;
+	err = look_for_target_only(c, text, size);
+	if (err < 0 || text[0])
+		return err;
+	err = c->mover->world->ops->forecast(c->mover->world, c->family, c->to, FORECAST_TIMEOUT_MS, &forecast,
+					     &c->fault);
 	if (err == ERR_CANCELLED || err == ERR_MEMORY)
 		return err;
-	text[0] = 0;
 	if (err < 0)
 		snprintf(text, size, "preflight could not look: %s", c->fault.text);
 	else if (!forecast.may)

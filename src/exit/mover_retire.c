@@ -200,7 +200,9 @@ static int is_silent(struct retiring *r, bool *silent)
 	int leaked = 0;
 
 	*silent = true;
-	if (c->family->pattern.value == PLAN_PATTERN_DUAL_WRITE || !world_of(r)->ops->leak)
+	/* What a `return` has carried there is no stranger's. */
+	if (c->family->pattern.value == PLAN_PATTERN_DUAL_WRITE || c->family->back.head.given ||
+	    !world_of(r)->ops->leak)
 		return 0;
 	leaked = world_of(r)->ops->leak(world_of(r), c->family, AUTHORITY_SOURCE,
 					json_object_get(c->now.json, "ends"), EFFECT_TIMEOUT_MS, text,

@@ -61,7 +61,8 @@ static int unless_held(struct crossing *c, const char *cause)
 
 /*
  * Where nobody may write any more, nobody does: the side that was left by a family which no longer writes both.  (With a
- * dual write it goes on receiving mirror writes; a record there without an origin is found by parity.)
+ * dual write it goes on receiving mirror writes, with a `return` what is carried back; there a record without an origin is
+ * found by parity.)
  */
 static int look_behind_fence(struct crossing *c, bool *leaked)
 {
@@ -78,7 +79,8 @@ static int look_behind_fence(struct crossing *c, bool *leaked)
 	else if (leak)
 		return 0;
 	if (!c->mover->world->ops->leak || c->now.stage != STAGE_TARGET || c->now.moving != AUTHORITY_NONE ||
-	    c->family->pattern.value == PLAN_PATTERN_DUAL_WRITE || !json_array_size(ends))
+	    c->family->pattern.value == PLAN_PATTERN_DUAL_WRITE || c->family->back.head.given ||
+	    !json_array_size(ends))
 		return 0;
 	found = c->mover->world->ops->leak(c->mover->world, c->family, AUTHORITY_SOURCE, ends,
 					   EFFECT_TIMEOUT_MS, text, sizeof text, &now, &c->fault);

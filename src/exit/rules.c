@@ -27,6 +27,8 @@ struct blank {
 	bool (*wanted)(const struct plan_family *family); /* NULL: always */
 	enum bound bound;
 	enum where where;
+	bool both;   /* holds the two logs against each other: only while both get the records */
+	bool rights; /* of writers, whom a deny of ours may keep out on purpose */
 };
 
 static bool has_counters(const struct plan_family *family)
@@ -63,6 +65,12 @@ static bool feeds_itself(const struct plan_family *family)
 static bool is_fed_back(const struct plan_family *family)
 {
 	return asks_return(family) && !is_dual_write(family) && family->back.head.given;
+}
+
+/* Nothing carries back what is written to the target: there the log goes on alone. */
+static bool goes_alone(const struct plan_family *family)
+{
+	return !is_dual_write(family) && !family->back.head.given;
 }
 
 static bool has_levers(const struct plan_family *family)
@@ -144,13 +152,13 @@ static bool claims_table(const struct plan_family *family)
 	{ { NONE_OF(name, GATE_PARITY, RULE_EACH_TOPIC, "parity.topic", value, unit, "PARITY_" value, text, "owner"), \
 	    .controls = { "control.parity.same", "control.parity.planted" }, .control_age_ms_max = CONTROL_AGE_MS, \
 	    .sticky = true, .hard = hard_ }, \
-	  most, LIMIT_PARITY_AGE, LIMIT_PARITY_BEHIND, NO_LIMIT, wanted }
+	  most, LIMIT_PARITY_AGE, LIMIT_PARITY_BEHIND, NO_LIMIT, wanted, .both = true }
 
 /* Where groups stand: found by the comparer's other half, which has a control of its own. */
 #define PROGRESS(name, scope, claim, value, unit, code, text, most, hard_) \
 	{ { NONE_OF(name, GATE_PROGRESS, scope, claim, value, unit, code, text, "owner"), \
 	    .controls = { "control.progress.same" }, .control_age_ms_max = CONTROL_AGE_MS, .hard = hard_ }, \
-	  most, LIMIT_PROGRESS_AGE, NO_LIMIT, NO_LIMIT, NULL }
+	  most, LIMIT_PROGRESS_AGE, NO_LIMIT, NO_LIMIT, NULL, .both = true }
 
 #define READERS(name, scope, claim, value, unit, code, text, most, hard_) \
 	{ { NONE_OF(name, GATE_PROGRESS, scope, claim, value, unit, code, text, "owner"), .hard = hard_ }, \
@@ -191,9 +199,10 @@ static const struct blank blanks[] = {
 		      "records older than the newest that were sampled"),
 	COMPATIBILITY("compatibility.groups", RULE_EACH_GROUP, "compatibility.group", "missing", "protocols", "GROUP_PROTOCOL",
 		      "the target does not speak the group's protocol", "target operator", NULL),
-	COMPATIBILITY("compatibility.rights", RULE_EACH_PRINCIPAL, "compatibility.rights", "missing", "rights", "RIGHTS_MISSING",
-		      "% {right|rights} that it has on the source {is|are} missing on the target", "target operator",
-		      "rights that a super user has without an ACL"),
+	{ { NONE_OF("compatibility.rights", GATE_COMPATIBILITY, RULE_EACH_PRINCIPAL, "compatibility.rights", "missing", "rights",
+		    "RIGHTS_MISSING", "% {right|rights} that it has on the source {is|are} missing on the target", "target operator"),
+	    .unchecked = "rights that a super user has without an ACL" },
+	  NO_LIMIT, LIMIT_COMPATIBILITY_AGE, NO_LIMIT, NO_LIMIT, NULL, .rights = true },
 	COMPATIBILITY("compatibility.quotas", RULE_EACH_PRINCIPAL, "compatibility.quotas", "tighter", "quotas", "QUOTA_TIGHTER",
 		      "% {quota is|quotas are} tighter on the target", "target operator", NULL),
 	COMPATIBILITY("compatibility.credentials", RULE_FAMILY, "compatibility.credentials", "missing", "users", "CREDENTIALS_MISSING",
@@ -219,11 +228,16 @@ static const struct blank blanks[] = {
 	{ { NONE_OF("parity.claim", GATE_PARITY, RULE_FAMILY, "parity.family", "refuted", "reasons", "PARITY_CLAIM",
 		    "the claim does not hold, for % {reason|reasons}", "owner"),
 	    .controls = { "control.parity.same", "control.parity.planted" }, .control_age_ms_max = CONTROL_AGE_MS, .sticky = true },
-	  NO_LIMIT, LIMIT_PARITY_AGE, NO_LIMIT, LIMIT_PARITY_RECORDS, NULL },
+	  NO_LIMIT, LIMIT_PARITY_AGE, NO_LIMIT, LIMIT_PARITY_RECORDS, NULL, .both = true },
 	{ { NONE_OF("parity.counters", GATE_PARITY, RULE_FAMILY, "parity.counters", "different", "counters", "COUNTER_DIFFERS",
 		    "% business {counter differs|counters differ} by more than the plan allows", "owner"),
 	    .unchecked = "what no counter of the plan counts" },
-	  NO_LIMIT, LIMIT_PARITY_AGE, NO_LIMIT, NO_LIMIT, has_counters },
+	  NO_LIMIT, LIMIT_PARITY_AGE, NO_LIMIT, NO_LIMIT, has_counters, .both = true },
+	{ { NONE_OF("parity.kept", GATE_PARITY, RULE_FAMILY, "parity.kept", "short", "records", "PARITY_KEPT",
+		    "% {record|records} that the source held at the crossing {is|are} not in its logs any more", "owner"),
+	    .hard = true,
+	    .unchecked = "what was written since the crossing: it stands on one side alone" },
+	  NO_LIMIT, LIMIT_PARITY_AGE, NO_LIMIT, NO_LIMIT, goes_alone, .where = AT_TARGET },
 
 	PROGRESS("progress.skipped", RULE_EACH_GROUP, "progress.group", "skipped", "records", "RECORDS_SKIPPED",
 		 "% {record|records} would never be read", LIMIT_PROGRESS_SKIPPED, true),
@@ -236,7 +250,7 @@ static const struct blank blanks[] = {
 	{ { NONE_OF("progress.outside", GATE_PROGRESS, RULE_FAMILY, "progress.outside", "untranslated", "positions", "OUTSIDE_POSITION",
 		    "% {position|positions} outside Kafka {has|have} no place on the target", "owner"),
 	    .unchecked = "whether a job that keeps its own position starts where its owner says" },
-	  NO_LIMIT, LIMIT_PROGRESS_AGE, NO_LIMIT, NO_LIMIT, has_outside },
+	  NO_LIMIT, LIMIT_PROGRESS_AGE, NO_LIMIT, NO_LIMIT, has_outside, .both = true },
 
 	ROLLBACK("rollback.owner", "rollback.plan", "ownerless", "decisions", "OWNER_MISSING",
 		 "nobody is named who decides about going back", "owner", true, NO_LIMIT, NULL),
@@ -405,6 +419,17 @@ static int mirror_rule(struct rule *rule, struct arena *arena)
 	return rule->text && rule->who && (rule->unchecked || !has_unchecked) ? 0 : ERR_MEMORY;
 }
 
+bool rules_hold_both(const struct plan_family *family, enum side reference)
+{
+	return reference == SIDE_SOURCE || !goes_alone(family);
+}
+
+/* With another pattern than a dual write our deny stays on the side that was left, for as long as the exit lasts. */
+static bool is_fenced(const struct plan_family *family, enum side reference)
+{
+	return reference == SIDE_TARGET && !is_dual_write(family) && family->levers.acl.value;
+}
+
 int rules_bind(const struct plan_family *family, enum side reference, struct arena *arena, struct rules *out,
 	       struct fault *fault)
 {
@@ -422,6 +447,9 @@ int rules_bind(const struct plan_family *family, enum side reference, struct are
 			continue;
 		if (blanks[i].where != ANYWHERE &&
 		    (blanks[i].where == AT_TARGET) != (reference == SIDE_TARGET))
+			continue;
+		if ((blanks[i].both && !rules_hold_both(family, reference)) ||
+		    (blanks[i].rights && is_fenced(family, reference)))
 			continue;
 		rules.at[rules.count] = fill(&blanks[i], limits);
 		if (reference == SIDE_TARGET && speaks_of_roles(&blanks[i]) &&

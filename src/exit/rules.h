@@ -30,4 +30,10 @@ struct rules {
 int rules_bind(const struct plan_family *family, enum side reference, struct arena *arena, struct rules *out,
 	       struct fault *fault);
 
+/*
+ * Whether the two logs are held against each other.  Not when authority is on the target of a family that nothing is carried
+ * back for: there one log grows alone, and that is no fault; what came to the other since is a leak (mover_watch.c).
+ */
+bool rules_hold_both(const struct plan_family *family, enum side reference);
+
 #endif

@@ -250,16 +250,22 @@ static int gather_records_of(const struct gather_run *run, struct fault *fault)
 
 static int gather_parity_of(const struct gather_run *run, struct fault *fault)
 {
-	int err = gather_parity(run, fault);
+	enum side reference = run->g->mirrored ? SIDE_TARGET : SIDE_SOURCE;
+	int err;
 
-	return err ? err : gather_counters(run, run->g->mirrored ? SIDE_TARGET : SIDE_SOURCE, fault);
+	if (!rules_hold_both(run->g->family, reference))
+		return gather_kept(run, fault);
+	err = gather_parity(run, fault);
+
+	return err ? err : gather_counters(run, reference, fault);
 }
 
 static int gather_progress_of(const struct gather_run *run, struct fault *fault)
 {
-	int err = gather_progress(run, fault);
+	bool both = rules_hold_both(run->g->family, run->g->mirrored ? SIDE_TARGET : SIDE_SOURCE);
+	int err = gather_progress(run, both, fault);
 
-	return err ? err : gather_outside(run, fault);
+	return err || !both ? err : gather_outside(run, fault);
 }
 
 /* What is on the target alone is found by the comparison; without it in this survey it must be made for this gate. */

@@ -432,10 +432,59 @@ static void the_limits_of_a_class_bind_the_rules(void **state)
 	plan_faults_done(&faults);
 }
 
+static bool has_rule(const struct rules *rules, const char *name)
+{
+	for (int i = 0; i < rules->count; i++)
+		if (strcmp(rules->at[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* On the target of a family that nothing is carried back for, one log grows alone: no rule may call that a loss. */
+static void a_log_that_goes_on_alone_is_not_compared(void **state)
+{
+	static const char *const of_both[] = { "parity.lost",      "parity.phantom",     "parity.claim",
+					       "progress.skipped", "progress.positions", "compatibility.rights" };
+	struct rules forward, alone, carried;
+	struct plan_faults faults;
+	struct plan *plan = NULL;
+	struct fault fault = { 0 };
+	struct arena arena;
+
+	plan_faults_init(&faults, "p");
+	assert_int_equal(
+		plan_parse(
+			VIEW_LITERAL(
+				"exit: a\nsource: s:1\ntarget: t:1\nfamilies:\n"
+				"- { name: a, class: rehearsal, pattern: stop-and-switch, topics: a, groups: g,\n"
+				"    producers: [ \"User:a\" ], owners: { decision: a@b }, levers: { acl: yes,\n"
+				"    bootstrap: { get: exec g, set: exec s } } }\n"
+				"- { name: b, class: rehearsal, pattern: stop-and-switch, topics: b, groups: h,\n"
+				"    owners: { decision: a@b }, levers: { bootstrap: { get: exec g, set: exec s } },\n"
+				"    return: { filled-by: c, probe: exec p } }\n"),
+			"", &faults, &plan),
+		0);
+	arena_init(&arena, 1 << 20);
+	assert_int_equal(rules_bind(&plan->families[0], SIDE_SOURCE, &arena, &forward, &fault), 0);
+	assert_int_equal(rules_bind(&plan->families[0], SIDE_TARGET, &arena, &alone, &fault), 0);
+	assert_int_equal(rules_bind(&plan->families[1], SIDE_TARGET, &arena, &carried, &fault), 0);
+	for (size_t i = 0; i < sizeof of_both / sizeof of_both[0]; i++) {
+		assert_true(has_rule(&forward, of_both[i]));
+		assert_false(has_rule(&alone, of_both[i]));
+		assert_true(has_rule(&carried, of_both[i]));
+	}
+	assert_true(has_rule(&alone, "parity.kept") && has_rule(&alone, "progress.readers"));
+	assert_false(has_rule(&forward, "parity.kept") || has_rule(&carried, "parity.kept"));
+	arena_done(&arena);
+	plan_free(plan);
+	plan_faults_done(&faults);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row),
+		cmocka_unit_test(a_log_that_goes_on_alone_is_not_compared),
 		cmocka_unit_test(configs_that_do_harm),
 		cmocka_unit_test(the_limits_of_a_class_bind_the_rules),
 	};
