@@ -3,6 +3,7 @@
 #include "cli/acting.h"
 #include "cli/json.h"
 #include "cli/verbs.h"
+#include "exit/window.h"
 
 struct status_settings {
 	SETTINGS_COMMON;
@@ -86,7 +87,19 @@ static json_t *scaffold_json(const struct standing *now)
 	return list;
 }
 
-static json_t *family_json(const struct standing *now, int64_t now_ms)
+/* The observation window, while there is one to wait for. */
+static json_t *window_json(const struct standing *now, const struct plan_family *family, int64_t now_ms)
+{
+	char text[WINDOW_TEXT_SIZE];
+	bool over;
+
+	if (now->stage != STAGE_TARGET || !family)
+		return json_null();
+	over = window_is_over(now, family, now_ms, text, sizeof text);
+	return json_pack("{s:b, s:s}", "over", over, "text", text);
+}
+
+static json_t *family_json(const struct standing *now, const struct plan_family *family, int64_t now_ms)
 {
 	json_t *gates = json_object(),
 	       *reasons = json_object_get(json_object_get(now->json, "verdict"), "reasons");
@@ -94,14 +107,15 @@ static json_t *family_json(const struct standing *now, int64_t now_ms)
 	for (int gate = 0; gate < GATE_COUNT; gate++)
 		json_object_set_new(gates, gate_word((enum gate)gate),
 				    json_string(verdict_word(gate_now(now, (enum gate)gate, now_ms))));
-	return json_pack("{s:s, s:s, s:o, s:s?, s:s, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "family",
+	return json_pack("{s:s, s:s, s:o, s:s?, s:s, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "family",
 			 now->name, "stage", stage_word(now->stage), "overlay",
 			 json_words(overlay_word(now->overlay)), "cause", now->cause, "authority",
 			 authority_word(now->authority), "epoch", (json_int_t)now->epoch, "moving",
 			 moving_json(now), "verdict", verdict_word(verdict_now(now, now_ms)), "gates", gates,
 			 "boundary", boundary_json(now), "pause_ms",
 			 now->pause_ms >= 0 ? json_integer(now->pause_ms) : json_null(), "reasons",
-			 reasons ? json_incref(reasons) : json_array(), "scaffold", scaffold_json(now));
+			 reasons ? json_incref(reasons) : json_array(), "scaffold", scaffold_json(now),
+			 "window", window_json(now, family, now_ms));
 }
 
 /* ---- for people ---- */
@@ -126,10 +140,11 @@ static void say_scaffold(struct paper *paper, const struct standing *now)
 }
 
 /* One sentence: where it stands, why, and what comes next. */
-static void say(struct paper *paper, const struct standing *now, int64_t now_ms)
+static void say(struct paper *paper, const struct standing *now, const struct plan_family *family,
+		int64_t now_ms)
 {
 	json_t *reason, *reasons = json_object_get(json_object_get(now->json, "verdict"), "reasons");
-	char since[UNIT_TEXT_SIZE], sentence[1200];
+	char since[UNIT_TEXT_SIZE], sentence[1200], watched[WINDOW_TEXT_SIZE];
 	size_t index;
 
 	paper_ink(paper, INK_BOLD, "%s  ", now->name);
@@ -139,6 +154,14 @@ static void say(struct paper *paper, const struct standing *now, int64_t now_ms)
 	paper_wrap_safe(paper, text_columns(view_text(now->name)) + 2, 2, sentence);
 	if (now->moving != AUTHORITY_NONE)
 		paper_line(paper, "  a crossing is %s", now->returning ? "being given up" : "under way");
+	else if (now->stage == STAGE_TARGET && family) {
+		bool over = window_is_over(now, family, now_ms, watched, sizeof watched);
+
+		snprintf(sentence, sizeof sentence, "%s: %s", over ? "watched long enough" : "still watched",
+			 watched);
+		buffer_text(&paper->text, "  ");
+		paper_wrap_safe(paper, 2, 4, sentence);
+	}
 	say_scaffold(paper, now);
 	json_array_foreach(reasons, index, reason)
 	{
@@ -154,8 +177,7 @@ static void say(struct paper *paper, const struct standing *now, int64_t now_ms)
 		}
 		snprintf(line, sizeof line, "%s: %s (%s)", body_text(reason, "gate"), text,
 			 body_text(reason, "code"));
-		paper_line(paper, "%s", "  ");
-		paper->text.size--; /* the sentence goes on in this line */
+		buffer_text(&paper->text, "  ");
 		paper_wrap_safe(paper, 2, 4, line);
 	}
 }
@@ -182,6 +204,12 @@ static void put_row(struct table *table, const struct standing *now, int64_t now
 		table_cell(table, INK_DIM, "%s", until == INT64_MAX ? "no end" : until ? "no" : "-");
 }
 
+/* NULL for a shadow, or when the plan has lost it. */
+static const struct plan_family *family_of(const struct acting_on *on, const char *name)
+{
+	return plan_family(controller_plan(on->controller), view_text(name));
+}
+
 static enum status show(struct acting_on *on, const struct texts *rest)
 {
 	struct journal *journal = controller_journal(on->controller);
@@ -205,7 +233,7 @@ static enum status show(struct acting_on *on, const struct texts *rest)
 		if ((rest->count && strcmp(rest->at[0], name) != 0) ||
 		    !state_family(journal_state(journal), name, &now) || (now.of && !rest->count))
 			continue;
-		json_array_append_new(list, family_json(&now, now_ms));
+		json_array_append_new(list, family_json(&now, family_of(on, name), now_ms));
 		put_row(&table, &now, now_ms);
 	}
 	if (on->output->json) {
@@ -225,7 +253,7 @@ static enum status show(struct acting_on *on, const struct texts *rest)
 
 			if ((!rest->count || strcmp(rest->at[0], name) == 0) &&
 			    state_family(journal_state(journal), name, &now) && (!now.of || rest->count))
-				say(&paper, &now, now_ms);
+				say(&paper, &now, family_of(on, name), now_ms);
 		}
 		if (json_object_get(journal_state(journal)->root, "complete"))
 			paper_line(&paper, "every family is retired: the exit is complete");

@@ -172,6 +172,36 @@ static int fire_all(const struct gather_run *run, struct fault *fault)
 	return draft_end(&f.d, fault);
 }
 
+/* ---- regimes, while they are watched for: one item each (window.h) ---- */
+
+static int put_regime(const struct gather_run *run, const struct plan_probe *regime, struct fault *fault)
+{
+	struct fault why = { 0 };
+	bool yes = false;
+	struct draft d;
+	int err = ERR_UNSUPPORTED;
+
+	draft_begin(&d, run->g, "window.regime", regime->name.text, "probe");
+	draft_of_world(&d);
+	d.item.kind = EVIDENCE_PROBE;
+	fault_set(&why, err, "nobody can be asked here");
+	if (run->asking) {
+		struct probing probing = probing_of(run->asking, regime, run->g->epochs.authority);
+
+		err = probe_yes(&probing, &yes, &why);
+	}
+	if (err == ERR_CANCELLED || err == ERR_MEMORY) {
+		buffer_done(&d.text);
+		return fault_set(fault, err, "%s", why.text);
+	}
+	if (err < 0)
+		draft_exclude(&d, "PROBE_SILENT", "%s", why.text);
+	else
+		draft_value(&d, "seen", "regimes", yes);
+	draft_say(&d, "%s", err < 0 ? why.text : yes ? "it is on" : "it is not on");
+	return draft_end(&d, fault);
+}
+
 /* ---- freezes ---- */
 
 static void look_at_freeze(struct draft *d, const struct plan_freeze *freeze, int64_t now_ms,
@@ -230,5 +260,7 @@ int gather_operations(const struct gather_run *run, struct fault *fault)
 		if (!err && run->fire)
 			err = fire_all(run, fault);
 	}
+	for (int i = 0; run->g->mirrored && i < family->regimes.count && !err; i++)
+		err = put_regime(run, &family->regimes.at[i], fault);
 	return err ? err : put_freeze(run->g, fault);
 }

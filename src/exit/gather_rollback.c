@@ -235,6 +235,26 @@ static int64_t told_by_copier(const struct gathering *g)
 	return BOUNDARY_NOT_KNOWN;
 }
 
+/*
+ * What the observation window counts.  No rule looks at it: what closes a window is more than one moment's evidence, so it
+ * goes through the verdict into the journal (window.h).
+ */
+static int put_traffic(const struct gather_run *run, const struct logs *target, struct fault *fault)
+{
+	int64_t records = run->history ? grown_since_crossing(run, target) : BOUNDARY_NOT_KNOWN;
+	struct draft d;
+
+	if (!run->g->mirrored)
+		return 0;
+	draft_begin(&d, run->g, "window.traffic", VIEW_NULL, METHOD);
+	if (records == BOUNDARY_NOT_KNOWN)
+		draft_exclude(&d, "TRAFFIC_UNKNOWN", "what was written since the crossing is not known");
+	else
+		draft_value(&d, "written", "records", records);
+	draft_say(&d, "since authority is on the target");
+	return draft_end(&d, fault);
+}
+
 static void target_only(struct draft *d, const struct gather_run *run, const struct logs *target,
 			struct boundary *boundary)
 {
@@ -370,5 +390,6 @@ int gather_rollback(const struct gather_run *run, struct boundary *out, struct f
 	err = err ? err : put_way(run, logs, fault);
 	err = err ? err : put_levers(run, fault);
 	err = err ? err : put_boundary(run, logs, out, fault);
+	err = err ? err : put_traffic(run, &logs[SIDE_TARGET], fault);
 	return err ? err : gather_journal(run, GATE_ROLLBACK, fault);
 }

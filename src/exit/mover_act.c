@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "exit/act.h"
 #include "exit/mover_inside.h"
+#include "exit/window.h"
 
 #define FORECAST_TIMEOUT_MS 60000
 
@@ -111,12 +112,12 @@ static void say_reasons(const struct crossing *c, char *text, size_t size)
 static bool wave_waits(const struct crossing *c, char *text, size_t size)
 {
 	const struct plan_names *after = &c->family->after;
+	int64_t now_ms = mover_wall(c->mover);
 
 	for (int i = 0; i < after->count; i++) {
 		const struct plan_family *family = plan_family(c->mover->plan, after->at[i].text);
-		char name[300];
+		char name[300], why[WINDOW_TEXT_SIZE];
 		struct standing first;
-		int64_t held_ms;
 
 		snprintf(name, sizeof name, "%.*s", VIEW_ARGS(after->at[i].text));
 		if (!state_family(journal_state(c->mover->journal), name, &first) ||
@@ -125,17 +126,12 @@ static bool wave_waits(const struct crossing *c, char *text, size_t size)
 			snprintf(text, size, "family %s must be on the target first", name);
 			return true;
 		}
-		held_ms = mover_wall(c->mover) - first.crossed_ms;
 		if (first.overlay != OVERLAY_NONE || first.verdict.verdict != VERDICT_OPEN) {
 			snprintf(text, size, "family %s is on the target, and is held or not open", name);
 			return true;
 		}
-		if (family && held_ms < family->class->limits[LIMIT_OBSERVE].value) {
-			snprintf(text, size,
-				 "family %s has been on the target for %lld s of the %lld s that it is "
-				 "watched",
-				 name, (long long)held_ms / 1000,
-				 (long long)family->class->limits[LIMIT_OBSERVE].value / 1000);
+		if (family && !window_is_over(&first, family, now_ms, why, sizeof why)) {
+			snprintf(text, size, "family %s is still watched: %s", name, why);
 			return true;
 		}
 	}
@@ -412,7 +408,6 @@ static const char *second_is_missing(const struct acting *a)
 static int seal(struct acting *a)
 {
 	struct crossing *c = a->c;
-	int64_t observe_ms = c->family->class->limits[LIMIT_OBSERVE].value;
 	char text[1200];
 	const char *missing = second_is_missing(a);
 	int err;
@@ -427,11 +422,6 @@ static int seal(struct acting *a)
 			c->now.overlay ? overlay_word(c->now.overlay) : "");
 	if (c->mover->plan->signing.seal_owners.value > 1 && missing)
 		return answer(a, MOVER_REFUSED, "%s", missing);
-	if (mover_wall(c->mover) - c->now.crossed_ms < observe_ms)
-		return answer(a, MOVER_REFUSED,
-			      "it has been on the target for %lld s of the %lld s that it is watched",
-			      (long long)(mover_wall(c->mover) - c->now.crossed_ms) / 1000,
-			      (long long)observe_ms / 1000);
 	err = mover_judge_crossing(c);
 	if (err < 0 && !mover_must_stop(c, err))
 		return answer(a, MOVER_REFUSED, "the gates could not be judged: %s", c->fault.text);
@@ -441,6 +431,8 @@ static int seal(struct acting *a)
 		say_reasons(c, text, sizeof text);
 		return answer(a, MOVER_REFUSED, "%s", text);
 	}
+	if (!window_is_over(&c->now, c->family, mover_wall(c->mover), text, sizeof text))
+		return answer(a, MOVER_REFUSED, "it is still watched: %s", text);
 	err = crossing_stage(c, STAGE_SEALED, -1, "an owner closed the way back", NULL);
 	return err ? err : answer(a, MOVER_DONE, "%s is sealed: there is no way back from here", c->name);
 }

@@ -14,7 +14,7 @@
  *	rollback    keep 24h, drill 7d, return required
  *	capacity    headroom 30%, dual-run 14d, cost-per-day: none is safe, so one must be named, or `none`
  *	operations  on-call required, runbook required, dashboards required, alerts 30d, no freezes
- *	pause 2s, deadline 30s, observe 2h; a stop condition that trips: hold
+ *	pause 2s, deadline 30s, observe 2h, observe-records 1; a stop condition that trips: hold
  *
  * `none` says that a thing is not wanted; it is then shown as *not asked for*.  The built-in class `rehearsal` wants no
  * drill and return, no headroom, dual-run and cost limit, no on-call, runbook, dashboards and alerts, and marks all output
@@ -162,6 +162,7 @@ enum plan_limit {
 	LIMIT_PAUSE,
 	LIMIT_DEADLINE,
 	LIMIT_OBSERVE,
+	LIMIT_OBSERVE_RECORDS,
 	LIMIT_STOP_COMPATIBILITY, /* enum plan_action, in the order of enum gate */
 	LIMIT_STOP_PARITY,
 	LIMIT_STOP_PROGRESS,
@@ -244,7 +245,7 @@ struct plan_family {
 	struct plan_owners owners;
 	struct plan_levers levers;
 	struct plan_match match;
-	struct plan_probes outside, counters, scaffold, dashboards, alerts;
+	struct plan_probes outside, counters, scaffold, dashboards, alerts, regimes;
 	struct plan_drill drill;
 	struct plan_return back;
 	int visit;

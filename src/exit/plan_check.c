@@ -471,6 +471,7 @@ static void check_family(struct checking *c, struct plan_family *family)
 	check_probe_names(c, &family->counters, "counter");
 	check_probe_names(c, &family->scaffold, "item of scaffold");
 	check_probe_names(c, &family->dashboards, "dashboard");
+	check_probe_names(c, &family->regimes, "regime");
 	check_probe_names(c, &family->alerts, "alert");
 	check_owners(c, family);
 	if (!family->visit)

@@ -33,6 +33,7 @@ const struct plan_section plan_sections[] = {
 	{ "scaffold", "an item of scaffold", sizeof(struct plan_probe) },
 	{ "dashboard", "a dashboard", sizeof(struct plan_probe) },
 	{ "alert", "an alert", sizeof(struct plan_probe) },
+	{ "regime", "a regime", sizeof(struct plan_probe) },
 	{ "drill", "'drill'", sizeof(struct plan_drill) },
 	{ "return", "'return'", sizeof(struct plan_return) },
 	{ NULL },
@@ -97,7 +98,8 @@ const struct plan_key plan_keys[] = {
 	{ "class", "stop", PLAN_MAP, KEY_SAME, 0, "class.stop", NULL, NULL, "what a gate does that shuts while authority is on the target" },
 	{ "class", "pause", PLAN_DURATION, 0, LIMIT(PAUSE), NULL, "2s", NULL, "longest write pause that preflight may predict" },
 	{ "class", "deadline", PLAN_DURATION, 0, LIMIT(DEADLINE), NULL, "30s", NULL, "from FENCING to DECIDED; then it returns by itself" },
-	{ "class", "observe", PLAN_DURATION, 0, LIMIT(OBSERVE), NULL, "2h", NULL, "on the target, before the next wave" },
+	{ "class", "observe", PLAN_DURATION, 0, LIMIT(OBSERVE), NULL, "2h", NULL, "on the target, before the next wave and before a seal" },
+	{ "class", "observe-records", PLAN_COUNT, 0, LIMIT(OBSERVE_RECORDS), NULL, "1", "0", "fewest records that must have been written on the target in that time" },
 
 	{ "class.parity", "claim", PLAN_CLAIM, 0, LIMIT(PARITY_CLAIM), NULL, "key-order", NULL, "what must be equal" },
 	{ "class.parity", "duplicates", PLAN_COUNT, 0, LIMIT(PARITY_DUPLICATES), NULL, "0", NULL, "records that the target may hold twice" },
@@ -148,6 +150,7 @@ const struct plan_key plan_keys[] = {
 	{ "family", "scaffold", PLAN_LIST, 0, IN(plan_family, scaffold), "scaffold", NULL, NULL, "what is temporary and must go" },
 	{ "family", "dashboards", PLAN_LIST, 0, IN(plan_family, dashboards), "dashboard", NULL, NULL, "that must exist" },
 	{ "family", "alerts", PLAN_LIST, 0, IN(plan_family, alerts), "alert", NULL, NULL, "that must have fired in a test" },
+	{ "family", "regimes", PLAN_LIST, 0, IN(plan_family, regimes), "regime", NULL, NULL, "what must have been lived through on the target before the next wave and before a seal" },
 	{ "family", "drill", PLAN_MAP, 0, IN(plan_family, drill), "drill", NULL, NULL, "the load of a rehearsal's shadow" },
 	{ "family", "return", PLAN_MAP, 0, IN(plan_family, back), "return", NULL, NULL, "what feeds the way back" },
 	{ "family", "after", PLAN_NAMES, 0, IN(plan_family, after), NULL, NULL, NULL, "families that must have moved before" },
@@ -212,6 +215,11 @@ const struct plan_key plan_keys[] = {
 	{ "alert", "fire", PLAN_EXEC, 0, IN(plan_probe, fire), NULL, NULL, NULL, "makes it fire, for a test" },
 	{ "alert", "control", PLAN_TEXT, 0, IN(plan_probe, control), NULL, NULL, NULL, "goes behind the command; with it the answer must be no" },
 	{ "alert", "timeout", PLAN_DURATION, 0, IN(plan_probe, timeout_ms), NULL, "10s", NULL, "how long an answer may take" },
+
+	{ "regime", "name", PLAN_TEXT, KEY_NEEDED, IN(plan_probe, name), NULL, NULL, NULL, "peak hour, nightly batch, consumer restart" },
+	{ "regime", "probe", PLAN_EXEC, KEY_NEEDED, IN(plan_probe, probe), NULL, NULL, NULL, "yes or no: is it on now; one yes since the crossing is enough" },
+	{ "regime", "control", PLAN_TEXT, 0, IN(plan_probe, control), NULL, NULL, NULL, "goes behind the command; with it the answer must be no" },
+	{ "regime", "timeout", PLAN_DURATION, 0, IN(plan_probe, timeout_ms), NULL, "10s", NULL, "how long an answer may take" },
 
 	{ "drill", "rate", PLAN_PACE, KEY_NEEDED, IN(plan_drill, rate), NULL, NULL, NULL, "records a second" },
 	{ "drill", "size", PLAN_SIZE, KEY_NEEDED, IN(plan_drill, size), NULL, NULL, NULL, "of a record" },

@@ -283,6 +283,31 @@ static int apply_lease(struct applying *a)
 	return err ? err : copy(lease, "holder", a->body, "holder");
 }
 
+/* A regime that was seen once since the crossing stays seen. */
+static int watch_on(struct applying *a)
+{
+	const json_t *seen = json_object_get(a->body, "window");
+	json_t *watched, *regimes, *name;
+	size_t index;
+	int err;
+
+	if (!seen || a->now.authority != AUTHORITY_TARGET)
+		return 0;
+	watched = child(a->family, "watched");
+	regimes = watched ? child(watched, "regimes") : NULL;
+	if (!regimes)
+		return ERR_MEMORY;
+	err = copy(watched, "records", seen, "records");
+	json_array_foreach(json_object_get(seen, "regimes"), index, name)
+	{
+		const char *text = json_string_value(name);
+
+		if (!err && text && !json_object_get(regimes, text))
+			err = put(regimes, text, json_integer(a->frame->moment.wall_ms));
+	}
+	return err;
+}
+
 static int apply_verdict(struct applying *a)
 {
 	const json_t *gates = json_object_get(a->body, "gates");
@@ -312,6 +337,7 @@ static int apply_verdict(struct applying *a)
 	err = err ? err : copy(verdict, "boundary", a->body, "boundary");
 	err = err ? err : copy(verdict, "input", a->body, "input");
 	err = err ? err : copy(verdict, "valid_until", a->body, "valid_until");
+	err = err ? err : watch_on(a);
 	return err ? err : copy(verdict, "authority", a->body, "authority");
 }
 
@@ -732,6 +758,7 @@ static int apply_decision(struct applying *a)
 	err = err ? err
 		  : copy(a->family, a->now.moving == AUTHORITY_TARGET ? "ends_to" : "ends",
 			 json_object_get(a->family, "level"), "ends");
+	json_object_del(a->family, "watched");
 	json_object_del(a->family, "leak"); /* it was behind a fence that this decision lifts or moves */
 	err = err ? err : copy(a->family, "authority", a->body, "authority");
 	err = err ? err : copy(a->family, "epoch", a->body, "epoch");

@@ -25,6 +25,7 @@
  *	          quiet, level   of this attempt: { sequence, ... }
  *	          pause_ms, crossed (wall ms of the last DECISION), ends, ends_to (of source and target, then)
  *	          observed (wall ms since when), window (sequence of the frame from which failures stick)
+ *	          watched   { records, regimes { NAME: wall } }	seen since authority is on the target (window.h)
  *	          drill, leak, acknowledged, confirmed, scaffold, waivers, window
  *	          of        of a drill's shadow only: the family that is rehearsed
  *

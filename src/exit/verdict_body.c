@@ -80,6 +80,33 @@ static int64_t valid_until(const struct judgement *judged, int64_t now_ms)
 	return until_ms == INT64_MAX ? now_ms : until_ms;
 }
 
+/* What was seen of the observation window; NULL when nobody looked: authority is on the source. */
+static json_t *window_of(const struct evidence_log *log)
+{
+	json_t *records = NULL, *regimes = json_array();
+
+	for (int i = 0; i < log->count; i++) {
+		const struct evidence *item = log->items[i];
+		const struct evidence_value *seen = evidence_value(item, VIEW_LITERAL("seen")),
+					    *written = evidence_value(item, VIEW_LITERAL("written"));
+
+		if (view_is(item->claim, "window.regime") && item->status == EVIDENCE_OK && seen &&
+		    seen->number)
+			json_array_append_new(
+				regimes, json_stringn((const char *)item->subject.at, item->subject.size));
+		if (!view_is(item->claim, "window.traffic"))
+			continue;
+		json_decref(records);
+		records =
+			item->status == EVIDENCE_OK && written ? json_integer(written->number) : json_null();
+	}
+	if (!records) {
+		json_decref(regimes);
+		return NULL;
+	}
+	return json_pack("{s:o, s:o}", "records", records, "regimes", regimes);
+}
+
 json_t *verdict_body(const struct judgement *judged, const struct evidence_log *log, struct sha256 input,
 		     uint64_t authority, int64_t now_ms)
 {
@@ -92,8 +119,9 @@ json_t *verdict_body(const struct judgement *judged, const struct evidence_log *
 		add_reasons(reasons, &judged->gates[gate]);
 	}
 	boundary = boundary_of(log);
-	return json_pack("{s:s, s:o, s:o, s:o, s:I, s:I, s:s}", "verdict", verdict_word(judged->verdict),
-			 "gates", gates, "reasons", reasons, "boundary", boundary ? boundary : json_null(),
-			 "valid_until", (json_int_t)valid_until(judged, now_ms), "authority",
-			 (json_int_t)authority, "input", sha256_text(input, hash));
+	return json_pack("{s:s, s:o, s:o, s:o, s:o*, s:I, s:I, s:s}", "verdict",
+			 verdict_word(judged->verdict), "gates", gates, "reasons", reasons, "boundary",
+			 boundary ? boundary : json_null(), "window", window_of(log), "valid_until",
+			 (json_int_t)valid_until(judged, now_ms), "authority", (json_int_t)authority, "input",
+			 sha256_text(input, hash));
 }

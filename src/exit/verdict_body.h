@@ -17,7 +17,7 @@
 int verdict_waivers(const json_t *family, struct waiver out[VERDICT_WAIVERS_MAX]);
 
 /*
- * verdict, gates, reasons, boundary, valid_until (the moment until which all evidence that opened a rule stays young
+ * verdict, gates, reasons, boundary, window (only while authority is on the target: window.h), valid_until (the moment until which all evidence that opened a rule stays young
  * enough), authority, input.  NULL: ERR_MEMORY.
  */
 json_t *verdict_body(const struct judgement *judged, const struct evidence_log *log, struct sha256 input,

@@ -9,7 +9,8 @@ from crossing import OWNER, Scene
 
 pytestmark = pytest.mark.real
 
-CLASS = {"like": "rehearsal", "pause": "20s", "deadline": "60s", "observe": "1ms", "rollback": {"drill": "7d"}}
+CLASS = {"like": "rehearsal", "pause": "20s", "deadline": "60s", "observe": "1ms", "observe-records": 50,
+         "rollback": {"drill": "7d"}}
 LOAD = {"rate": "200/s", "size": "512", "for": "3s"}
 SHADOW = "__interlock-drill-"
 
@@ -112,11 +113,17 @@ def test_retire_takes_the_scaffold_down_and_the_exit_ends(one, verb, interlock):
     (folder / "stuck-stuck").touch()
     (folder / "used-busy").touch()
     one.plan("brief", limits={**CLASS, "rollback": {"drill": "none"}}, scaffold=[
-        item("never"), item("retention"), item("busy", "used", "restore"), item("stuck", "restore")])
+        item("never"), item("retention"), item("busy", "used", "restore"), item("stuck", "restore")],
+        regimes=[{"name": "nightly batch", "probe": "exec ./thing there batch"}])
     one.load(200)
     assert "sealed" in verb("retire", "orders", status=1).json["text"]
     verb("promote", "orders")
     one.load(100)
+    # A regime that the plan names must have been lived through; one look at which it was on is enough.
+    assert "not seen yet: nightly batch" in verb("seal", "orders", status=1).json["text"]
+    window = family(interlock, one)[1]["window"]
+    assert not window["over"] and "not seen yet: nightly batch" in window["text"], window
+    (folder / "thing-batch").touch()
     verb("seal", "orders")
     shown = interlock.run("status", folder=folder, status=0).out
     assert "not complete" in shown and "retire orders" in shown
