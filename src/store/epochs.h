@@ -1,0 +1,30 @@
+/* epochs.h - which leader epoch began where: the history behind OffsetForLeaderEpoch (KIP-101, KIP-279). */
+#ifndef STORE_EPOCHS_H
+#define STORE_EPOCHS_H
+
+#include "base/err.h"
+#include "base/view.h"
+
+struct epoch_start {
+	int32_t epoch;
+	int64_t start_offset;
+};
+
+struct epochs {
+	struct epoch_start *at; /* both grow */
+	size_t count, capacity;
+};
+
+void epochs_init(struct epochs *epochs);
+void epochs_done(struct epochs *epochs);
+
+/* Epochs that began at or behind `start_offset` got no record and say nothing.  Silent when it is there.  ERR_MEMORY. */
+int epochs_add(struct epochs *epochs, int32_t epoch, int64_t start_offset);
+
+/* The largest epoch at or below the one asked for, and where it ended (`end`: where the newest one does); -1 for none. */
+void epochs_end(const struct epochs *epochs, int32_t asked, int64_t end, int32_t *epoch, int64_t *end_offset);
+
+/* The epoch that an offset was written under, -1 when it is before all. */
+int32_t epochs_of(const struct epochs *epochs, int64_t offset);
+
+#endif
