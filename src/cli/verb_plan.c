@@ -68,7 +68,7 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 	enum status status;
 	bool opened;
 
-	status = acting_open(&on, output, settings->plan, false, settings->timeout_ms, &opened);
+	status = acting_open(&on, output, settings->plan, true, settings->timeout_ms, &opened);
 	if (!opened)
 		return status;
 	family = acting_family(&on, rest->at[0], &status);

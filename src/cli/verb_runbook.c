@@ -173,7 +173,8 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 
 	if (status != STATUS_OPEN)
 		return status;
-	status = acting_open(&on, output, settings->plan, false, settings->timeout_ms, &opened);
+	status = acting_open(&on, output, settings->plan, !settings->acknowledge && !settings->confirm,
+			     settings->timeout_ms, &opened);
 	if (!opened)
 		return status;
 	family = acting_family(&on, rest->at[0], &status);

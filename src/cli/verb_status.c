@@ -148,9 +148,11 @@ static void say(struct paper *paper, const struct standing *now, const struct pl
 	size_t index;
 
 	paper_ink(paper, INK_BOLD, "%s  ", now->name);
-	snprintf(sentence, sizeof sentence, "%s%s%s for %s: %s", stage_word(now->stage),
+	snprintf(sentence, sizeof sentence, "%s%s%s%s%s: %s", stage_word(now->stage),
 		 now->overlay ? ", " : "", now->overlay ? overlay_word(now->overlay) : "",
-		 duration_text(now_ms - now->since_ms, since), now->cause ? now->cause : "");
+		 now->since_ms ? " for " : "",
+		 now->since_ms ? duration_text(now_ms - now->since_ms, since) : "",
+		 now->cause ? now->cause : "");
 	paper_wrap_safe(paper, text_columns(view_text(now->name)) + 2, 2, sentence);
 	if (now->moving != AUTHORITY_NONE)
 		paper_line(paper, "  a crossing is %s", now->returning ? "being given up" : "under way");
@@ -204,64 +206,142 @@ static void put_row(struct table *table, const struct standing *now, int64_t now
 		table_cell(table, INK_DIM, "%s", until == INT64_MAX ? "no end" : until ? "no" : "-");
 }
 
-/* NULL for a shadow, or when the plan has lost it. */
-static const struct plan_family *family_of(const struct acting_on *on, const char *name)
+/* ---- which ---- */
+
+struct shown {
+	struct standing now;
+	const struct plan_family *plan; /* NULL: of a shadow, or of a family that the plan has lost */
+	char *name;                     /* what now.name points to, when it is not the journal's */
+};
+
+struct list {
+	struct shown *at;
+	int count;
+};
+
+static void list_done(struct list *list)
 {
-	return plan_family(controller_plan(on->controller), view_text(name));
+	for (int i = 0; i < list->count; i++)
+		free(list->at[i].name);
+	free(list->at);
 }
 
-static enum status show(struct acting_on *on, const struct texts *rest)
+/* Those that the journal knows; a shadow only when it is asked for. */
+static void add_known(const struct acting_on *on, const char *only, struct list *list)
 {
-	struct journal *journal = controller_journal(on->controller);
-	json_t *families = json_object_get(journal_state(journal)->root, "families"), *each,
-	       *list = json_array();
-	json_t *lease = json_object_get(journal_state(journal)->root, "lease");
-	int64_t now_ms = clock_wall_ms(journal_clock(journal));
-	bool alive = controller_is_alive(on->controller);
+	const struct state *state = journal_state(controller_journal(on->controller));
+	const char *name;
+	json_t *each;
+
+	json_object_foreach(json_object_get(state->root, "families"), name, each)
+	{
+		struct shown *one = &list->at[list->count];
+
+		if ((only && strcmp(only, name) != 0) || !state_family(state, name, &one->now) ||
+		    (one->now.of && !only))
+			continue;
+		one->plan = plan_family(controller_plan(on->controller), view_text(name));
+		list->count++;
+	}
+}
+
+/* Those of the plan that nothing was written down of yet. */
+static int add_planned(const struct acting_on *on, const char *only, struct list *list)
+{
+	const struct plan *plan = controller_plan(on->controller);
+	const struct state *state = journal_state(controller_journal(on->controller));
+
+	for (int i = 0; i < plan->family_count; i++) {
+		struct view text = plan->families[i].name.text;
+		char *name = strndup((const char *)text.at, text.size);
+		struct standing known;
+
+		if (!name)
+			return ERR_MEMORY;
+		if ((only && strcmp(only, name) != 0) || state_family(state, name, &known)) {
+			free(name);
+			continue;
+		}
+		list->at[list->count++] =
+			(struct shown){ .now = { .name = name,
+						 .stage = STAGE_PLANNED,
+						 .cause = "nothing is written down of it yet; `interlock "
+							  "run` begins to observe it",
+						 .authority = AUTHORITY_SOURCE,
+						 .moving = AUTHORITY_NONE,
+						 .pause_ms = -1,
+						 .epoch = 1 },
+					.plan = &plan->families[i],
+					.name = name };
+	}
+	return 0;
+}
+
+static int list_make(const struct acting_on *on, const char *only, struct list *list)
+{
+	const struct state *state = journal_state(controller_journal(on->controller));
+	size_t most = json_object_size(json_object_get(state->root, "families")) +
+		      (size_t)controller_plan(on->controller)->family_count;
+
+	*list = (struct list){ .at = calloc(most + 1, sizeof *list->at) };
+	if (!list->at)
+		return ERR_MEMORY;
+	add_known(on, only, list);
+	return add_planned(on, only, list);
+}
+
+static void show_json(struct acting_on *on, const struct list *list, bool alive, int64_t now_ms)
+{
+	json_t *root = journal_state(controller_journal(on->controller))->root;
+	json_t *lease = json_object_get(root, "lease"), *families = json_array();
+
+	for (int i = 0; i < list->count; i++)
+		json_array_append_new(families, family_json(&list->at[i].now, list->at[i].plan, now_ms));
+	output_json(on->output, json_pack("{s:o, s:b, s:{s:I, s:b}, s:o}", "exit",
+					  json_text(controller_plan(on->controller)->exit.text), "complete",
+					  json_object_get(root, "complete") != NULL, "controller", "lease",
+					  (json_int_t)body_number(lease, "number"), "alive", alive,
+					  "families", families));
+}
+
+static void show_paper(struct acting_on *on, const struct list *list, bool alive, int64_t now_ms)
+{
+	json_t *root = journal_state(controller_journal(on->controller))->root;
 	struct paper paper;
 	struct table table;
-	const char *name;
 
 	output_paper(on->output, &paper);
 	table_init(&table, "lllrlllllll", 0);
 	table_head(&table, "family", "stage", "authority", "epoch", "compat.", "parity", "progress",
 		   "rollback", "capacity", "operations", "clean", NULL);
-	json_object_foreach(families, name, each)
-	{
-		struct standing now;
-
-		if ((rest->count && strcmp(rest->at[0], name) != 0) ||
-		    !state_family(journal_state(journal), name, &now) || (now.of && !rest->count))
-			continue;
-		json_array_append_new(list, family_json(&now, family_of(on, name), now_ms));
-		put_row(&table, &now, now_ms);
-	}
-	if (on->output->json) {
-		output_json(on->output,
-			    json_pack("{s:O?, s:b, s:{s:I, s:b}, s:O}", "exit",
-				      json_object_get(journal_state(journal)->root, "exit"), "complete",
-				      json_object_get(journal_state(journal)->root, "complete") != NULL,
-				      "controller", "lease", (json_int_t)body_number(lease, "number"),
-				      "alive", alive, "families", list));
-		paper_done(&paper);
-	} else {
-		table_print(&table, &paper);
-		paper_gap(&paper);
-		json_object_foreach(families, name, each)
-		{
-			struct standing now;
-
-			if ((!rest->count || strcmp(rest->at[0], name) == 0) &&
-			    state_family(journal_state(journal), name, &now) && (!now.of || rest->count))
-				say(&paper, &now, family_of(on, name), now_ms);
-		}
-		if (json_object_get(journal_state(journal)->root, "complete"))
-			paper_line(&paper, "every family is retired: the exit is complete");
-		paper_line(&paper, "%s", alive ? "a controller keeps this exit" : "no controller is at work");
-		output_show(on->output, &paper);
-	}
+	for (int i = 0; i < list->count; i++)
+		put_row(&table, &list->at[i].now, now_ms);
+	table_print(&table, &paper);
+	paper_gap(&paper);
+	for (int i = 0; i < list->count; i++)
+		say(&paper, &list->at[i].now, list->at[i].plan, now_ms);
+	if (json_object_get(root, "complete"))
+		paper_line(&paper, "every family is retired: the exit is complete");
+	paper_line(&paper, "%s", alive ? "a controller keeps this exit" : "no controller is at work");
+	output_show(on->output, &paper);
 	table_done(&table);
-	json_decref(list);
+}
+
+static enum status show(struct acting_on *on, const char *only)
+{
+	int64_t now_ms = clock_wall_ms(journal_clock(controller_journal(on->controller)));
+	bool alive = controller_is_alive(on->controller);
+	struct list list;
+
+	if (list_make(on, only, &list) < 0) {
+		list_done(&list);
+		return output_error(on->output, STATUS_BUG, "no memory");
+	}
+	if (on->output->json)
+		show_json(on, &list, alive, now_ms);
+	else
+		show_paper(on, &list, alive, now_ms);
+	list_done(&list);
 	return STATUS_OPEN;
 }
 
@@ -277,7 +357,7 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 	if (!opened)
 		return status;
 	if (!rest->count || acting_family(&on, rest->at[0], &status))
-		status = show(&on, rest);
+		status = show(&on, rest->count ? rest->at[0] : NULL);
 	acting_close(&on);
 	return status;
 }

@@ -1,4 +1,5 @@
 /* controller.c - the lease, the acts, the round of judgements. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include "base/file.h"
 #include "exit/controller.h"
 #include "exit/journal_holder.h"
+#include "exit/journal_store_nothing.h"
 #include "exit/preview.h"
 #include "exit/world_clusters.h"
 #include "loop/loop.h"
@@ -69,13 +71,18 @@ static bool begins(struct view text, const char *with)
 	return text.size >= size && memcmp(text.at, with, size) == 0;
 }
 
+static bool is_database(struct view state)
+{
+	return begins(state, "postgres://") || begins(state, "postgresql://");
+}
+
 static const char *state_address(struct controller *c)
 {
 	struct view state = c->plan->state.text;
 
 	if (!state.at)
 		state = VIEW_LITERAL("interlock.db");
-	if (begins(state, "postgres://") || begins(state, "postgresql://"))
+	if (is_database(state))
 		return arena_printf(&c->arena, "%.*s", VIEW_ARGS(state));
 	return plan_path(c->plan, state, &c->arena);
 }
@@ -83,6 +90,12 @@ static const char *state_address(struct controller *c)
 static bool has_ended(const char *holder)
 {
 	return journal_holder_state(holder) == HOLDER_GONE;
+}
+
+/* A file that the first act will make. */
+static bool is_not_there(const char *address)
+{
+	return !is_database(view_text(address)) && access(address, F_OK) < 0 && errno == ENOENT;
 }
 
 static int open_journal(struct controller *c, bool read_only, struct fault *fault)
@@ -99,7 +112,11 @@ static int open_journal(struct controller *c, bool read_only, struct fault *faul
 		return err;
 	options.holder = c->holder;
 	boot_id(options.boot);
-	err = journal_store_open(address, read_only ? SQL_READ : SQL_WRITE, &limits, &options.store, fault);
+	if (read_only && is_not_there(address))
+		err = journal_store_nothing(address, &options.store, fault);
+	else
+		err = journal_store_open(address, read_only ? SQL_READ : SQL_WRITE, &limits, &options.store,
+					 fault);
 	return err ? err : journal_open(&options, &c->journal, fault);
 }
 
