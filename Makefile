@@ -79,6 +79,7 @@ bench: setup
 soak: setup
 	@$(MAKE) --no-print-directory build-test
 	@script/peers
+	@build/test/unit/store_sim --seeds 100000
 	@$(PYTEST) -p no:timeout test/real/soak_random.py
 	@CROSSINGS=1000 $(PYTEST) test/real/test_crossing.py -k whatever
 

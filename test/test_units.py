@@ -41,6 +41,14 @@ def test_simulated_crossings(program, arguments):
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
 
 
+@pytest.mark.parametrize("arguments", [["--seeds", "2000"], ["--mutants"]], ids=lambda a: a[0][2:])
+@pytest.mark.parametrize("program", programs("test/unit/store_sim"), ids=lambda p: p.parts[-3])
+def test_simulated_stores(program, arguments):
+    done = subprocess.run([program, *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=900, env={**os.environ, **ENVIRONMENT}, check=False)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
+
+
 @pytest.mark.parametrize("target", programs("fuzz/**/fuzz_*"), ids=lambda p: p.name)
 def test_fuzz_for_a_moment(target, tmp_path):
     name = target.name.removeprefix("fuzz_")

@@ -33,7 +33,8 @@ struct flush {
 	struct job job, home;
 	struct store *store;
 	enum flush_step step;
-	int err;
+	bool failed; /* its commit was told to have failed, and it is not under way: the owner's to know */
+	int err;     /* the lane's, until it is home */
 	struct fault fault;
 	int64_t object;
 	uint64_t trimmed_lsn;

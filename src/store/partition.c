@@ -225,6 +225,14 @@ int marker_read(const struct batch *batch, bool *marker, bool *commits, int32_t 
 	return 0;
 }
 
+/* A transaction that began below the log's start holds readers there. */
+void partition_settle(struct partition *partition)
+{
+	int64_t stable = transactions_stable(&partition->transactions, partition->high_watermark);
+
+	partition->last_stable = stable > partition->log_start ? stable : partition->log_start;
+}
+
 /* Memory was reserved when the batch came in: nothing here can fail. */
 void partition_durable(struct partition *partition, const struct batch_head *head, bool marker, bool commits,
 		       int32_t coordinator_epoch)
@@ -244,7 +252,7 @@ void partition_durable(struct partition *partition, const struct batch_head *hea
 		assert(err == 0);
 	}
 	partition->high_watermark = batch_last_offset(head) + 1;
-	partition->last_stable = transactions_stable(&partition->transactions, partition->high_watermark);
+	partition_settle(partition);
 	partition->tail_bytes += (int64_t)head->size;
 	if (list_empty(&partition->dirty))
 		list_append(&partition->store->dirty, &partition->dirty);

@@ -252,6 +252,7 @@ static void run_step(struct job *job)
 static void next_step(struct flush *flush, enum flush_step step)
 {
 	flush->step = step;
+	flush->failed = false;
 	flush->err = 0;
 	lane_post(flush->store->lanes[step == FLUSH_PUT ? LANE_UPLOADER : LANE_KEEPER], &flush->job);
 }
@@ -328,6 +329,7 @@ static void fail(struct flush *flush)
 	store->upload_err = fault.err ? fault.err : flush->err;
 	store->upload_fault = fault;
 	store->flush_due_ms = store_now_ms(store) + RETRY_MS;
+	flush->failed = true;
 	if (flush->step != FLUSH_COMMIT) {
 		store->spare_object = flush->object;
 		store->flush = NULL;
@@ -411,7 +413,7 @@ void flush_tick(struct store *store)
 
 	if (store->flush) {
 		/* Its commit failed, and it is not under way: once more. */
-		if (store->upload_err && store->flush->err < 0 && now >= store->flush_due_ms)
+		if (store->flush->failed && now >= store->flush_due_ms)
 			next_step(store->flush, FLUSH_COMMIT);
 		return;
 	}
@@ -451,7 +453,7 @@ int store_flush(struct store *store, store_done *done, void *context)
 	}
 	list_append(&store->waiting_flushes, &task->link);
 	store->flush_due_ms = store_now_ms(store); /* somebody asks: now, not after a while */
-	if (store->flush && store->flush->err < 0)
+	if (store->flush && store->flush->failed)
 		next_step(store->flush, FLUSH_COMMIT);
 	flush_start(store);
 	return 0;

@@ -222,6 +222,9 @@ void held_shift(struct partition *partition); /* the first one */
 void partition_durable(struct partition *partition, const struct batch_head *head, bool marker, bool commits,
 		       int32_t coordinator_epoch);
 
+/* Works out the last stable offset anew. */
+void partition_settle(struct partition *partition);
+
 /* Frees cache until it fits its limit, or nothing is left that may go. */
 void cache_shrink(struct store *store);
 void partition_changed(struct partition *partition);

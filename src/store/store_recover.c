@@ -87,7 +87,7 @@ static int load_snapshot(void *context, const struct metadata_snapshot *row)
 	err = producers_read(&partition->producers, &rest);
 	if (err == 0)
 		err = transactions_read_open(&partition->transactions, rest);
-	partition->last_stable = transactions_stable(&partition->transactions, partition->high_watermark);
+	partition_settle(partition);
 	return err;
 }
 
@@ -173,6 +173,15 @@ int store_recover(struct store *store, struct fault *fault)
 	store->durable_lsn = store->state.trimmed_lsn;
 	err = wal_file_open(&place, store->state.trimmed_lsn, replay, store, &store->wal, fault);
 	free(folder);
+	for (size_t i = 0; i < store->partition_capacity && err == 0; i++)
+		if (store->partitions[i] &&
+		    store->partitions[i]->high_watermark < store->partitions[i]->log_start)
+			err = fault_set(fault, ERR_STALE,
+					"partition %zu ends at %" PRId64 ", below its start at %" PRId64
+					": log and metadata do not belong together, put back those that were "
+					"saved together",
+					i, store->partitions[i]->high_watermark,
+					store->partitions[i]->log_start);
 	store->dirty_since_ms = store_now_ms(store);
 	return err;
 }

@@ -36,6 +36,7 @@ static void start_finish(struct task *task)
 	if (partition && task->err == 0 && task->number > partition->log_start) {
 		partition->log_start = task->number;
 		extents_cut(partition, task->number);
+		partition_settle(partition);
 		partition_changed(partition);
 	}
 	if (task->done)
