@@ -166,8 +166,8 @@ static enum status show(struct acting_on *on, const char *family, enum act act, 
 	enum ink ink = answer == MOVER_DONE ? INK_GOOD : answer == MOVER_UNKNOWN ? INK_DOUBT : INK_BAD;
 	bool known;
 
-	journal_sync(controller_journal(on->controller), NULL);
-	known = state_family(journal_state(controller_journal(on->controller)), family, &now);
+	known = journal_sync(controller_journal(on->controller), NULL) >= 0 &&
+		state_family(journal_state(controller_journal(on->controller)), family, &now);
 	if (on->output->json) {
 		json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "family", family, "act", act_word(act),
 					   "result", answer_words[answer], "text", text);

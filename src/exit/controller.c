@@ -6,39 +6,19 @@
 
 #include "base/boot.h"
 #include "base/file.h"
-#include "exit/controller.h"
-#include "exit/journal_holder.h"
+#include "exit/controller_inside.h"
 #include "exit/journal_store_nothing.h"
 #include "exit/preview.h"
 #include "exit/world_clusters.h"
 #include "loop/loop.h"
 
-#define LEASE_POLL_MS    100
 #define ACT_POLL_MS      50
 #define BEAT_MS          500
 #define JUDGE_EVERY_MS   30000 /* a family, unless the plan says otherwise */
 #define TROUBLE_PAUSE_MS 1000
 #define PUBLISH_EVERY_MS 3600000
 
-struct controller {
-	struct controller_options options;
-	const char *file;
-	struct arena arena;
-	struct plan *plan;
-	struct buffer text; /* of the plan, as it was read */
-	struct journal *journal;
-	struct world *world; /* while we hold the lease */
-	struct mover mover;
-	struct timer *beat;
-	int64_t *judged_ms; /* a family each, monotonic; when it was last judged */
-	int64_t published_ms;
-	char holder[JOURNAL_HOLDER_SIZE_MAX];
-	uint64_t own_act; /* of the verb that we are; 0 for `run` */
-	bool lost;        /* set by the beat: the lease is gone */
-	bool cut_short;   /* a judgement was stopped for an act, not for us to end */
-};
-
-static void tell(struct controller *c, const char *family, const char *text)
+void controller_tell(struct controller *c, const char *family, const char *text)
 {
 	if (c->options.tell)
 		c->options.tell(c->options.context, family, text);
@@ -46,7 +26,7 @@ static void tell(struct controller *c, const char *family, const char *text)
 
 static void tell_family(void *context, const char *family, const char *text)
 {
-	tell(context, family, text);
+	controller_tell(context, family, text);
 }
 
 static struct clock const *clock_of(const struct controller *c)
@@ -54,7 +34,7 @@ static struct clock const *clock_of(const struct controller *c)
 	return loop_clock(c->options.loop);
 }
 
-static int rest(struct controller *c, int64_t ms)
+int controller_rest(struct controller *c, int64_t ms)
 {
 	bool never = false;
 	int err = loop_until(c->options.loop, &never, loop_now_ms(c->options.loop) + ms);
@@ -152,7 +132,7 @@ int controller_open(const struct controller_options *options, bool read_only, st
 	return 0;
 }
 
-static void give_up_lease(struct controller *c)
+void controller_give_up_lease(struct controller *c)
 {
 	timer_free(c->beat);
 	c->beat = NULL;
@@ -166,7 +146,7 @@ void controller_close(struct controller *c)
 	if (!c)
 		return;
 	if (c->journal)
-		give_up_lease(c);
+		controller_give_up_lease(c);
 	journal_close(c->journal);
 	free(c->judged_ms);
 	plan_free(c->plan);
@@ -253,8 +233,7 @@ static int settle_in(struct controller *c, struct fault *fault)
 	return err ? err : mover_recover(&c->mover, &moved, fault);
 }
 
-/* 0: it is ours; ERR_CONFLICT: somebody else's, for now. */
-static int take_lease(struct controller *c, struct fault *fault)
+int controller_take_lease(struct controller *c, struct fault *fault)
 {
 	int err = journal_lease_take(c->journal, fault);
 
@@ -262,7 +241,7 @@ static int take_lease(struct controller *c, struct fault *fault)
 		return err;
 	err = settle_in(c, fault);
 	if (err < 0)
-		give_up_lease(c);
+		controller_give_up_lease(c);
 	return err;
 }
 
@@ -285,9 +264,14 @@ static uint64_t next_act(const struct controller *c)
 	return first;
 }
 
-/* Stopped by the beat for an act is no order to end. */
-static bool asked_to_end(struct controller *c, int err)
+/*
+ * A stop of the loop is heard once, by whoever waits just then, and he may be one who only looks whether the journal can be
+ * reached again; so the wish itself is asked for.
+ */
+bool controller_asked_to_end(struct controller *c, int err)
 {
+	if (c->options.interrupts && *c->options.interrupts)
+		return true;
 	if (err != ERR_CANCELLED)
 		return false;
 	if (c->cut_short) {
@@ -297,7 +281,7 @@ static bool asked_to_end(struct controller *c, int err)
 	return !c->lost;
 }
 
-static bool act_is_pending(const struct controller *c, uint64_t act)
+bool controller_act_waits(const struct controller *c, uint64_t act)
 {
 	char key[24];
 
@@ -305,30 +289,50 @@ static bool act_is_pending(const struct controller *c, uint64_t act)
 	return json_object_get(json_object_get(journal_state(c->journal)->root, "acts"), key) != NULL;
 }
 
-/*
- * We are asked to end while writers are held: nobody may be left behind a fence.  What is not decided goes back, what is
- * decided goes on to its end; a second signal ends us at once, and the next controller does the same.
- */
-static void finish_crossings(struct controller *c)
+bool controller_may_pass(int err)
 {
-	struct fault fault = { 0 };
-	int moved;
+	return err == ERR_NETWORK || err == ERR_TIMEOUT || err == ERR_IO || err == ERR_FULL;
+}
+
+bool controller_is_moving(const struct controller *c, const struct plan_family *family)
+{
+	for (int i = 0; i < c->plan->family_count; i++) {
+		const struct plan_family *each = &c->plan->families[i];
+		struct standing now;
+		char name[300];
+
+		snprintf(name, sizeof name, "%.*s", VIEW_ARGS(each->name.text));
+		if ((!family || each == family) && state_family(journal_state(c->journal), name, &now) &&
+		    now.moving != AUTHORITY_NONE)
+			return true;
+	}
+	return false;
+}
+
+int controller_finish(struct controller *c, struct fault *fault)
+{
+	bool moving = controller_is_moving(c, NULL);
+	int moved, err;
 
 	if (!journal_lease_held(c->journal) || !c->world)
-		return;
+		return 0;
 	c->mover.give_up = c->world->finishing = true;
-	if (mover_recover(&c->mover, &moved, &fault) < 0)
-		tell(c, NULL, fault.text);
+	err = mover_recover(&c->mover, &moved, fault);
 	c->mover.give_up = c->world->finishing = false;
+	if (err < 0 && moving)
+		fault_at(fault, "a crossing is under way, and could not be brought to an end");
+	if (err < 0)
+		controller_tell(c, NULL, fault->text);
 	/* A verb that was interrupted before its act began takes it back: nobody expects it to happen later. */
-	if (c->own_act && act_is_pending(c, c->own_act))
+	if (c->own_act && controller_act_waits(c, c->own_act))
 		journal_append(c->journal, FRAME_ANSWER,
 			       json_pack("{s:I, s:s, s:s}", "act", (json_int_t)c->own_act, "result",
 					 "refused", "text", "interrupted before it began; nothing was done"),
 			       NULL, NULL);
+	return moving ? err : 0;
 }
 
-static int carry_out_acts(struct controller *c, struct fault *fault)
+int controller_carry_out(struct controller *c, struct fault *fault)
 {
 	int err = journal_sync(c->journal, fault);
 
@@ -379,7 +383,7 @@ static int judge_due(struct controller *c, struct fault *fault)
 			return err;
 		c->judged_ms[i] = loop_now_ms(c->options.loop);
 		if (err < 0)
-			tell(c, name, fault->text);
+			controller_tell(c, name, fault->text);
 		/* What the journal itself refuses ends the round; what a cluster refuses is for the next one. */
 		if (err < 0 && (err == ERR_STALE || err == ERR_FULL || err == ERR_IO || err == ERR_MALFORMED))
 			return err;
@@ -398,7 +402,7 @@ static int publish_due(struct controller *c, struct fault *fault)
 	c->published_ms = now_ms;
 	err = mover_publish(&c->mover, fault);
 	if (err == ERR_NETWORK) {
-		tell(c, NULL, fault->text);
+		controller_tell(c, NULL, fault->text);
 		return 0;
 	}
 	return err;
@@ -406,11 +410,11 @@ static int publish_due(struct controller *c, struct fault *fault)
 
 static int one_round(struct controller *c, struct fault *fault)
 {
-	int err = carry_out_acts(c, fault);
+	int err = controller_carry_out(c, fault);
 
 	err = err ? err : judge_due(c, fault);
 	err = err ? err : publish_due(c, fault);
-	return err ? err : rest(c, ACT_POLL_MS);
+	return err ? err : controller_rest(c, ACT_POLL_MS);
 }
 
 /* Every family is retired, and nobody waits for an answer: there is nothing left to keep. */
@@ -419,33 +423,57 @@ static bool is_complete(const struct controller *c)
 	return json_object_get(journal_state(c->journal)->root, "complete") && !acts_wait(c);
 }
 
+/* Nothing is done until it can be written down.  Said once for as long as it is the same. */
+static int wait_for_journal(struct controller *c, struct buffer *said, struct fault *fault)
+{
+	int moved, err;
+
+	if (!view_equal(buffer_bytes(said), view_text(fault->text)))
+		controller_tell(c, NULL, fault->text);
+	buffer_reset(said);
+	buffer_text(said, fault->text);
+	err = controller_rest(c, TROUBLE_PAUSE_MS);
+	if (err < 0)
+		return err;
+	err = mover_recover(&c->mover, &moved, fault);
+	return err == ERR_CANCELLED ? err : 0;
+}
+
 /* While the lease is ours.  Ends when it is lost, when we are asked to end, and by itself (0) when the exit is complete. */
-static int keep(struct controller *c, struct fault *fault)
+static int keep_on(struct controller *c, struct buffer *said, struct fault *fault)
 {
 	for (;;) {
 		int err = one_round(c, fault);
 
 		if (err == 0 && is_complete(c)) {
-			tell(c, NULL,
-			     "every family is retired: the exit is complete, and the controller ends");
+			controller_tell(
+				c, NULL,
+				"every family is retired: the exit is complete, and the controller ends");
 			/* The last word is held outside too, when anybody is there to hold it. */
 			return mover_publish(&c->mover, fault) == ERR_STALE ? ERR_STALE : 0;
 		}
+		if (err >= 0)
+			buffer_reset(said);
 		if (c->lost || err == ERR_STALE)
 			return ERR_STALE;
-		if (asked_to_end(c, err) || err == ERR_MALFORMED || err == ERR_CHECKSUM || err == ERR_MEMORY)
+		if (err == ERR_MALFORMED || err == ERR_CHECKSUM || err == ERR_MEMORY)
 			return err;
-		if (err < 0 && err != ERR_CANCELLED) {
-			int moved, stop;
-
-			/* A full disk, a database that is away: nothing is done until it can be written down. */
-			tell(c, NULL, fault->text);
-			stop = rest(c, TROUBLE_PAUSE_MS);
-			if (stop < 0 && asked_to_end(c, stop))
-				return stop;
-			mover_recover(&c->mover, &moved, fault);
-		}
+		if (err < 0 && err != ERR_CANCELLED && !controller_asked_to_end(c, err))
+			err = wait_for_journal(c, said, fault);
+		if (err < 0 && controller_asked_to_end(c, err))
+			return ERR_CANCELLED;
 	}
+}
+
+static int keep(struct controller *c, struct fault *fault)
+{
+	struct buffer said;
+	int err;
+
+	buffer_init(&said, sizeof fault->text);
+	err = keep_on(c, &said, fault);
+	buffer_done(&said);
+	return err;
 }
 
 int controller_run(struct controller *c, struct fault *fault)
@@ -453,27 +481,34 @@ int controller_run(struct controller *c, struct fault *fault)
 	bool said = false;
 
 	for (;;) {
-		int err = take_lease(c, fault);
+		int err = controller_take_lease(c, fault);
 
 		if (err == 0) {
 			said = false;
-			tell(c, NULL, "holds the lease, and keeps this exit");
+			controller_tell(c, NULL, "holds the lease, and keeps this exit");
 			err = keep(c, fault);
-			if (err == ERR_CANCELLED)
-				finish_crossings(c);
-			give_up_lease(c);
+			if (err == ERR_CANCELLED) {
+				int finished = controller_finish(c, fault);
+
+				err = finished < 0 && finished != ERR_STALE ? finished : err;
+				controller_give_up_lease(c);
+				return err;
+			}
+			controller_give_up_lease(c);
 			if (err == 0)
 				return 0;
 		}
-		if (err == ERR_CANCELLED || err == ERR_CONFIG || err == ERR_MALFORMED ||
-		    err == ERR_CHECKSUM || err == ERR_MEMORY || err == ERR_UNSUPPORTED)
+		if (err == ERR_CONFIG || err == ERR_MALFORMED || err == ERR_CHECKSUM || err == ERR_MEMORY ||
+		    err == ERR_UNSUPPORTED)
 			return err;
-		if (!said)
-			tell(c, NULL, fault->text);
+		if (controller_asked_to_end(c, err))
+			return ERR_CANCELLED;
+		if (!said && err != ERR_CANCELLED)
+			controller_tell(c, NULL, fault->text);
 		said = true;
-		err = rest(c, LEASE_POLL_MS);
-		if (err < 0)
-			return err;
+		err = controller_rest(c, LEASE_POLL_MS);
+		if (err < 0 && controller_asked_to_end(c, err))
+			return ERR_CANCELLED;
 	}
 }
 
@@ -500,117 +535,4 @@ int controller_preview(struct controller *c, const struct plan_family *family, e
 	else
 		*out = list;
 	return err;
-}
-
-/* ---- one act of a verb ---- */
-
-struct answer_seen {
-	uint64_t act;
-	enum mover_answer answer;
-	struct buffer *text;
-	bool found;
-};
-
-static int find_answer(void *context, const struct frame *frame)
-{
-	static const char *const words[] = { "done", "refused", "returned", "unknown" };
-	struct answer_seen *seen = context;
-	json_t *body;
-
-	if (frame->kind != FRAME_ANSWER)
-		return 0;
-	body = frame_body_read(frame, NULL);
-	if ((uint64_t)body_number(body, "act") == seen->act) {
-		const char *result = body_text(body, "result"), *text = body_text(body, "text");
-
-		seen->found = true;
-		for (int i = 0; result && i < 4; i++)
-			if (strcmp(result, words[i]) == 0)
-				seen->answer = (enum mover_answer)i;
-		buffer_reset(seen->text);
-		buffer_text(seen->text, text ? text : "");
-	}
-	json_decref(body);
-	return 0;
-}
-
-/* Sees an act through, by whoever holds the lease. */
-static int see_through(struct controller *c, uint64_t act, struct fault *fault)
-{
-	c->own_act = act;
-	for (;;) {
-		int err = journal_sync(c->journal, fault);
-
-		if (err < 0 && err != ERR_NETWORK && err != ERR_TIMEOUT)
-			return err;
-		if (!act_is_pending(c, act))
-			return 0;
-		err = take_lease(c, fault);
-		if (err == 0) {
-			err = carry_out_acts(c, fault);
-			if (c->lost)
-				err = ERR_STALE;
-			if (err == ERR_CANCELLED)
-				finish_crossings(c);
-			give_up_lease(c);
-		}
-		if (err < 0 && err != ERR_CONFLICT && err != ERR_STALE)
-			return err;
-		err = rest(c, LEASE_POLL_MS);
-		if (err < 0)
-			return err;
-	}
-}
-
-/* A family has one act at a time; hold is for when another is under way. */
-static bool another_waits(const struct controller *c, const json_t *body)
-{
-	const char *family = body_text(body, "family"), *word = body_text(body, "act");
-	json_t *acts = json_object_get(journal_state(c->journal)->root, "acts"), *act;
-	const char *key;
-
-	if (word && (strcmp(word, "hold") == 0 || strcmp(word, "rollback") == 0))
-		return false;
-	json_object_foreach(acts, key, act)
-	{
-		const char *of = body_text(act, "family");
-
-		if (family && of && strcmp(family, of) == 0)
-			return true;
-	}
-	return false;
-}
-
-int controller_act(struct controller *c, json_t *body, bool wait, enum mover_answer *out, struct buffer *text,
-		   struct fault *fault)
-{
-	struct answer_seen seen = { .text = text };
-	uint64_t act = 0;
-	int err = journal_sync(c->journal, fault);
-
-	/* What a verb that was killed has left behind is carried out first, when nobody else is there to do it. */
-	if (err >= 0 && another_waits(c, body) && take_lease(c, fault) == 0) {
-		err = carry_out_acts(c, fault);
-		give_up_lease(c);
-	}
-	if (err >= 0 && another_waits(c, body))
-		err = fault_set(fault, ERR_CONFLICT,
-				"another act of this family is under way; `interlock status` shows it");
-	if (err < 0) {
-		json_decref(body);
-		return err;
-	}
-	err = journal_append(c->journal, FRAME_ACT, body, &act, fault);
-	if (err < 0 || !wait)
-		return err;
-	seen.act = act;
-	err = see_through(c, act, fault);
-	/* Interrupted, and brought to an end nevertheless: the answer is there. */
-	if (err == ERR_CANCELLED && !act_is_pending(c, act))
-		err = 0;
-	err = err ? err : journal_walk(c->journal, act, find_answer, &seen, fault);
-	if (err < 0)
-		return err;
-	*out = seen.found ? seen.answer : MOVER_UNKNOWN;
-	return 0;
 }

@@ -55,8 +55,9 @@ int controller_preview(struct controller *controller, const struct plan_family *
 
 /*
  * Appends an act (takes over `body`: act, family, by, reason, arguments) and sees it through.  `wait` false: returns once
- * it is in the journal.  0 and the answer with its text; ERR_CONFLICT: another act of this family is waiting;
- * ERR_CANCELLED: we were asked to end, and the act waits on.
+ * it is in the journal.  0 and the answer with its text: MOVER_UNKNOWN too when the journal stays out of reach (it is waited
+ * for, see controller_act.c); ERR_CONFLICT: another act of this family is waiting; ERR_CANCELLED: we were asked to end, and
+ * the act waits on.
  */
 int controller_act(struct controller *controller, json_t *body, bool wait, enum mover_answer *out,
 		   struct buffer *text, struct fault *fault);

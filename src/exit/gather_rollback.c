@@ -359,7 +359,8 @@ int gather_kept(const struct gather_run *run, struct fault *fault)
 	if (target.why)
 		draft_exclude(&d, "offsets", "the target did not tell where its logs end: %s", target.why);
 	if (!run->history || !run->history->crossed_count)
-		draft_exclude(&d, "CROSSING_UNKNOWN", "no journal tells where the logs ended at the crossing");
+		draft_exclude(&d, "CROSSING_UNKNOWN",
+			      "no journal tells where the logs ended at the crossing");
 	for (int i = 0; run->history && i < target.count; i++) {
 		int64_t end = target.at[i].end, crossed = crossed_at(run->history, &target.at[i]);
 
@@ -373,7 +374,8 @@ int gather_kept(const struct gather_run *run, struct fault *fault)
 				  (long long)end);
 	}
 	draft_value(&d, "short", "records", shorter);
-	draft_say(&d, "the target goes on alone: %s records since the crossing", count_text((uint64_t)grown, text));
+	draft_say(&d, "the target goes on alone: %s records since the crossing",
+		  count_text((uint64_t)grown, text));
 	return draft_end(&d, fault);
 }
 

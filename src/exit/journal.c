@@ -152,7 +152,8 @@ bool journal_is_behind(struct journal *journal)
 	struct journal_head head;
 
 	return !journal->stale && !journal->store->broken &&
-	       journal->store->ops->head(journal->store, &head, NULL) == 0 && head.sequence > journal->head.sequence;
+	       journal->store->ops->head(journal->store, &head, NULL) == 0 &&
+	       head.sequence > journal->head.sequence;
 }
 
 struct each {
@@ -249,7 +250,8 @@ static int append_behind(struct journal *journal, enum frame_kind kind, struct v
 
 		err = refresh(journal, fault);
 		if (err == 0 && was_taken(journal, lease))
-			err = fault_set(fault, ERR_STALE, "lease %lld of the journal is somebody else's by now",
+			err = fault_set(fault, ERR_STALE,
+					"lease %lld of the journal is somebody else's by now",
 					(long long)lease);
 		if (err == 0 && news)
 			err = fault_set(fault, ERR_CONFLICT, "others have written to the journal");
@@ -371,6 +373,9 @@ int journal_lease_take(struct journal *journal, struct fault *fault)
 	struct journal_lease lease, taken;
 	int err = journal_sync(journal, fault);
 
+	/* While the store is out of reach nobody can beat: the watch begins anew. */
+	if (err < 0)
+		journal->seen = (struct journal_lease){ 0 };
 	if (err < 0)
 		return err;
 	if (journal->lease)
@@ -387,10 +392,13 @@ int journal_lease_take(struct journal *journal, struct fault *fault)
 	return err;
 }
 
+/* From a callback: the state is not read anew here, for whoever waits just now holds parts of it. */
 int journal_lease_beat(struct journal *journal, struct fault *fault)
 {
-	int err = refresh(journal, fault);
+	bool broken = journal->store->broken;
+	int err = broken ? journal->store->ops->reopen(journal->store, fault) : 0;
 
+	journal->stale = journal->stale || broken;
 	if (err == 0 && !journal->lease)
 		err = fault_set(fault, ERR_STALE, "the lease of the journal is no longer ours");
 	err = err ? err : journal->store->ops->lease_beat(journal->store, journal->lease, fault);

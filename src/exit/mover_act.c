@@ -169,10 +169,11 @@ static int look_for_target_only(struct crossing *c, char *text, size_t size)
 		written += is > was ? is - was : 0;
 	}
 	if (found > 0)
-		snprintf(text, size,
-			 "%lld records (markers of transactions are counted too) are on the target alone, and "
-			 "the plan has no `return` that carries them back: going back would lose them",
-			 (long long)written);
+		snprintf(
+			text, size,
+			"%lld records (markers of transactions are counted too) are on the target alone, and "
+			"the plan has no `return` that carries them back: going back would lose them",
+			(long long)written);
 	json_decref(now);
 	return 0;
 }
@@ -188,8 +189,8 @@ static int forecast(struct crossing *c, char *text, size_t size)
 	err = look_for_target_only(c, text, size);
 	if (err < 0 || text[0])
 		return err;
-	err = c->mover->world->ops->forecast(c->mover->world, c->family, c->to, FORECAST_TIMEOUT_MS, &forecast,
-					     &c->fault);
+	err = c->mover->world->ops->forecast(c->mover->world, c->family, c->to, FORECAST_TIMEOUT_MS,
+					     &forecast, &c->fault);
 	if (err == ERR_CANCELLED || err == ERR_MEMORY)
 		return err;
 	if (err < 0)

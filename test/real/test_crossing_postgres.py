@@ -1,0 +1,137 @@
+"""Crossings whose journal is in a PostgreSQL server that dies meanwhile, and whose controllers die too: what is decided goes
+on once the server is back, what is not goes on or returns, and nobody hangs."""
+
+import signal
+import threading
+import time
+
+import pytest
+import yaml
+
+from crossing import ARRIVED, FAMILY, ByVerbs, Scene
+from postgres import Postgres
+from test_crossing_edges import Bad, wait_until
+
+pytestmark = pytest.mark.real
+
+LIMITS = {"like": "rehearsal", "deadline": "15s", "pause": "10s"}
+
+
+@pytest.fixture
+def server(run_folder, topic):
+    with Postgres(run_folder / f"{topic}-postgres") as one:
+        yield one
+
+
+@pytest.fixture
+def one(pair, run_folder, topic):
+    with Scene(run_folder / topic, *pair, topic=topic, shops=[{"rate": 150}], groups=()) as scene:
+        yield scene
+
+
+class Play:
+    def __init__(self, one, server, interlock):
+        self.one, self.server, self.interlock = one, server, interlock
+        self.bad = Bad(one.folder / "bad", one.flag)
+        file = one.plan("quick", limits=LIMITS, levers_more={"flag": self.bad.plan()})
+        whole = yaml.safe_load(file.read_text())
+        whole["state"] = server.address("exit_one")
+        file.write_text(yaml.safe_dump(whole, sort_keys=False))
+        self.mover, self.looker = ByVerbs(one, interlock, file), ByVerbs(one, interlock, file)
+
+    def begin(self, verb):
+        """The verb under way; its result once it is asked for."""
+        came = []
+        act = threading.Thread(target=lambda: came.append(self.mover.act(verb, FAMILY)))
+        act.start()
+
+        def result():
+            act.join(90)
+            assert came, self.one.shops[0].tail()
+            return came[0]
+        return result
+
+    def restart(self, seconds):
+        self.server.kill()
+        time.sleep(seconds)
+        self.server.start()
+
+    def controller(self):
+        return self.interlock.run("status", "--plan", str(self.mover.file), "--json", status=0).json["controller"]
+
+    def at_rest(self):
+        """Where it stands, and the application with it."""
+        stands = self.looker.status()
+        assert stands["moving"] is None and stands["overlay"] in (None, "HELD"), stands
+        assert self.one.flag.get() == stands["authority"], stands
+        return stands
+
+
+def test_a_server_and_controllers_that_die(one, server, interlock):
+    play = Play(one, server, interlock)
+    one.load(100)
+    assert play.mover.cross("target") == ARRIVED, play.mover.results[-1]
+
+    # Before the decision: while the application is not drained.
+    one.load(50)
+    play.bad.goes("fail", "drained")
+    result = play.begin("rollback")
+    wait_until(lambda: one.flag.get() == "hold")
+    play.bad.heals()
+    play.restart(1)
+    came = result()
+    assert came.status in (0, 1), came
+    stands = play.at_rest()
+    assert (stands["authority"] == "source") == (came.status == 0), stands
+    if stands["overlay"] == "HELD":
+        play.mover.act("resume", FAMILY)
+    if stands["authority"] == "target":
+        assert play.mover.cross("source") == ARRIVED, play.mover.results[-1]
+
+    # After it: only forward, for as long as the server is away, and by the same verb.
+    one.load(50)
+    play.bad.goes("fail", "set-target")
+    result = play.begin("promote")
+    wait_until(lambda: one.flag.get() == "hold" and play.looker.status()["stage"] == "OPENING")
+    server.kill()
+    time.sleep(3)
+    play.bad.heals()
+    assert one.flag.get() == "hold"
+    server.start()
+    came = result()
+    assert came.status == 0, came
+    assert play.at_rest()["authority"] == "target"
+
+    # The controller that holds the lease dies in the middle, and another host's takes over.
+    one.load(50)
+    first, second = None, None
+    try:
+        first = interlock.start("run", "--plan", play.mover.file, folder=one.folder)
+        wait_until(lambda: play.controller()["alive"])
+        second = interlock.start("run", "--plan", play.mover.file, folder=one.folder)
+        play.bad.goes("fail", "drained")
+        result = play.begin("rollback")
+        wait_until(lambda: one.flag.get() == "hold")
+        first.kill()
+        play.bad.heals()
+        came = result()
+        assert came.status == 0, came
+        assert play.at_rest()["authority"] == "source"
+        one.load(50)
+
+        # The server goes for good: all end when they are told to, and a verb that waits says that it cannot tell.
+        verb = interlock.start(*play.mover.words("promote", FAMILY), folder=one.folder)
+        time.sleep(0.3)
+        server.kill()
+        told = interlock.finish(verb, timeout=60)
+        assert told.status in (2, 69), told
+        second.send_signal(signal.SIGTERM)
+        assert interlock.finish(second, ["run"], timeout=30).status == 0
+    finally:
+        for process in (first, second):
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
+    assert one.flag.get() == "source"
+    report = one.end("source", load_min=10)
+    assert not report.findings, report
