@@ -52,6 +52,13 @@ struct shape;
 int message_read(const struct message *message, int16_t version, struct view body, struct arena *arena,
 		 void *out, struct fault *fault);
 
+/*
+ * The same, but bytes behind the message are told and no error.  For a broker: Kafka's own takes such requests, and
+ * librdkafka 2.13 sends them (a field of Metadata that its version no longer has).
+ */
+int message_read_front(const struct message *message, int16_t version, struct view body, struct arena *arena,
+		       void *out, struct view *left, struct fault *fault);
+
 /* Sets every field to its default.  A message that is to be written starts here, not from zero. */
 void message_default(const struct message *message, void *out);
 void shape_default(const struct shape *shape, void *out);

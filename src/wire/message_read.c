@@ -301,8 +301,9 @@ static int read_shape(struct reader *r, const struct shape *shape, void *out, co
 	return r->flexible ? read_tags(r, shape, out, above) : 0;
 }
 
-int message_read(const struct message *message, int16_t version, struct view body, struct arena *arena,
-		 void *out, struct fault *fault)
+/* Reads the message at the front of `body`; `*left` is what stands behind it. */
+static int read_front(const struct message *message, int16_t version, struct view body, struct arena *arena, void *out,
+		      struct view *left, struct fault *fault)
 {
 	struct reader r = {
 		.c = cursor_over(body),
@@ -322,5 +323,21 @@ int message_read(const struct message *message, int16_t version, struct view bod
 	err = read_shape(&r, message->shape, out, NULL);
 	if (err < 0)
 		return err;
-	return r.c.at == r.c.end ? 0 : refuse(&r, NULL, r.c.at, "bytes left over behind the message");
+	if (left)
+		*left = view_of(r.c.at, cursor_left(&r.c));
+	else if (r.c.at != r.c.end)
+		return refuse(&r, NULL, r.c.at, "bytes left over behind the message");
+	return 0;
+}
+
+int message_read(const struct message *message, int16_t version, struct view body, struct arena *arena,
+		 void *out, struct fault *fault)
+{
+	return read_front(message, version, body, arena, out, NULL, fault);
+}
+
+int message_read_front(const struct message *message, int16_t version, struct view body, struct arena *arena,
+		       void *out, struct view *left, struct fault *fault)
+{
+	return read_front(message, version, body, arena, out, left, fault);
 }

@@ -1,0 +1,115 @@
+/* api.c - the table of APIs, at the version ranges of Kafka 4.3.1; and ApiVersions, which tells it. */
+#include "broker/api.h"
+#include "broker/pipeline.h"
+
+/* clang-format off */
+const struct api_line api_lines[] = {
+	{ API_PRODUCE,                   3, 13, handle_produce },
+	{ API_FETCH,                     4, 18, handle_fetch },
+	{ API_LIST_OFFSETS,              1, 11, handle_list_offsets },
+	{ API_METADATA,                  0, 13, handle_metadata },
+	{ API_API_VERSIONS,              0,  4, handle_api_versions },
+	{ API_CREATE_TOPICS,             2,  7, handle_create_topics },
+	{ API_DELETE_TOPICS,             1,  6, handle_delete_topics },
+	{ API_DELETE_RECORDS,            0,  2, handle_delete_records },
+	{ API_INIT_PRODUCER_ID,          0,  5, handle_init_producer_id },
+	{ API_OFFSET_FOR_LEADER_EPOCH,   2,  4, handle_offset_for_leader_epoch },
+	{ API_DESCRIBE_CONFIGS,          1,  4, handle_describe_configs },
+	{ API_ALTER_CONFIGS,             0,  2, handle_alter_configs },
+	{ API_CREATE_PARTITIONS,         0,  3, handle_create_partitions },
+	{ API_INCREMENTAL_ALTER_CONFIGS, 0,  1, handle_incremental_alter_configs },
+	{ API_DESCRIBE_CLUSTER,          0,  2, handle_describe_cluster },
+	{ API_DESCRIBE_PRODUCERS,        0,  0, handle_describe_producers },
+	{ API_DESCRIBE_TOPIC_PARTITIONS, 0,  0, handle_describe_topic_partitions },
+	{ 0, 0, 0, NULL },
+};
+/* clang-format on */
+
+static const struct api_line *line_find(int16_t key)
+{
+	for (const struct api_line *line = api_lines; line->handle; line++)
+		if (line->key == key)
+			return line;
+	return NULL;
+}
+
+/* To a version of ApiVersions that we do not know Kafka answers in version 0, with its range of this one API (KIP-511). */
+static void answer_version_zero(struct request *request)
+{
+	struct api_versions_response *response;
+
+	request->head.api_version = 0;
+	response = request_response(request);
+	if (response) {
+		response->error_code = KAFKA_UNSUPPORTED_VERSION;
+		response->api_keys.at = REQUEST_ARRAY(request, api_versions_response_api_key_shape, 1);
+		if (response->api_keys.at) {
+			response->api_keys.count = 1;
+			response->api_keys.at[0].api_key = API_API_VERSIONS;
+			response->api_keys.at[0].min_version = 0;
+			response->api_keys.at[0].max_version = request->line->until;
+		}
+	}
+	request_answer(request, response);
+}
+
+void api_start(struct request *request)
+{
+	struct cursor c = cursor_over(view_of(request->frame, request->size));
+	struct fault fault = { 0 };
+	struct view left;
+	int err = request_head_read(&c, &request->arena, &request->head, NULL);
+
+	if (err < 0 && err != ERR_UNSUPPORTED) {
+		request_fail(request, "a request head that cannot be read");
+		return;
+	}
+	request->line = line_find(request->head.api_key);
+	request->api = api_find(request->head.api_key);
+	if (!request->line || !request->api) {
+		request_fail(request, "an API that is not advertised");
+		return;
+	}
+	if (request->head.api_version < request->line->since ||
+	    request->head.api_version > request->line->until) {
+		if (request->head.api_key == API_API_VERSIONS)
+			answer_version_zero(request);
+		else
+			request_fail(request, "a version that is not advertised");
+		return;
+	}
+	request->message = arena_take(&request->arena, message_size(request->api->request));
+	if (err < 0 || !request->message ||
+	    message_read_front(request->api->request, request->head.api_version,
+			       view_of(c.at, cursor_left(&c)), &request->arena, request->message, &left,
+			       &fault) < 0) {
+		request_fail(request, fault.err ? fault.text : "a request that cannot be read");
+		return;
+	}
+	request->line->handle(request);
+}
+
+void handle_api_versions(struct request *request)
+{
+	struct api_versions_response *response = request_response(request);
+	int32_t count = 0;
+
+	while (api_lines[count].handle)
+		count++;
+	if (response)
+		response->api_keys.at = REQUEST_ARRAY(request, api_versions_response_api_key_shape, count);
+	if (!response || !response->api_keys.at) {
+		request_answer(request, NULL);
+		return;
+	}
+	response->api_keys.count = count;
+	for (int32_t i = 0; i < count; i++) {
+		response->api_keys.at[i].api_key = api_lines[i].key;
+		response->api_keys.at[i].min_version = api_lines[i].since;
+		response->api_keys.at[i].max_version = api_lines[i].until;
+		/* librdkafka takes formats of messages from the range of Produce: Kafka 4 tells it from 0 (KAFKA-18659). */
+		if (api_lines[i].key == API_PRODUCE)
+			response->api_keys.at[i].min_version = 0;
+	}
+	request_answer(request, response);
+}

@@ -1,0 +1,256 @@
+/*
+ * broker.c - a running broker: opens the store, loads what topics say, listens; ends in good order.
+ *
+ * One thread does everything above the store.  The store's own threads ring the bell, and its callbacks come from
+ * store_poll() on this loop.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "broker/coordinator.h"
+#include "broker/door.h"
+#include "broker/session.h"
+#include "broker/topic_config.h"
+
+#define TICK_MS       100
+#define FIRST_WAIT_MS 10000
+#define INFLATED_MAX  ((size_t)256 << 20)
+
+void broker_uuid_make(uint8_t out[16])
+{
+	random_secret(out, 16);
+	out[6] = (uint8_t)((out[6] & 0x0f) | 0x40); /* a version 4 UUID, as Kafka's are */
+	out[8] = (uint8_t)((out[8] & 0x3f) | 0x80);
+}
+
+static void store_wakes(void *context)
+{
+	bell_ring(context); /* any thread */
+}
+
+static void bell_rang(void *owner)
+{
+	struct broker *broker = owner;
+
+	if (broker->store)
+		store_poll(broker->store);
+}
+
+static void tick(void *owner)
+{
+	struct broker *broker = owner;
+
+	store_tick(broker->store);
+	doors_tick(broker);
+	coordinator_tick(broker);
+	timer_start(broker->tick, TICK_MS);
+}
+
+static void accepted(void *owner, int fd)
+{
+	door_open(owner, fd);
+}
+
+/* Base64 for URLs, as Kafka writes ids. */
+static void id_text(const uint8_t id[16], char out[BROKER_CLUSTER_ID_SIZE])
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+	for (int i = 0; i < BROKER_CLUSTER_ID_SIZE - 1; i++) {
+		unsigned bit = (unsigned)i * 6, byte = bit / 8, two = (unsigned)id[byte] << 8;
+
+		if (byte + 1 < 16)
+			two |= id[byte + 1];
+		out[i] = digits[(two >> (10 - bit % 8)) & 63];
+	}
+	out[BROKER_CLUSTER_ID_SIZE - 1] = 0;
+}
+
+struct first {
+	bool done;
+	int err;
+};
+
+static void first_done(void *context, int err, const struct fault *fault)
+{
+	struct first *first = context;
+
+	first->done = true;
+	first->err = err;
+}
+
+/* A name for this cluster, made once. */
+static int name_cluster(struct broker *broker, struct fault *fault)
+{
+	struct view kept = store_setting(broker->store, VIEW_LITERAL("cluster"), VIEW_LITERAL("id"));
+	struct first first = { 0 };
+	uint8_t id[16];
+	int err;
+
+	if (kept.at && kept.size == BROKER_CLUSTER_ID_SIZE - 1) {
+		memcpy(broker->cluster_id, kept.at, kept.size);
+		return 0;
+	}
+	broker_uuid_make(id);
+	id_text(id, broker->cluster_id);
+	err = store_setting_put(broker->store, VIEW_LITERAL("cluster"), VIEW_LITERAL("id"),
+				view_text(broker->cluster_id), first_done, &first);
+	for (int64_t until = loop_now_ms(broker->loop) + FIRST_WAIT_MS;
+	     err == 0 && !first.done && loop_now_ms(broker->loop) < until;) {
+		store_wait(broker->store, 100);
+		store_poll(broker->store);
+	}
+	if (err == 0)
+		err = first.done ? first.err : ERR_TIMEOUT;
+	return err < 0 ? fault_set(fault, err, "the new store cannot keep the cluster's id: %s",
+				   err_text(err))
+		       : 0;
+}
+
+static int load_topics(struct broker *broker, struct fault *fault)
+{
+	for (struct store_topic *topic = store_topic_next(broker->store, NULL); topic;
+	     topic = store_topic_next(broker->store, topic)) {
+		int err = topic_state_load(broker, topic);
+
+		if (err < 0)
+			return fault_set(fault, err, "the configuration of topic '%s' cannot be read: %s",
+					 topic->name, err_text(err));
+	}
+	return 0;
+}
+
+static int open_store(struct broker *broker, const struct broker_options *options, struct fault *fault)
+{
+	struct store_options store;
+	int err;
+
+	store_options_default(&store);
+	store.folder = options->folder;
+	store.clock = loop_clock(broker->loop);
+	if (options->disk)
+		store.disk = options->disk;
+	store.wake = store_wakes;
+	store.wake_context = broker->bell;
+	store.retention_check_ms = broker->properties.retention_check_ms;
+	store.producer_expiry_ms = broker->properties.producer_expiry_ms;
+	err = store_open(&store, &broker->store, fault);
+	if (err == 0)
+		err = name_cluster(broker, fault);
+	if (err == 0)
+		err = load_topics(broker, fault);
+	return err;
+}
+
+/* "PLAINTEXT://host:port": what clients are told to connect to. */
+static int advertise(struct broker *broker, const struct broker_options *options, struct fault *fault)
+{
+	const char *said = broker->properties.advertised, *at = said ? strstr(said, "://") : NULL, *colon;
+	char name[256];
+
+	broker->port = listener_port(broker->listener);
+	if (said) {
+		at = at ? at + 3 : said;
+		colon = strrchr(at, ':');
+		if (!colon || colon == at || strchr(at, ',') || atoi(colon + 1) <= 0)
+			return fault_set(
+				fault, ERR_CONFIG,
+				"advertised.listeners: one listener, as in PLAINTEXT://broker.example:9092");
+		broker->port = atoi(colon + 1);
+		snprintf(name, sizeof name, "%.*s", (int)(colon - at), at);
+	} else if (options->host && *options->host && strcmp(options->host, "0.0.0.0") != 0 &&
+		   strcmp(options->host, "::") != 0) {
+		snprintf(name, sizeof name, "%s", options->host);
+	} else if (gethostname(name, sizeof name) < 0) {
+		snprintf(name, sizeof name, "localhost");
+	}
+	name[sizeof name - 1] = 0;
+	broker->host = arena_text(&broker->properties.arena, name);
+	return broker->host ? 0 : fault_set(fault, ERR_MEMORY, "out of memory");
+}
+
+static int copy_properties(struct broker *broker, const struct properties *from, struct fault *fault)
+{
+	int err = 0;
+
+	properties_init(&broker->properties);
+	for (int i = 0; from && property_table[i].name && err == 0; i++)
+		if (from->given[i])
+			err = properties_set(&broker->properties, view_text(property_table[i].name),
+					     view_text(from->given[i]), fault);
+	broker->node_id = (int32_t)broker->properties.node_id;
+	return err;
+}
+
+int broker_open(struct loop *loop, const struct broker_options *options, struct broker **out,
+		struct fault *fault)
+{
+	struct listener_options listen = { .host = options->host, .port = options->port };
+	struct broker *broker = calloc(1, sizeof *broker);
+	int err;
+
+	if (!broker)
+		return fault_set(fault, ERR_MEMORY, "out of memory");
+	broker->loop = loop;
+	list_init(&broker->doors);
+	err = copy_properties(broker, options->properties, fault);
+	if (err == 0)
+		err = (broker->inflater = inflater_new(INFLATED_MAX)) ? 0 : ERR_MEMORY;
+	if (err == 0)
+		err = bell_new(loop, bell_rang, broker, &broker->bell);
+	if (err == 0)
+		err = timer_new(loop, tick, broker, &broker->tick);
+	if (err == 0)
+		err = sessions_new(broker, &broker->sessions);
+	if (err < 0 && fault && !fault->err)
+		fault_set(fault, err, "the broker cannot start: %s", err_text(err));
+	if (err == 0)
+		err = open_store(broker, options, fault);
+	if (err == 0)
+		err = coordinator_new(broker, &broker->coordinator, fault);
+	if (err == 0)
+		err = listener_new(loop, &listen, accepted, broker, &broker->listener, fault);
+	if (err == 0)
+		err = advertise(broker, options, fault);
+	if (err < 0) {
+		broker_free(broker);
+		return err;
+	}
+	timer_start(broker->tick, TICK_MS);
+	*out = broker;
+	return 0;
+}
+
+void broker_free(struct broker *broker)
+{
+	if (!broker)
+		return;
+	broker->closing = true;
+	listener_free(broker->listener);
+	doors_close(broker);
+	coordinator_stop(broker->coordinator); /* parked requests end */
+	for (struct store_topic *topic = broker->store ? store_topic_next(broker->store, NULL) : NULL; topic;
+	     topic = store_topic_next(broker->store, topic))
+		topic_state_free(topic);
+	store_close(broker->store); /* what is under way ends, and its requests with it */
+	broker->store = NULL;
+	coordinator_free(broker->coordinator);
+	sessions_free(broker->sessions);
+	timer_free(broker->tick);
+	bell_free(broker->bell); /* only now nobody can ring it */
+	inflater_free(broker->inflater);
+	properties_done(&broker->properties);
+	free(broker);
+}
+
+uint16_t broker_port(const struct broker *broker)
+{
+	return broker->listener ? listener_port(broker->listener) : 0;
+}
+
+const char *broker_cluster_id(const struct broker *broker)
+{
+	return broker->cluster_id;
+}

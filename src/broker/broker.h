@@ -1,0 +1,37 @@
+/*
+ * broker.h - the door of this floor: the Kafka protocol in front of the log engine, on one loop.
+ *
+ *	struct broker_options options = { .folder = "data", .host = "127.0.0.1", .port = 0 };
+ *
+ *	err = broker_open(loop, &options, &broker, &fault);	(recovers, listens)
+ *	...	loop_until() ...
+ *	broker_free(broker);					(ends in good order: what was acknowledged is kept)
+ */
+#ifndef BROKER_BROKER_H
+#define BROKER_BROKER_H
+
+#include "broker/properties.h"
+#include "loop/loop.h"
+
+struct broker;
+struct disk;
+
+struct broker_options {
+	const char *folder;                  /* the store's; made when it is not there */
+	const char *host;                    /* to listen on; NULL or "": all addresses */
+	uint16_t port;                       /* 0 picks one */
+	const struct properties *properties; /* used before broker_open() returns; NULL: all defaults */
+	struct disk *disk;                   /* NULL: the system's */
+};
+
+/* Serves when it returns 0.  Errors of store_open() and listener_new(), with a sentence. */
+int broker_open(struct loop *loop, const struct broker_options *options, struct broker **out,
+		struct fault *fault);
+void broker_free(struct broker *broker);
+
+uint16_t broker_port(const struct broker *broker);
+
+/* "hIuPt1Q9R_qk5v0yZrWcBA": made at the first start, kept by the store. */
+const char *broker_cluster_id(const struct broker *broker);
+
+#endif

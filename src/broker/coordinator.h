@@ -1,0 +1,27 @@
+/*
+ * coordinator.h - who looks after groups, transactions and producer ids: this broker, for all of them.
+ */
+#ifndef BROKER_COORDINATOR_H
+#define BROKER_COORDINATOR_H
+
+#include "broker/request.h"
+#include "wire/batch.h"
+
+struct coordinator;
+
+int coordinator_new(struct broker *broker, struct coordinator **out, struct fault *fault);
+
+/* Ends what is parked; the store may still call back until it is closed. */
+void coordinator_stop(struct coordinator *coordinator);
+void coordinator_free(struct coordinator *coordinator);
+
+/* Looks at the clock, about every 100 ms. */
+void coordinator_tick(struct broker *broker);
+
+/* A topic is being deleted: its positions go with it. */
+void coordinator_topic_deleted(struct broker *broker, const struct store_topic *topic);
+
+/* May this transactional batch be written?  KAFKA_NONE, or the producer's error. */
+int16_t coordinator_may_write(struct broker *broker, const struct batch_head *head, int16_t produce_version);
+
+#endif

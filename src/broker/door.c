@@ -1,0 +1,201 @@
+/* door.c - between stream and pipeline. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "broker/door.h"
+#include "broker/pipeline.h"
+#include "loop/stream.h"
+
+#define OPEN_TIMEOUT_MS 10000
+#define READ_SIZE       16384
+#define READS_EACH_TURN 16 /* then the other connections have theirs */
+#define ADDRESS_SIZE    INET6_ADDRSTRLEN
+#define WRITE_QUEUE_SIZE_MAX                                                                                 \
+	((size_t)1 << 31) /* the pipeline starts nothing while more than a little is queued */
+
+struct door {
+	struct list link;
+	struct broker *broker;
+	struct stream *stream;
+	struct pipeline pipeline;
+	struct timer *end; /* closes it, out of whatever call found the reason */
+	int64_t active_ms;
+	char host[ADDRESS_SIZE + 1]; /* "/127.0.0.1" */
+};
+
+static void door_close(struct door *door)
+{
+	struct broker *broker = door->broker;
+
+	pipeline_close(&door->pipeline);
+	stream_free(door->stream);
+	timer_free(door->end);
+	list_remove(&door->link);
+	broker->door_count--;
+	free(door);
+}
+
+static void end(void *owner)
+{
+	door_close(owner);
+}
+
+static void opened(void *owner)
+{
+}
+
+static void readable(void *owner)
+{
+	struct door *door = owner;
+	uint8_t bytes[READ_SIZE];
+
+	door->active_ms = loop_now_ms(door->broker->loop);
+	for (int i = 0; i < READS_EACH_TURN && !door->pipeline.paused && !door->pipeline.broken; i++) {
+		size_t size;
+		uint8_t *direct = pipeline_direct(&door->pipeline, &size);
+		ssize_t got =
+			stream_read(door->stream, direct ? direct : bytes, direct ? size : sizeof bytes);
+
+		if (got <= 0)
+			return; /* `closed` comes by itself */
+		if (direct)
+			pipeline_filled(&door->pipeline, (size_t)got);
+		else
+			pipeline_feed(&door->pipeline, view_of(bytes, (size_t)got));
+	}
+}
+
+static void drained(void *owner)
+{
+	struct door *door = owner;
+
+	pipeline_drained(&door->pipeline);
+}
+
+static void closed(void *owner, const struct fault *fault)
+{
+	struct door *door = owner;
+
+	log_line(LOG_DEBUG, "broker: %s: %s", stream_peer(door->stream), fault->text);
+	door_close(door);
+}
+
+static const struct stream_events stream_events = { opened, readable, drained, closed };
+
+static void door_send(void *owner, struct view bytes)
+{
+	struct door *door = owner;
+	struct iovec piece = { (void *)bytes.at, bytes.size };
+	int err = stream_write(door->stream, &piece, 1);
+
+	door->active_ms = loop_now_ms(door->broker->loop);
+	if (err == ERR_LIMIT || err == ERR_MEMORY)
+		pipeline_break(&door->pipeline, "the answer does not fit into memory");
+}
+
+static size_t door_queued(void *owner)
+{
+	return stream_queued(((struct door *)owner)->stream);
+}
+
+static void door_pause(void *owner, bool paused)
+{
+	stream_pause(((struct door *)owner)->stream, paused);
+}
+
+static void door_broken(void *owner, const char *why)
+{
+	struct door *door = owner;
+
+	log_line(LOG_INFO, "broker: closing the connection of %s: %s", stream_peer(door->stream), why);
+	stream_pause(door->stream, true);
+	timer_start(door->end, 0);
+}
+
+static const struct pipeline_functions pipeline_functions = { door_send, door_queued, door_pause,
+							      door_broken };
+
+static void address_of(int fd, char host[ADDRESS_SIZE + 1])
+{
+	struct sockaddr_storage address;
+	socklen_t size = sizeof address;
+	const void *at = &((struct sockaddr_in *)&address)->sin_addr;
+
+	strcpy(host, "/");
+	if (getpeername(fd, (struct sockaddr *)&address, &size) < 0)
+		return;
+	if (address.ss_family == AF_INET6)
+		at = &((struct sockaddr_in6 *)&address)->sin6_addr;
+	if (address.ss_family == AF_INET || address.ss_family == AF_INET6)
+		inet_ntop(address.ss_family, at, host + 1, ADDRESS_SIZE);
+}
+
+/* Is there room for one more, in all and from this address? */
+static bool welcome(const struct broker *broker, const char *host)
+{
+	int64_t same = 0;
+
+	if (broker->closing || broker->door_count >= broker->properties.connections_max)
+		return false;
+	if (broker->properties.connections_per_address_max >= INT32_MAX)
+		return true;
+	LIST_EACH(&broker->doors, link)
+	same += strcmp(container_of(link, struct door, link)->host, host) == 0;
+	return same < broker->properties.connections_per_address_max;
+}
+
+void door_open(struct broker *broker, int fd)
+{
+	struct door *door = calloc(1, sizeof *door);
+
+	if (!door) {
+		close(fd);
+		return;
+	}
+	door->broker = broker;
+	address_of(fd, door->host);
+	if (!welcome(broker, door->host) || timer_new(broker->loop, end, door, &door->end) < 0) {
+		log_line(LOG_INFO, "broker: no room for a connection from %s", door->host);
+		close(fd);
+		free(door);
+		return;
+	}
+	pipeline_init(&door->pipeline, broker, &pipeline_functions, door);
+	door->pipeline.client_host = door->host;
+	door->active_ms = loop_now_ms(broker->loop);
+	if (stream_accepted(broker->loop, fd, NULL, WRITE_QUEUE_SIZE_MAX, OPEN_TIMEOUT_MS, &stream_events,
+			    door, &door->stream) < 0) {
+		timer_free(door->end);
+		free(door);
+		return;
+	}
+	list_append(&broker->doors, &door->link);
+	broker->door_count++;
+}
+
+void doors_close(struct broker *broker)
+{
+	while (!list_empty(&broker->doors))
+		door_close(container_of(broker->doors.next, struct door, link));
+}
+
+void doors_tick(struct broker *broker)
+{
+	int64_t now_ms = loop_now_ms(broker->loop);
+
+	LIST_EACH_SAFE(&broker->doors, link)
+	{
+		struct door *door = container_of(link, struct door, link);
+
+		/* Who was not read because the whole broker was full goes on when it is not. */
+		if (door->pipeline.paused && !door->pipeline.broken)
+			pipeline_drained(&door->pipeline);
+		if (broker->properties.idle_ms >= 0 && door->pipeline.count == 0 &&
+		    now_ms - door->active_ms > broker->properties.idle_ms)
+			door_close(door);
+	}
+}

@@ -1,0 +1,383 @@
+/* metadata.c - Metadata, DescribeCluster, DescribeTopicPartitions: who is who.  One node, which leads everything. */
+#include <stdlib.h>
+
+#include "broker/api.h"
+#include "broker/topics.h"
+
+#define PARTITIONS_EACH_PAGE 2000
+
+static int32_t *node_list(struct request *request)
+{
+	int32_t *list = arena_array(&request->arena, 1, sizeof *list);
+
+	if (list)
+		*list = request->broker->node_id;
+	return list;
+}
+
+static struct uuid uuid_of(const struct store_topic *topic)
+{
+	struct uuid id;
+
+	memcpy(id.bytes, topic->id, sizeof id.bytes);
+	return id;
+}
+
+static int32_t epoch_of(const struct store_topic *topic, int32_t index)
+{
+	struct store_partition_state state;
+
+	store_partition_state(topic->partitions[index], &state);
+	return state.leader_epoch;
+}
+
+/* ---- Metadata -------------------------------------------------------------------------------------------------------- */
+
+struct asking {
+	struct request *request;
+	struct metadata_response *response;
+	int32_t *nodes; /* a list of ourselves */
+	int left;       /* topics in creation, and one while we still ask */
+};
+
+struct asking_topic {
+	struct asking *asking;
+	struct metadata_response_topic *result;
+};
+
+static void tell_topic(struct asking *asking, struct store_topic *topic, struct metadata_response_topic *out)
+{
+	struct request *request = asking->request;
+
+	out->name = arena_copy(&request->arena, view_text(topic->name));
+	out->topic_id = uuid_of(topic);
+	out->is_internal = topic_name_internal(out->name);
+	out->partitions.at =
+		REQUEST_ARRAY(request, metadata_response_partition_shape, topic->partition_count);
+	if (!out->partitions.at) {
+		out->error_code = KAFKA_UNKNOWN_SERVER_ERROR;
+		return;
+	}
+	out->partitions.count = topic->partition_count;
+	for (int32_t i = 0; i < topic->partition_count; i++) {
+		struct metadata_response_partition *partition = &out->partitions.at[i];
+
+		partition->partition_index = i;
+		partition->leader_id = request->broker->node_id;
+		partition->leader_epoch = epoch_of(topic, i);
+		partition->replica_nodes.at = partition->isr_nodes.at = asking->nodes;
+		partition->replica_nodes.count = partition->isr_nodes.count = 1;
+	}
+}
+
+static void asking_step(struct asking *asking)
+{
+	if (--asking->left == 0)
+		request_answer(asking->request, asking->response);
+}
+
+static void auto_made(void *context, int16_t error, struct store_topic *topic)
+{
+	struct asking_topic *one = context;
+	struct broker *broker = one->asking->request->broker;
+
+	/* Somebody else made it meanwhile. */
+	if (error == KAFKA_TOPIC_ALREADY_EXISTS && !broker->closing)
+		topic = store_topic_named(broker->store, one->result->name);
+	if (topic && topic->owner)
+		tell_topic(one->asking, topic, one->result);
+	else
+		one->result->error_code = KAFKA_LEADER_NOT_AVAILABLE; /* the client asks again */
+	asking_step(one->asking);
+}
+
+static void auto_create(struct asking *asking, struct metadata_response_topic *out)
+{
+	struct request *request = asking->request;
+	const struct properties *properties = &request->broker->properties;
+	struct topic_wish wish = { .name = out->name,
+				   .partition_count = (int32_t)properties->partitions,
+				   .replication_factor = (int16_t)properties->replication_factor };
+	struct asking_topic *one = arena_take(&request->arena, sizeof *one);
+	int16_t error;
+
+	if (topic_name_collides(request->broker, out->name)) {
+		out->error_code = KAFKA_INVALID_TOPIC_EXCEPTION;
+		return;
+	}
+	if (!one) {
+		out->error_code = KAFKA_UNKNOWN_SERVER_ERROR;
+		return;
+	}
+	*one = (struct asking_topic){ asking, out };
+	asking->left++;
+	error = topic_wish_make(request->broker, &wish, auto_made, one);
+	if (error) {
+		asking->left--;
+		out->error_code = error == KAFKA_TOPIC_ALREADY_EXISTS ? KAFKA_LEADER_NOT_AVAILABLE : error;
+	}
+}
+
+static void ask_by_name(struct asking *asking, struct view name, struct metadata_response_topic *out)
+{
+	const struct metadata_request *in = asking->request->message;
+	struct broker *broker = asking->request->broker;
+	struct store_topic *topic = store_topic_named(broker->store, name);
+
+	out->name = name;
+	out->is_internal = topic_name_internal(name);
+	if (topic && topic->owner)
+		tell_topic(asking, topic, out);
+	else if (!topic_name_legal(name))
+		out->error_code = KAFKA_INVALID_TOPIC_EXCEPTION;
+	else if (in->allow_auto_topic_creation && broker->properties.auto_create && !out->is_internal)
+		auto_create(asking, out);
+	else
+		out->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+}
+
+static void ask_by_id(struct asking *asking, const struct uuid *id, struct metadata_response_topic *out)
+{
+	struct store_topic *topic = store_topic_by_id(asking->request->broker->store, id->bytes);
+
+	out->topic_id = *id;
+	if (topic && topic->owner)
+		tell_topic(asking, topic, out);
+	else
+		out->error_code = KAFKA_UNKNOWN_TOPIC_ID;
+	if (!out->name.at && request_version(asking->request) < 12)
+		out->name = VIEW_LITERAL("");
+}
+
+static bool id_is_set(const struct uuid *id)
+{
+	return memcmp(id, &(struct uuid){ { 0 } }, sizeof *id) != 0;
+}
+
+static bool ask_all(struct asking *asking)
+{
+	struct store *store = asking->request->broker->store;
+	int32_t count = 0;
+
+	for (struct store_topic *topic = store_topic_next(store, NULL); topic;
+	     topic = store_topic_next(store, topic))
+		count++;
+	asking->response->topics.at = REQUEST_ARRAY(asking->request, metadata_response_topic_shape, count);
+	if (!asking->response->topics.at)
+		return false;
+	for (struct store_topic *topic = store_topic_next(store, NULL); topic;
+	     topic = store_topic_next(store, topic))
+		if (topic->owner)
+			tell_topic(asking, topic,
+				   &asking->response->topics.at[asking->response->topics.count++]);
+	return true;
+}
+
+static bool ask_some(struct asking *asking)
+{
+	const struct metadata_request *in = asking->request->message;
+
+	asking->response->topics.at =
+		REQUEST_ARRAY(asking->request, metadata_response_topic_shape, in->topics.count);
+	if (!asking->response->topics.at)
+		return false;
+	asking->response->topics.count = in->topics.count;
+	for (int32_t i = 0; i < in->topics.count; i++) {
+		if (in->topics.at[i].name.at)
+			ask_by_name(asking, in->topics.at[i].name, &asking->response->topics.at[i]);
+		else
+			ask_by_id(asking, &in->topics.at[i].topic_id, &asking->response->topics.at[i]);
+	}
+	return true;
+}
+
+/* Ids and names are asked for in versions of their own (Kafka refuses what mixes them). */
+static bool sensible(const struct request *request)
+{
+	const struct metadata_request *in = request->message;
+
+	for (int32_t i = 0; i < in->topics.count; i++)
+		if (!in->topics.at[i].name.at &&
+		    (request_version(request) < 12 || !id_is_set(&in->topics.at[i].topic_id)))
+			return false;
+	return true;
+}
+
+void handle_metadata(struct request *request)
+{
+	const struct metadata_request *in = request->message;
+	struct metadata_response *response = request_response(request);
+	struct asking *asking = arena_take(&request->arena, sizeof *asking);
+	bool all = in->topics.count < 0 || (request_version(request) == 0 && in->topics.count == 0);
+
+	if (!sensible(request)) {
+		request_fail(request, "Metadata for a topic without name and id");
+		return;
+	}
+	if (!response || !asking ||
+	    !(response->brokers.at = REQUEST_ARRAY(request, metadata_response_broker_shape, 1))) {
+		request_answer(request, NULL);
+		return;
+	}
+	*asking = (struct asking){ request, response, node_list(request), 1 };
+	response->brokers.count = 1;
+	response->brokers.at[0].node_id = request->broker->node_id;
+	response->brokers.at[0].host = view_text(request->broker->host);
+	response->brokers.at[0].port = request->broker->port;
+	response->cluster_id = view_text(request->broker->cluster_id);
+	response->controller_id = request->broker->node_id;
+	if (!asking->nodes || !(all ? ask_all(asking) : ask_some(asking))) {
+		request_answer(request, NULL);
+		return;
+	}
+	asking_step(asking);
+}
+
+/* ---- DescribeCluster ------------------------------------------------------------------------------------------------- */
+
+#define ENDPOINT_BROKERS 1
+
+void handle_describe_cluster(struct request *request)
+{
+	const struct describe_cluster_request *in = request->message;
+	struct describe_cluster_response *response = request_response(request);
+
+	if (response)
+		response->brokers.at = REQUEST_ARRAY(request, describe_cluster_response_broker_shape, 1);
+	if (!response || !response->brokers.at) {
+		request_answer(request, NULL);
+		return;
+	}
+	response->endpoint_type = in->endpoint_type;
+	response->cluster_id = view_text(request->broker->cluster_id);
+	if (in->endpoint_type != ENDPOINT_BROKERS) {
+		response->error_code = in->endpoint_type == 2 ? KAFKA_MISMATCHED_ENDPOINT_TYPE
+							      : KAFKA_UNSUPPORTED_ENDPOINT_TYPE;
+		response->error_message = VIEW_LITERAL("This listener is for brokers.");
+		request_answer(request, response);
+		return;
+	}
+	response->controller_id = request->broker->node_id;
+	response->brokers.count = 1;
+	response->brokers.at[0].broker_id = request->broker->node_id;
+	response->brokers.at[0].host = view_text(request->broker->host);
+	response->brokers.at[0].port = request->broker->port;
+	request_answer(request, response);
+}
+
+/* ---- DescribeTopicPartitions (KIP-966) ------------------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+	return view_compare(*(const struct view *)a, *(const struct view *)b);
+}
+
+/* The topics asked for, or all, in order of name. */
+static struct view *names_wanted(struct request *request, int32_t *count)
+{
+	const struct describe_topic_partitions_request *in = request->message;
+	struct store *store = request->broker->store;
+	int32_t all = in->topics.count;
+	struct view *names;
+
+	if (in->topics.count <= 0) {
+		all = 0;
+		for (struct store_topic *t = store_topic_next(store, NULL); t; t = store_topic_next(store, t))
+			all++;
+	}
+	names = arena_array(&request->arena, (size_t)all, sizeof *names);
+	if (!names)
+		return NULL;
+	*count = 0;
+	for (int32_t i = 0; i < in->topics.count; i++)
+		names[(*count)++] = in->topics.at[i].name;
+	if (in->topics.count <= 0)
+		for (struct store_topic *t = store_topic_next(store, NULL); t; t = store_topic_next(store, t))
+			names[(*count)++] = arena_copy(&request->arena, view_text(t->name));
+	qsort(names, (size_t)*count, sizeof *names, by_name);
+	return names;
+}
+
+/* Partitions from `first` on, at most `room`; how many there were. */
+static int32_t page_topic(struct request *request, struct store_topic *topic, int32_t first, int32_t room,
+			  int32_t *nodes, struct describe_topic_partitions_response_topic *out)
+{
+	int32_t count = first < topic->partition_count ? topic->partition_count - first : 0;
+
+	count = count < room ? count : room;
+	out->topic_id = uuid_of(topic);
+	out->is_internal = topic_name_internal(out->name);
+	out->partitions.at =
+		REQUEST_ARRAY(request, describe_topic_partitions_response_partition_shape, count);
+	if (!out->partitions.at)
+		return -1;
+	out->partitions.count = count;
+	for (int32_t i = 0; i < count; i++) {
+		struct describe_topic_partitions_response_partition *one = &out->partitions.at[i];
+
+		one->partition_index = first + i;
+		one->leader_id = request->broker->node_id;
+		one->leader_epoch = epoch_of(topic, first + i);
+		one->replica_nodes.at = one->isr_nodes.at = nodes;
+		one->replica_nodes.count = one->isr_nodes.count = 1;
+		one->eligible_leader_replicas.count = one->last_known_elr.count = 0;
+	}
+	return count;
+}
+
+static bool page(struct request *request, struct describe_topic_partitions_response *response)
+{
+	const struct describe_topic_partitions_request *in = request->message;
+	int32_t count, *nodes = node_list(request), room = in->response_partition_limit;
+	struct view *names = names_wanted(request, &count);
+
+	if (room <= 0 || room > PARTITIONS_EACH_PAGE)
+		room = PARTITIONS_EACH_PAGE;
+	if (!names || !nodes ||
+	    !(response->topics.at =
+		      REQUEST_ARRAY(request, describe_topic_partitions_response_topic_shape, count)))
+		return false;
+	for (int32_t i = 0; i < count; i++) {
+		int order = in->cursor ? view_compare(names[i], in->cursor->topic_name) : 1;
+		int32_t first = order == 0 ? in->cursor->partition_index : 0, told;
+		struct store_topic *topic = store_topic_named(request->broker->store, names[i]);
+		struct describe_topic_partitions_response_topic *out;
+
+		if (order < 0 || (i > 0 && view_equal(names[i], names[i - 1])))
+			continue;
+		if (room == 0) {
+			response->next_cursor = arena_take(&request->arena, sizeof *response->next_cursor);
+			if (!response->next_cursor)
+				return false;
+			response->next_cursor->topic_name = names[i];
+			return true;
+		}
+		out = &response->topics.at[response->topics.count++];
+		out->name = names[i];
+		if (!topic) {
+			out->error_code = topic_name_legal(names[i]) ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION
+								     : KAFKA_INVALID_TOPIC_EXCEPTION;
+			continue;
+		}
+		told = page_topic(request, topic, first < 0 ? 0 : first, room, nodes, out);
+		if (told < 0)
+			return false;
+		room -= told;
+		if (first + told < topic->partition_count) {
+			response->next_cursor = arena_take(&request->arena, sizeof *response->next_cursor);
+			if (!response->next_cursor)
+				return false;
+			response->next_cursor->topic_name = names[i];
+			response->next_cursor->partition_index = first + told;
+			return true;
+		}
+	}
+	return true;
+}
+
+void handle_describe_topic_partitions(struct request *request)
+{
+	struct describe_topic_partitions_response *response = request_response(request);
+
+	request_answer(request, response && page(request, response) ? response : NULL);
+}

@@ -1,0 +1,260 @@
+/*
+ * produce.c - Produce: each partition's batch goes to the log, and the answer when the last of them is durable.
+ *
+ * acks 1 waits like acks -1: what is acknowledged here survives a crash.
+ */
+#include "broker/api.h"
+#include "broker/coordinator.h"
+#include "broker/topic_config.h"
+#include "wire/batch.h"
+#include "wire/record.h"
+
+#define ZSTD_SINCE       7
+#define TOPIC_IDS_SINCE  13
+#define OPENED_BYTES_MAX ((size_t)256 << 20)
+#define SPANS            256
+
+struct production {
+	struct request *request;
+	struct produce_response *response;
+	int left; /* appends under way, and one while we still ask */
+	bool failed;
+};
+
+struct production_partition {
+	struct production *production;
+	struct produce_response_partition *result;
+};
+
+typedef struct produce_response_partition result_t;
+
+static void step(struct production *production)
+{
+	struct request *request = production->request;
+	const struct produce_request *in = request->message;
+
+	if (--production->left > 0)
+		return;
+	if (in->acks != 0)
+		request_answer(request, production->response);
+	else if (production->failed)
+		request_fail(request, "a produce request without acknowledgement failed");
+	else
+		request_answer_nothing(request);
+}
+
+static void refuse(struct production *production, result_t *result, int16_t error, const char *text)
+{
+	result->error_code = error;
+	result->base_offset = -1;
+	result->log_start_offset = -1;
+	if (text)
+		result->error_message = arena_copy(&production->request->arena, view_text(text));
+	production->failed = true;
+}
+
+static int16_t error_of(int err)
+{
+	switch (err) {
+	case STORE_OUT_OF_ORDER_SEQUENCE: return KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
+	case STORE_PRODUCER_FENCED: return KAFKA_INVALID_PRODUCER_EPOCH;
+	case STORE_COORDINATOR_FENCED: return KAFKA_TRANSACTION_COORDINATOR_FENCED;
+	case STORE_INVALID_TXN_STATE: return KAFKA_INVALID_TXN_STATE;
+	case STORE_BATCH_TOO_LARGE: return KAFKA_MESSAGE_TOO_LARGE;
+	case STORE_BATCH_CORRUPT: return KAFKA_CORRUPT_MESSAGE;
+	case STORE_BATCH_INVALID: return KAFKA_INVALID_RECORD;
+	case ERR_NOT_FOUND: return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+	case ERR_STALE: return KAFKA_NOT_LEADER_OR_FOLLOWER;
+	case ERR_LIMIT:
+		return KAFKA_NOT_ENOUGH_REPLICAS; /* nothing was written, try again: what clients know for it */
+	case ERR_FULL:
+	case ERR_IO: return KAFKA_KAFKA_STORAGE_ERROR;
+	case ERR_CANCELLED: return KAFKA_NOT_LEADER_OR_FOLLOWER; /* we are ending */
+	default: return KAFKA_UNKNOWN_SERVER_ERROR;
+	}
+}
+
+static void appended(void *context, const struct store_appended *appended)
+{
+	struct production_partition *one = context;
+
+	if (appended->err) {
+		refuse(one->production, one->result, error_of(appended->err), NULL);
+	} else {
+		one->result->base_offset = appended->base_offset;
+		one->result->log_append_time_ms = appended->log_append_time;
+		one->result->log_start_offset = appended->log_start;
+	}
+	step(one->production);
+}
+
+/* A compacted topic keeps the last record of each key, so each must have one. */
+static int16_t keys_there(struct broker *broker, const struct batch *batch)
+{
+	struct record_span spans[SPANS];
+	struct records records;
+	struct record_walk walk;
+	struct record record;
+	struct buffer opened;
+	int16_t error = KAFKA_NONE;
+	int count = 0;
+
+	buffer_init(&opened, OPENED_BYTES_MAX);
+	if (batch_check(batch, NULL) < 0 ||
+	    batch_open(batch, broker->inflater, &opened, &records, NULL) < 0) {
+		error = KAFKA_CORRUPT_MESSAGE;
+	} else {
+		record_walk_init(&walk, &records);
+		while (!error && (count = record_walk_next(&walk, spans, SPANS)) > 0)
+			for (int i = 0; i < count && !error; i++)
+				if (record_split(view_of(spans[i].at, spans[i].size), &record) < 0 ||
+				    !record.key.at)
+					error = KAFKA_INVALID_RECORD;
+		if (count < 0)
+			error = KAFKA_INVALID_RECORD;
+	}
+	buffer_done(&opened);
+	return error;
+}
+
+/* What the log engine does not look at. */
+static int16_t check_batch(struct production *production, const struct topic_state *state,
+			   struct view records, const char **text)
+{
+	struct request *request = production->request;
+	struct view rest = records;
+	struct batch batch;
+	int16_t error;
+
+	if (!records.at || batch_next(&rest, &batch) != 1 || rest.size != 0) {
+		*text = "Produce requests are required to have exactly one record batch per partition";
+		return KAFKA_INVALID_RECORD;
+	}
+	if (batch.head.magic != 2) {
+		*text = "Produce requests are required to have a record batch of format 2";
+		return KAFKA_INVALID_RECORD;
+	}
+	if ((int64_t)records.size > state->batch_size_max) {
+		*text = "The record batch is larger than max.message.bytes of the topic";
+		return KAFKA_MESSAGE_TOO_LARGE;
+	}
+	if (batch.head.codec > CODEC_ZSTD ||
+	    (batch.head.codec == CODEC_ZSTD && request_version(request) < ZSTD_SINCE)) {
+		*text = "The compression type is not allowed in this version of Produce";
+		return KAFKA_UNSUPPORTED_COMPRESSION_TYPE;
+	}
+	if (batch.head.control) {
+		*text = "Clients cannot write control records";
+		return KAFKA_INVALID_RECORD;
+	}
+	if (!state->log_append_time && batch.head.max_timestamp >= 0) {
+		int64_t now_ms = broker_wall_ms(request->broker);
+
+		if (batch.head.max_timestamp - now_ms > state->after_max_ms ||
+		    now_ms - batch.head.max_timestamp > state->before_max_ms) {
+			*text = "Timestamps are too far from the broker's clock "
+				"(message.timestamp.after.max.ms, "
+				"message.timestamp.before.max.ms)";
+			return KAFKA_INVALID_TIMESTAMP;
+		}
+	}
+	if (batch.head.transactional) {
+		error = coordinator_may_write(request->broker, &batch.head, request_version(request));
+		if (error)
+			return error;
+	}
+	if (state->compact) {
+		error = keys_there(request->broker, &batch);
+		if (error == KAFKA_INVALID_RECORD)
+			*text = "A compacted topic cannot take a record without a key";
+		return error;
+	}
+	return KAFKA_NONE;
+}
+
+static void produce_one(struct production *production, struct store_topic *topic,
+			const struct produce_request_partition *in, result_t *result, int16_t missing)
+{
+	struct production_partition *one;
+	const char *text = NULL;
+	int16_t error;
+	int err;
+
+	result->index = in->index;
+	if (!topic || !topic->owner || in->index < 0 || in->index >= topic->partition_count) {
+		refuse(production, result, topic ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : missing, NULL);
+		return;
+	}
+	error = check_batch(production, topic_state(topic), in->records, &text);
+	if (error) {
+		refuse(production, result, error, text);
+		return;
+	}
+	one = arena_take(&production->request->arena, sizeof *one);
+	if (!one) {
+		refuse(production, result, KAFKA_UNKNOWN_SERVER_ERROR, NULL);
+		return;
+	}
+	*one = (struct production_partition){ production, result };
+	production->left++;
+	err = store_append(topic->partitions[in->index], in->records, appended, one);
+	if (err != 0) {
+		production->left--;
+		refuse(production, result, error_of(err), NULL);
+	}
+}
+
+static void produce_topic(struct production *production, const struct produce_request_topic *in,
+			  struct produce_response_topic *out)
+{
+	struct request *request = production->request;
+	const struct produce_request *asked = request->message;
+	struct store *store = request->broker->store;
+	bool ids = request_version(request) >= TOPIC_IDS_SINCE;
+	struct store_topic *topic =
+		ids ? store_topic_by_id(store, in->topic_id.bytes) : store_topic_named(store, in->name);
+	int16_t missing = ids ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+
+	out->name = in->name;
+	out->topic_id = in->topic_id;
+	out->partition_responses.at =
+		REQUEST_ARRAY(request, produce_response_partition_shape, in->partition_data.count);
+	if (!out->partition_responses.at) {
+		production->failed = true;
+		return;
+	}
+	out->partition_responses.count = in->partition_data.count;
+	for (int32_t i = 0; i < in->partition_data.count; i++) {
+		if (asked->acks < -1 || asked->acks > 1) {
+			out->partition_responses.at[i].index = in->partition_data.at[i].index;
+			refuse(production, &out->partition_responses.at[i], KAFKA_INVALID_REQUIRED_ACKS,
+			       NULL);
+		} else if (topic && topic_name_internal(view_text(topic->name))) {
+			out->partition_responses.at[i].index = in->partition_data.at[i].index;
+			refuse(production, &out->partition_responses.at[i], KAFKA_INVALID_TOPIC_EXCEPTION,
+			       NULL);
+		} else {
+			produce_one(production, topic, &in->partition_data.at[i],
+				    &out->partition_responses.at[i], missing);
+		}
+	}
+}
+
+void handle_produce(struct request *request)
+{
+	const struct produce_request *in = request->message;
+	struct production *production = arena_take(&request->arena, sizeof *production);
+	struct produce_response *response = request_response(request);
+
+	if (!production || !response ||
+	    !(response->responses.at =
+		      REQUEST_ARRAY(request, produce_response_topic_shape, in->topic_data.count))) {
+		request_answer(request, NULL);
+		return;
+	}
+	response->responses.count = in->topic_data.count;
+	*production = (struct production){ request, response, 1, false };
+	for (int32_t i = 0; i < in->topic_data.count; i++)
+		produce_topic(production, &in->topic_data.at[i], &response->responses.at[i]);
+	step(production);
+}

@@ -1,0 +1,230 @@
+/* properties.c - the table of broker properties. */
+#include <errno.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/props.h"
+#include "base/text.h"
+#include "broker/properties.h"
+
+#define FILE_BYTES_MAX (1 << 20)
+#define AT(field)      offsetof(struct properties, field)
+#define MOST           INT64_MAX
+
+/* clang-format off */
+const struct property property_table[] = {
+	{ "node.id",                                   CONFIG_INT,     "1",          AT(node_id), 0, INT32_MAX },
+	{ "broker.id",                                 CONFIG_INT,     "1",          AT(node_id), 0, INT32_MAX },
+	{ "num.partitions",                            CONFIG_INT,     "1",          AT(partitions), 1, 100000 },
+	{ "default.replication.factor",                CONFIG_INT,     "1",          AT(replication_factor), 1, INT16_MAX },
+	{ "auto.create.topics.enable",                 CONFIG_BOOLEAN, "true",       AT(auto_create), 0, 1 },
+	{ "delete.topic.enable",                       CONFIG_BOOLEAN, "true",       AT(delete_topics), 0, 1 },
+	{ "socket.request.max.bytes",                  CONFIG_INT,     "104857600",  AT(request_bytes_max), 1, INT32_MAX },
+	{ "queued.max.request.bytes",                  CONFIG_LONG,    "-1",         AT(queued_bytes_max), -1, MOST },
+	{ "fetch.max.bytes",                           CONFIG_INT,     "57671680",   AT(fetch_bytes_max), 1024, INT32_MAX },
+	{ "max.incremental.fetch.session.cache.slots", CONFIG_INT,     "1000",       AT(sessions_max), 0, 1000000 },
+	{ "max.connections",                           CONFIG_INT,     "2147483647", AT(connections_max), 0, INT32_MAX },
+	{ "max.connections.per.ip",                    CONFIG_INT,     "2147483647", AT(connections_per_address_max), 0, INT32_MAX },
+	{ "connections.max.idle.ms",                   CONFIG_LONG,    "600000",     AT(idle_ms), -1, MOST },
+	{ "group.min.session.timeout.ms",              CONFIG_INT,     "6000",       AT(session_timeout_least_ms), 1, INT32_MAX },
+	{ "group.max.session.timeout.ms",              CONFIG_INT,     "1800000",    AT(session_timeout_most_ms), 1, INT32_MAX },
+	{ "group.initial.rebalance.delay.ms",          CONFIG_INT,     "3000",       AT(initial_delay_ms), 0, INT32_MAX },
+	{ "group.max.size",                            CONFIG_INT,     "2147483647", AT(group_size_max), 1, INT32_MAX },
+	{ "offset.metadata.max.bytes",                 CONFIG_INT,     "4096",       AT(commit_metadata_max), 0, INT16_MAX },
+	{ "offsets.topic.num.partitions",              CONFIG_INT,     "50",         AT(offsets_partitions), 1, 1000 },
+	{ "offsets.retention.minutes",                 CONFIG_INT,     "10080",      AT(offsets_retention_minutes), 1, INT32_MAX },
+	{ "transaction.state.log.num.partitions",      CONFIG_INT,     "50",         AT(transactions_partitions), 1, 1000 },
+	{ "transaction.max.timeout.ms",                CONFIG_INT,     "900000",     AT(transaction_timeout_most_ms), 1, INT32_MAX },
+	{ "transactional.id.expiration.ms",            CONFIG_INT,     "604800000",  AT(transactional_expiry_ms), 1, INT32_MAX },
+	{ "producer.id.expiration.ms",                 CONFIG_INT,     "86400000",   AT(producer_expiry_ms), 1, INT32_MAX },
+	{ "log.retention.check.interval.ms",           CONFIG_LONG,    "300000",     AT(retention_check_ms), 1, MOST },
+	{ "advertised.listeners",                      CONFIG_STRING,  NULL,         AT(advertised), 0, 0 },
+
+	/* Topics take their defaults from these: topic_config.c. */
+	{ "compression.type",                          CONFIG_STRING,  "producer",   0, 0, 0 },
+	{ "log.cleanup.policy",                        CONFIG_LIST,    "delete",     0, 0, 0 },
+	{ "log.cleaner.delete.retention.ms",           CONFIG_LONG,    "86400000",   0, 0, MOST },
+	{ "log.cleaner.max.compaction.lag.ms",         CONFIG_LONG,    "9223372036854775807", 0, 1, MOST },
+	{ "log.cleaner.min.compaction.lag.ms",         CONFIG_LONG,    "0",          0, 0, MOST },
+	{ "log.cleaner.min.cleanable.ratio",           CONFIG_DOUBLE,  "0.5",        0, 0, 1 },
+	{ "log.flush.interval.messages",               CONFIG_LONG,    "9223372036854775807", 0, 1, MOST },
+	{ "log.flush.interval.ms",                     CONFIG_LONG,    NULL,         0, 0, MOST },
+	{ "log.index.interval.bytes",                  CONFIG_INT,     "4096",       0, 0, INT32_MAX },
+	{ "log.index.size.max.bytes",                  CONFIG_INT,     "10485760",   0, 4, INT32_MAX },
+	{ "log.message.timestamp.after.max.ms",        CONFIG_LONG,    "3600000",    0, 0, MOST },
+	{ "log.message.timestamp.before.max.ms",       CONFIG_LONG,    "9223372036854775807", 0, 0, MOST },
+	{ "log.message.timestamp.type",                CONFIG_STRING,  "CreateTime", 0, 0, 0 },
+	{ "log.preallocate",                           CONFIG_BOOLEAN, "false",      0, 0, 1 },
+	{ "log.retention.bytes",                       CONFIG_LONG,    "-1",         0, -1, MOST },
+	{ "log.retention.ms",                          CONFIG_LONG,    NULL,         0, -1, MOST },
+	{ "log.retention.minutes",                     CONFIG_INT,     NULL,         0, -1, INT32_MAX },
+	{ "log.retention.hours",                       CONFIG_INT,     "168",        0, -1, INT32_MAX },
+	{ "log.roll.ms",                               CONFIG_LONG,    NULL,         0, 1, MOST },
+	{ "log.roll.hours",                            CONFIG_INT,     "168",        0, 1, INT32_MAX },
+	{ "log.roll.jitter.ms",                        CONFIG_LONG,    NULL,         0, 0, MOST },
+	{ "log.roll.jitter.hours",                     CONFIG_INT,     "0",          0, 0, INT32_MAX },
+	{ "log.segment.bytes",                         CONFIG_INT,     "1073741824", 0, 1048576, INT32_MAX },
+	{ "log.segment.delete.delay.ms",               CONFIG_LONG,    "60000",      0, 0, MOST },
+	{ "message.max.bytes",                         CONFIG_INT,     "1048588",    0, 0, INT32_MAX },
+	{ "min.insync.replicas",                       CONFIG_INT,     "1",          0, 1, INT32_MAX },
+	{ "unclean.leader.election.enable",            CONFIG_BOOLEAN, "false",      0, 0, 1 },
+	{ NULL },
+};
+/* clang-format on */
+_Static_assert(sizeof property_table / sizeof *property_table <= PROPERTIES_MAX, "more room for properties");
+
+/* What "-1" means for the bytes of all unanswered requests: Kafka has no limit, and we have this one. */
+#define QUEUED_BYTES_DEFAULT ((int64_t)512 << 20)
+
+static bool is_word(struct view value, const char *word)
+{
+	return value.size == strlen(word) && strncasecmp((const char *)value.at, word, value.size) == 0;
+}
+
+bool config_value_fits(enum config_type type, struct view value, int64_t least, int64_t most, int64_t *number)
+{
+	char text[32], *end;
+	int64_t n;
+	double d;
+
+	if (type == CONFIG_BOOLEAN) {
+		*number = is_word(value, "true");
+		return *number || is_word(value, "false");
+	}
+	if (type != CONFIG_INT && type != CONFIG_LONG && type != CONFIG_SHORT && type != CONFIG_DOUBLE)
+		return true;
+	if (value.size == 0 || value.size >= sizeof text)
+		return false;
+	memcpy(text, value.at, value.size);
+	text[value.size] = 0;
+	errno = 0;
+	if (type == CONFIG_DOUBLE) {
+		d = strtod(text, &end);
+		return *end == 0 && d >= (double)least && d <= (double)most;
+	}
+	n = strtoll(text, &end, 10);
+	if (*end || errno || n < least || n > most ||
+	    (type == CONFIG_INT && (n > INT32_MAX || n < INT32_MIN)))
+		return false;
+	*number = n;
+	return true;
+}
+
+static void assign(struct properties *properties, const struct property *property, const char *value)
+{
+	int64_t number = 0;
+
+	if (!property->at)
+		return;
+	if (property->type == CONFIG_STRING) {
+		*(const char **)((char *)properties + property->at) = value;
+		return;
+	}
+	config_value_fits(property->type, view_text(value), property->least, property->most, &number);
+	*(int64_t *)((char *)properties + property->at) = number;
+	if (properties->queued_bytes_max < 0)
+		properties->queued_bytes_max = QUEUED_BYTES_DEFAULT;
+}
+
+void properties_init(struct properties *properties)
+{
+	memset(properties, 0, sizeof *properties);
+	arena_init(&properties->arena, (size_t)8 << 20);
+	for (const struct property *p = property_table; p->name; p++)
+		assign(properties, p, p->fallback);
+}
+
+void properties_done(struct properties *properties)
+{
+	arena_done(&properties->arena);
+}
+
+int property_find(struct view name)
+{
+	for (int i = 0; property_table[i].name; i++)
+		if (view_is(name, property_table[i].name))
+			return i;
+	return -1;
+}
+
+static int unknown(struct view name, struct fault *fault)
+{
+	const char *words[PROPERTIES_MAX + 1] = { NULL }, *nearest;
+	struct buffer shown;
+
+	for (int i = 0; property_table[i].name; i++)
+		words[i] = property_table[i].name;
+	nearest = text_nearest(name, words);
+	buffer_init(&shown, 400);
+	text_safe(&shown, name.size > 80 ? view_of(name.at, 80) : name);
+	fault_set(fault, ERR_NOT_FOUND, "property '%s' has no effect in this version%s%s%s",
+		  buffer_string(&shown), nearest ? "; the nearest one that has is '" : "",
+		  nearest ? nearest : "", nearest ? "'" : "");
+	buffer_done(&shown);
+	return ERR_NOT_FOUND;
+}
+
+int properties_set(struct properties *properties, struct view name, struct view value, struct fault *fault)
+{
+	int place = property_find(name);
+	const struct property *property = &property_table[place < 0 ? 0 : place];
+	struct view copy;
+	int64_t number;
+
+	if (place < 0)
+		return unknown(name, fault);
+	value = text_trim(value);
+	if (!config_value_fits(property->type, value, property->least, property->most, &number))
+		return fault_set(fault, ERR_CONFIG, "property '%s' cannot have this value", property->name);
+	copy = arena_copy(&properties->arena, value.at ? value : VIEW_LITERAL(""));
+	if (!copy.at)
+		return fault_set(fault, ERR_LIMIT, "too many properties");
+	properties->given[place] = (const char *)copy.at;
+	assign(properties, property, (const char *)copy.at);
+	return 0;
+}
+
+int properties_read(struct properties *properties, const char *path, properties_warn *warn, void *context,
+		    struct fault *fault)
+{
+	struct buffer text;
+	struct arena arena;
+	struct props props;
+	int err;
+
+	buffer_init(&text, FILE_BYTES_MAX);
+	arena_init(&arena, 4 * FILE_BYTES_MAX);
+	err = file_read(path, &text, fault);
+	if (err == 0)
+		err = props_parse(buffer_bytes(&text), path, &arena, &props, fault);
+	for (int i = 0; err == 0 && i < props.count; i++) {
+		struct fault one = { 0 };
+		int set = properties_set(properties, props.at[i].key, props.at[i].value, &one);
+
+		if (set < 0)
+			fault_at(&one, "%s:%d", path, props.at[i].line);
+		if (set == ERR_NOT_FOUND) {
+			warn(context, one.text);
+		} else if (set < 0) {
+			*fault = one;
+			err = set;
+		}
+	}
+	arena_done(&arena);
+	buffer_done(&text);
+	return err;
+}
+
+const char *properties_value(const struct properties *properties, const char *name, bool *given)
+{
+	int place = property_find(view_text(name));
+
+	if (place < 0) {
+		*given = false;
+		return NULL;
+	}
+	*given = properties->given[place] != NULL;
+	return *given ? properties->given[place] : property_table[place].fallback;
+}

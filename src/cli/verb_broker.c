@@ -1,0 +1,187 @@
+/* verb_broker.c - `interlock broker`: a broker that speaks Kafka's protocol. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "broker/broker.h"
+#include "cli/verbs.h"
+
+struct broker_settings {
+	SETTINGS_COMMON;
+	const char *data, *listen, *config;
+	struct texts set;
+};
+
+#define AT(field) offsetof(struct broker_settings, field)
+
+static const struct option options[] = {
+	{ .name = "data",
+	  .value = "DIR",
+	  .kind = OPTION_PATH,
+	  .at = AT(data),
+	  .required = true,
+	  .help = "where everything is kept; made when it is not there" },
+	{ .name = "listen",
+	  .value = "HOST:PORT",
+	  .kind = OPTION_TEXT,
+	  .at = AT(listen),
+	  .fallback = "127.0.0.1:9092",
+	  .help = "where clients connect, without encryption or login; port 0 picks one" },
+	{ .name = "config",
+	  .value = "FILE",
+	  .kind = OPTION_PATH,
+	  .at = AT(config),
+	  .help = "a .properties file with Kafka's own names for brokers" },
+	{ .name = "set",
+	  .value = "KEY=VALUE",
+	  .kind = OPTION_TEXTS,
+	  .at = AT(set),
+	  .help = "one such property; stronger than the file; repeats" },
+	{ .name = NULL },
+};
+
+static const struct example examples[] = {
+	{ "interlock broker --data data --listen 127.0.0.1:9092", "A broker on this machine:" },
+	{ "interlock broker --data /tmp/b --listen 127.0.0.1:0 --set auto.create.topics.enable=false",
+	  "One for a test, on any free port:" },
+	{ NULL, NULL },
+};
+
+/* "host:port", "[::1]:port", ":port". */
+static int split(const char *listen, char *host, size_t host_size, uint16_t *port, struct fault *fault)
+{
+	const char *colon = strrchr(listen, ':');
+	size_t size = colon ? (size_t)(colon - listen) : 0;
+	char *end;
+	long number;
+
+	if (!colon || !colon[1] || size >= host_size)
+		return fault_set(fault, ERR_USAGE, "--listen wants HOST:PORT, as in 127.0.0.1:9092");
+	number = strtol(colon + 1, &end, 10);
+	if (*end || number < 0 || number > 65535)
+		return fault_set(fault, ERR_USAGE, "--listen: the port is a number from 0 to 65535");
+	if (size > 1 && listen[0] == '[' && listen[size - 1] == ']')
+		snprintf(host, host_size, "%.*s", (int)size - 2, listen + 1);
+	else
+		snprintf(host, host_size, "%.*s", (int)size, listen);
+	*port = (uint16_t)number;
+	return 0;
+}
+
+static void warn(void *context, const char *text)
+{
+	output_note(context, "%s", text);
+}
+
+static int read_properties(const struct broker_settings *settings, struct properties *properties,
+			   struct output *output, struct fault *fault)
+{
+	int err = 0;
+
+	if (settings->config)
+		err = properties_read(properties, settings->config, warn, output, fault);
+	for (int i = 0; err == 0 && i < settings->set.count; i++) {
+		struct view text = view_text(settings->set.at[i]);
+		const uint8_t *equals = memchr(text.at, '=', text.size);
+		size_t size = equals ? (size_t)(equals - text.at) : 0;
+
+		if (!equals)
+			return fault_set(fault, ERR_USAGE, "--set wants KEY=VALUE");
+		err = properties_set(properties, text_trim(view_of(text.at, size)),
+				     view_of(equals + 1, text.size - size - 1), fault);
+		if (err == ERR_NOT_FOUND) {
+			output_note(output, "%s", fault->text);
+			*fault = (struct fault){ 0 };
+			err = 0;
+		}
+	}
+	return err;
+}
+
+struct ending {
+	struct loop *loop;
+	bool asked;
+};
+
+static void told_to_end(void *owner, int number)
+{
+	struct ending *ending = owner;
+
+	if (ending->asked)
+		_Exit(128 + number); /* whoever asks twice means it; what was acknowledged is kept */
+	ending->asked = true;
+}
+
+static int serve(const struct broker_settings *settings, const struct broker_options *how,
+		 struct output *output, struct fault *fault)
+{
+	struct ending ending = { 0 };
+	struct signals *signals = NULL;
+	struct broker *broker = NULL;
+	int err = loop_new(&clock_system, 1, &ending.loop);
+
+	if (err < 0)
+		return fault_set(fault, err, "out of memory");
+	err = signals_new(ending.loop, told_to_end, &ending, &signals);
+	if (err == 0)
+		err = broker_open(ending.loop, how, &broker, fault);
+	if (err == 0) {
+		fprintf(output->out, "listening on %s:%u, cluster %s\n",
+			how->host && *how->host ? how->host : "*", broker_port(broker),
+			broker_cluster_id(broker));
+		fflush(output->out);
+		err = loop_until(ending.loop, &ending.asked, INT64_MAX);
+		broker_free(broker);
+	} else if (!fault->err) {
+		fault_set(fault, err, "the broker cannot start: %s", err_text(err));
+	}
+	signals_free(signals);
+	loop_free(ending.loop);
+	return err;
+}
+
+static enum status run(struct output *output, const struct verb *verb, const void *given,
+		       const struct texts *rest)
+{
+	const struct broker_settings *settings = given;
+	struct properties properties;
+	struct fault fault = { 0 };
+	char host[256];
+	struct broker_options how = { .folder = settings->data, .host = host, .properties = &properties };
+	int err;
+
+	properties_init(&properties);
+	log_set_level(settings->common.quiet ? LOG_ERROR : LOG_INFO);
+	err = split(settings->listen, host, sizeof host, &how.port, &fault);
+	if (err == 0)
+		err = read_properties(settings, &properties, output, &fault);
+	if (err == 0)
+		err = serve(settings, &how, output, &fault);
+	properties_done(&properties);
+	return err < 0 ? output_fault(output, &fault) : STATUS_OPEN;
+}
+
+const struct verb verb_broker = {
+	.name = "broker",
+	.kind = VERB_READY,
+	.summary = "a Kafka-compatible broker on shared storage (early: see --help)",
+	.options = options,
+	.settings_size = sizeof(struct broker_settings),
+	.text = "Serves topics over the Kafka protocol. A write is acknowledged when it is on the disk: "
+		"after a crash every "
+		"acknowledged record is there. Ends in good order at SIGINT or SIGTERM; it may be killed at "
+		"any moment.\n\n"
+		"This is the first form of the broker, on one machine and one node. It tells clients exactly "
+		"the APIs that it "
+		"has: produce (also idempotent), fetch, topics and their configs, offsets. Not in this "
+		"version: consumer "
+		"groups, transactions, TLS, SASL, ACLs, quotas, compaction (a topic with "
+		"cleanup.policy=compact "
+		"keeps everything), more than one node. A replication factor of any size is accepted and "
+		"kept as a label: "
+		"there is one copy, on the disk under --data.\n\n"
+		"A property that has no effect in this version is told at the start, and is not an error.",
+	.examples = examples,
+	.run = run,
+};

@@ -1,0 +1,74 @@
+"""Interlock's own broker, as a cluster that tests can write to, kill and start again.
+
+    with Broker(folder) as broker:
+        broker.bootstrap            "127.0.0.1:20117", the same after each start
+        broker.kill()               SIGKILL; then broker.start()
+        broker.stop()               SIGTERM, and it must end well
+"""
+
+import re
+import threading
+
+from confluent_kafka.admin import AdminClient
+
+from kafka_cluster import free_ports
+from program import Program
+
+SANITIZER = re.compile(r"Sanitizer|runtime error|Assertion")
+
+
+class Broker:
+    def __init__(self, folder, name="interlock", **properties):
+        self.folder, self.name = folder, name
+        self.properties = {"group.initial.rebalance.delay.ms": 0, **{k.replace("_", "."): v for k, v in properties.items()}}
+        self.port = free_ports(1)[0]
+        self.process, self._admin, self.said = None, None, []
+        self.nodes = {1: self}
+
+    @property
+    def bootstrap(self):
+        return f"127.0.0.1:{self.port}"
+
+    def admin(self):
+        if self._admin is None:
+            self._admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 100})
+        return self._admin
+
+    def start(self):
+        words = []
+        for key, value in self.properties.items():
+            words += ["--set", f"{key}={value}"]
+        self.process = Program().start("broker", "--data", self.folder / "data", "--listen", self.bootstrap, *words)
+        line = self.process.stdout.readline()
+        if not line.startswith("listening on"):
+            out, err = self.process.communicate(timeout=20)
+            raise RuntimeError(f"the broker did not start: {line}{out}\n{err}")
+        reader = threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True)
+        reader.start()
+        return self
+
+    def _read(self, stream):
+        for line in stream:
+            self.said.append(line)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(timeout=20)
+
+    def stop(self):
+        self.process.terminate()
+        status = self.process.wait(timeout=30)
+        assert status == 0, (status, "".join(self.said))
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *exception):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=30)
+            except Exception:  # noqa: BLE001
+                self.process.kill()
+                self.process.wait()
+        assert not SANITIZER.search("".join(self.said)), "".join(self.said)

@@ -1,0 +1,249 @@
+"""Interlock's own broker under other people's clients, unmodified; and beside Apache Kafka, compared by parity."""
+
+import socket
+import struct
+import threading
+import uuid
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import (AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, OffsetSpec,
+                                   ResourceType)
+
+from broker import Broker
+from records import stream, write_both
+
+
+@pytest.fixture(scope="module")
+def broker(run_folder):
+    with Broker(run_folder / "own-broker") as one:
+        yield one
+
+
+def create(broker, name, partitions=1, **config):
+    made = broker.admin().create_topics([NewTopic(name, partitions, 3, config={k.replace("_", "."): str(v) for k, v in
+                                                                              config.items()})])
+    made[name].result(20)
+
+
+def produce(broker, topic, values, partition=None, **how):
+    """Sends all; returns partition and offset of each, in order."""
+    where = [None] * len(values)
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 2, **how})
+
+    def told(index):
+        def on_delivery(error, message):
+            assert error is None, error
+            where[index] = (message.partition(), message.offset())
+        return on_delivery
+
+    for index, value in enumerate(values):
+        place = {} if partition is None else {"partition": partition}
+        producer.produce(topic, value, key=b"k%d" % (index % 17), on_delivery=told(index), **place)
+        producer.poll(0)
+    assert producer.flush(30) == 0
+    return where
+
+
+def read(broker, topic, partitions=1, count=None, **how):
+    """Values by partition, from the beginning to the end that was there at first."""
+    consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": f"reader-{uuid.uuid4()}",
+                         "enable.auto.commit": False, "enable.partition.eof": True, **how})
+    consumer.assign([TopicPartition(topic, p, 0) for p in range(partitions)])
+    out, ended = {p: [] for p in range(partitions)}, set()
+    while len(ended) < partitions:
+        for message in consumer.consume(1000, 20):
+            if message.error() and message.error().code() == KafkaError._PARTITION_EOF:
+                ended.add(message.partition())
+            else:
+                assert not message.error(), message.error()
+                out[message.partition()].append((message.offset(), message.value()))
+    consumer.close()
+    return out
+
+
+@pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
+def test_what_was_produced_is_consumed(broker, topic, codec):
+    create(broker, topic, 3)
+    values = [b"%d" % i for i in range(3000)]
+    where = produce(broker, topic, values, **{"compression.type": codec, "enable.idempotence": codec != "none"})
+    found = read(broker, topic, 3)
+    assert sorted(v for p in found.values() for _, v in p) == sorted(values)
+    for value, (partition, offset) in zip(values, where):
+        assert found[partition][offset] == (offset, value)
+
+
+def test_topics_are_made_changed_and_deleted(broker, topic):
+    admin = broker.admin()
+    create(broker, topic, 2, retention_ms=12345, cleanup_policy="compact")
+    with pytest.raises(KafkaException) as refused:
+        create(broker, topic)
+    assert refused.value.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    shown = admin.describe_configs([resource])[resource].result(20)
+    assert (shown["retention.ms"].value, shown["cleanup.policy"].value) == ("12345", "compact")
+    assert shown["segment.bytes"].value == "1073741824" and shown["segment.bytes"].is_default
+    change = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[
+        ConfigEntry("cleanup.policy", "delete", incremental_operation=AlterConfigOpType.APPEND),
+        ConfigEntry("retention.ms", None, incremental_operation=AlterConfigOpType.DELETE)])
+    admin.incremental_alter_configs([change])[change].result(20)
+    shown = admin.describe_configs([resource])[resource].result(20)
+    assert (shown["retention.ms"].value, shown["cleanup.policy"].value) == ("604800000", "compact,delete")
+    admin.create_partitions([NewPartitions(topic, 5)])[topic].result(20)
+    assert len(admin.list_topics(topic, timeout=20).topics[topic].partitions) == 5
+    admin.delete_topics([topic])[topic].result(20)
+    assert topic not in admin.list_topics(timeout=20).topics
+
+
+@pytest.mark.parametrize("name", ["", ".", "a b", "x" * 250, "ü"])
+def test_names_that_kafka_refuses(broker, name):
+    with pytest.raises(KafkaException) as refused:
+        create(broker, name)
+    assert refused.value.args[0].code() in (KafkaError.TOPIC_EXCEPTION, KafkaError._INVALID_ARG)
+
+
+def test_offsets_by_time_and_records_deleted(broker, topic):
+    create(broker, topic)
+    producer = Producer({"bootstrap.servers": broker.bootstrap})
+    now = 1_700_000_000_000
+    for i in range(100):
+        producer.produce(topic, b"%d" % i, timestamp=now + i * 1000)
+        if i % 7 == 0:
+            producer.flush(10)
+    producer.flush(10)
+    consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "times"})
+    found = consumer.offsets_for_times([TopicPartition(topic, 0, now + 41_500)], timeout=20)
+    assert found[0].offset == 42
+    assert consumer.offsets_for_times([TopicPartition(topic, 0, now + 10**9)], timeout=20)[0].offset in (-1, 100)
+    admin = broker.admin()
+    place = TopicPartition(topic, 0)
+    latest = admin.list_offsets({place: OffsetSpec.max_timestamp()})[place].result(20)
+    assert (latest.offset, latest.timestamp) == (99, now + 99_000)
+    done = admin.delete_records([TopicPartition(topic, 0, 60)])
+    assert list(done.values())[0].result(20).low_watermark == 60
+    assert consumer.get_watermark_offsets(place, timeout=20) == (60, 100)
+    with pytest.raises(KafkaException) as refused:
+        list(admin.delete_records([TopicPartition(topic, 0, 101)]).values())[0].result(20)
+    assert refused.value.args[0].code() == KafkaError.OFFSET_OUT_OF_RANGE
+    consumer.close()
+
+
+def test_a_keyless_record_has_no_place_in_a_compacted_topic(broker, topic):
+    create(broker, topic, cleanup_policy="compact")
+    errors = []
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "retries": 0})
+    producer.produce(topic, b"v", on_delivery=lambda error, _: errors.append(error))
+    producer.flush(20)
+    assert [e.code() for e in errors] == [KafkaError.INVALID_RECORD]
+
+
+def test_a_batch_past_the_limit_is_refused(broker, topic):
+    create(broker, topic, max_message_bytes=5000)
+    errors = []
+    producer = Producer({"bootstrap.servers": broker.bootstrap})
+    producer.produce(topic, b"v" * 6000, on_delivery=lambda error, _: errors.append(error))
+    producer.flush(20)
+    assert [e.code() for e in errors] == [KafkaError.MSG_SIZE_TOO_LARGE]
+
+
+def test_topics_are_made_by_looking_only_if_configured(run_folder, broker, topic):
+    produce(broker, topic, [b"a"])
+    assert read(broker, topic)[0] == [(0, b"a")]
+    with Broker(run_folder / topic, auto_create_topics_enable="false") as strict:
+        errors = []
+        producer = Producer({"bootstrap.servers": strict.bootstrap, "message.timeout.ms": 3000,
+                             "topic.metadata.propagation.max.ms": 100})
+        producer.produce(topic, b"a", on_delivery=lambda error, _: errors.append(error))
+        producer.flush(20)
+        assert errors and errors[0].code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC,
+                                                      KafkaError._MSG_TIMED_OUT)
+        assert topic not in strict.admin().list_topics(timeout=20).topics
+
+
+def test_acknowledged_means_readable_after_a_kill(run_folder, topic):
+    """Killed again and again under a writer; every value it was told of is there, once, in its place."""
+    with Broker(run_folder / topic) as broker:
+        create(broker, topic, 2)
+        told, failed, stop = [], [], threading.Event()
+        producer = Producer({"bootstrap.servers": broker.bootstrap, "enable.idempotence": True, "linger.ms": 1,
+                             "log_level": 0, "reconnect.backoff.ms": 20,
+                             "reconnect.backoff.max.ms": 50, "retry.backoff.ms": 20})
+
+        def on_delivery(error, message):
+            if error:
+                failed.append(error)
+            else:
+                told.append((message.partition(), message.offset(), message.value()))
+
+        def write():
+            i = 0
+            while not stop.is_set():
+                producer.produce(topic, b"%d" % i, key=b"%d" % (i % 10), on_delivery=on_delivery)
+                producer.poll(0.001)
+                i += 1
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        for _ in range(4):
+            before = len(told)
+            stop.wait(0.3)
+            broker.kill()
+            broker.start()
+            for _ in range(200):
+                if len(told) > before:
+                    break
+                stop.wait(0.05)
+        stop.set()
+        writer.join()
+        assert producer.flush(30) == 0 and not failed
+        found = read(broker, topic, 2)
+        for partition, offset, value in told:
+            assert (offset, value) in found[partition][offset:offset + 1]
+        values = [v for p in found.values() for _, v in p]
+        assert len(values) == len(set(values)) == len(told) > 0
+        broker.stop()
+
+
+def test_parity_with_apache_kafka(target, broker, interlock, topic):
+    """The same records on both: open, at the strongest claim that a dual write can have."""
+    write_both(target, broker, topic, stream(2000))
+    result = interlock.parity(target, broker, topic, options=["--claim", "partition-order"], status=0)
+    assert result.verdict == "open" and result.json["claim"]["proved"] in ("partition-order", "offsets")
+
+
+def frame(key, version, body, correlation=7):
+    head = struct.pack(">hhih", key, version, correlation, -1)
+    return struct.pack(">i", len(head + body)) + head + body
+
+
+def exchange(broker, *frames):
+    """Raw frames in one write; the answers, until the broker closes or all are there."""
+    with socket.create_connection(("127.0.0.1", broker.port), timeout=10) as door:
+        door.sendall(b"".join(frames))
+        answers, data = [], b""
+        while len(answers) < len(frames):
+            got = door.recv(65536)
+            if not got:
+                return answers, True
+            data += got
+            while len(data) >= 4 and len(data) >= 4 + struct.unpack(">i", data[:4])[0]:
+                size = struct.unpack(">i", data[:4])[0]
+                answers.append(data[4:4 + size])
+                data = data[4 + size:]
+        return answers, False
+
+
+def test_an_unknown_version_of_api_versions_is_answered_in_version_zero(broker):
+    answers, closed = exchange(broker, frame(18, 99, b""), frame(18, 0, b""))
+    assert not closed and len(answers) == 2
+    assert struct.unpack(">ihihhh", answers[0][:16]) == (7, 35, 1, 18, 0, 4)
+    assert struct.unpack(">ih", answers[1][:6]) == (7, 0)
+
+
+@pytest.mark.parametrize("bytes_sent", [
+    struct.pack(">i", -1), struct.pack(">i", 2**31 - 1), struct.pack(">i", 3) + b"abc",
+    frame(999, 0, b""), frame(3, 99, b""), frame(3, 12, b"\xff\xff\xff\xff\xff")], ids=range(6))
+def test_what_cannot_be_read_ends_its_connection_only(broker, bytes_sent):
+    answers, closed = exchange(broker, bytes_sent)
+    assert closed and not answers
+    assert broker.admin().list_topics(timeout=20).brokers
