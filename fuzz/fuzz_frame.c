@@ -1,7 +1,7 @@
 /*
  * fuzz_frame.c - a journal from anybody: whole frames of any bytes, and bodies of any text in frames that follow.
  *
- * A frame that is read is written again as the same bytes.  A frame that may not stand leaves the state as it was; the state
+ * A frame that is read is written again as the same bytes, and so is its body.  A frame that may not stand leaves the state as it was; the state
  * is one that a snapshot can carry.
  */
 #include <assert.h>
@@ -24,6 +24,12 @@ static void read_frame(struct view bytes)
 	assert(sha256_equal(again.hash, frame.hash) && view_equal(buffer_bytes(&out), bytes));
 	buffer_done(&out);
 	body = frame_body_read(&frame, NULL);
+	/* There is one way to write it, and a body that was read was written so. */
+	if (body) {
+		buffer_init(&out, FRAME_BODY_SIZE_MAX + 1);
+		assert(frame_body_write(body, &out) == 0 && view_equal(buffer_bytes(&out), frame.body));
+		buffer_done(&out);
+	}
 	json_decref(body);
 }
 

@@ -124,8 +124,13 @@ const char *text_nearest(struct view text, const char *const words[])
 
 void text_hex(struct buffer *out, struct view bytes)
 {
-	for (size_t i = 0; i < bytes.size; i++)
-		buffer_printf(out, "%02x", bytes.at[i]);
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < bytes.size; i++) {
+		char pair[2] = { digits[bytes.at[i] >> 4], digits[bytes.at[i] & 15] };
+
+		buffer_put(out, pair, 2);
+	}
 }
 
 static int nibble(uint8_t c)
@@ -136,22 +141,16 @@ static int nibble(uint8_t c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-int text_unhex(struct buffer *out, struct view hex)
+bool text_unhex(struct view hex, uint8_t *out, size_t size)
 {
-	size_t before = out->size;
-
-	if (hex.size % 2)
-		return ERR_MALFORMED;
-	for (size_t i = 0; i < hex.size; i += 2) {
-		int high = nibble(hex.at[i]), low = nibble(hex.at[i + 1]);
-
-		if (high < 0 || low < 0) {
-			out->size = before;
-			return ERR_MALFORMED;
-		}
-		buffer_i8(out, (int8_t)(high << 4 | low));
-	}
-	return out->err;
+	if (hex.size != 2 * size)
+		return false;
+	for (size_t i = 0; i < hex.size; i++)
+		if (nibble(hex.at[i]) < 0)
+			return false;
+	for (size_t i = 0; i < size; i++)
+		out[i] = (uint8_t)(nibble(hex.at[2 * i]) << 4 | nibble(hex.at[2 * i + 1]));
+	return true;
 }
 
 /* The size of the well-formed UTF-8 character at the start of `v`, or 0. */

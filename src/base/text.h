@@ -21,8 +21,8 @@ int text_distance(struct view a, struct view b, int most);
 
 void text_hex(struct buffer *out, struct view bytes);
 
-/* 0, or ERR_MALFORMED and nothing appended. */
-int text_unhex(struct buffer *out, struct view hex);
+/* Exactly `size` bytes; false, with `out` untouched, for any other text. */
+bool text_unhex(struct view hex, uint8_t *out, size_t size);
 
 /* Appends `v` with control characters and broken UTF-8 as \xNN, so that a topic's name cannot steer a terminal. */
 void text_safe(struct buffer *out, struct view v);

@@ -56,17 +56,7 @@ int act_sign(json_t *body, const char *exit, const struct note_key *key, const u
 
 static bool read_hex(const char *text, uint8_t *out, size_t size)
 {
-	struct buffer bytes;
-	bool right;
-
-	if (!text || strlen(text) != 2 * size)
-		return false;
-	buffer_init(&bytes, size);
-	right = text_unhex(&bytes, view_text(text)) == 0;
-	if (right)
-		memcpy(out, bytes.at, size);
-	buffer_done(&bytes);
-	return right;
+	return text && text_unhex(view_text(text), out, size);
 }
 
 static bool holds(const json_t *act, const char *exit, const char *key_text)

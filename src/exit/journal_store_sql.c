@@ -81,18 +81,8 @@ static const char *last_text(const struct journal_head *head, char out[SHA256_TE
 
 static bool last_read(struct view text, struct sha256 *out)
 {
-	struct buffer bytes;
-	bool good;
-
 	*out = (struct sha256){ 0 };
-	if (text.size == 0)
-		return true;
-	buffer_init(&bytes, SHA256_SIZE);
-	good = text_unhex(&bytes, text) == 0 && bytes.size == SHA256_SIZE;
-	if (good)
-		memcpy(out->bytes, bytes.at, SHA256_SIZE);
-	buffer_done(&bytes);
-	return good;
+	return text.size == 0 || text_unhex(text, out->bytes, SHA256_SIZE);
 }
 
 static int row_keep(void *context, const struct sql_value *value, int count)

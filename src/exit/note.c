@@ -218,14 +218,8 @@ static struct view line(struct reading *r, const char *word)
 static void hex_line(struct reading *r, const char *word, uint8_t *out, size_t size)
 {
 	struct view text = line(r, word);
-	struct buffer bytes;
 
-	buffer_init(&bytes, size);
-	if (r->wrong || text.size != 2 * size || text_unhex(&bytes, text) < 0)
-		r->wrong = true;
-	else
-		memcpy(out, bytes.at, size);
-	buffer_done(&bytes);
+	r->wrong = r->wrong || !text_unhex(text, out, size);
 }
 
 static int64_t number_line(struct reading *r, const char *word)

@@ -29,6 +29,19 @@ static const uint16_t to_source[STAGE_COUNT] = {
 	[STAGE_DECIDED] = BIT(STAGE_OPENING), [STAGE_OPENING] = BIT(STAGE_OBSERVING),
 };
 
+/* A crossing that was given up ends where it came from; past the decision it cannot be given up. */
+static const uint16_t back_from_target[STAGE_COUNT] = {
+	[STAGE_ARMED] = BIT(STAGE_OBSERVING),
+	[STAGE_FENCING] = BIT(STAGE_OBSERVING),
+	[STAGE_QUIET] = BIT(STAGE_OBSERVING),
+	[STAGE_LEVEL] = BIT(STAGE_OBSERVING),
+};
+static const uint16_t back_from_source[STAGE_COUNT] = {
+	[STAGE_FENCING] = BIT(STAGE_TARGET),
+	[STAGE_QUIET] = BIT(STAGE_TARGET),
+	[STAGE_LEVEL] = BIT(STAGE_TARGET),
+};
+
 static int find(const char *const words[], struct view word)
 {
 	for (int i = 0; words[i]; i++)
@@ -77,21 +90,14 @@ bool stage_is_decided(enum stage stage)
 	return stage == STAGE_DECIDED || stage == STAGE_OPENING;
 }
 
-/* A crossing that was given up ends where it came from; past the decision it cannot be given up. */
-static bool may_return(enum stage from, enum stage to, enum authority moving)
-{
-	if (stage_is_decided(from))
-		return false;
-	return to == (moving == AUTHORITY_TARGET ? STAGE_OBSERVING : STAGE_TARGET);
-}
-
 bool stage_may_follow(enum stage from, enum stage to, enum authority moving, bool returning)
 {
-	if ((unsigned)from >= STAGE_COUNT || (unsigned)to >= STAGE_COUNT)
+	const uint16_t *table = moving == AUTHORITY_NONE     ? at_rest
+				: moving == AUTHORITY_TARGET ? (returning ? back_from_target : to_target)
+							     : (returning ? back_from_source : to_source);
+
+	if ((unsigned)from >= STAGE_COUNT || (unsigned)to >= STAGE_COUNT ||
+	    (unsigned)moving >= AUTHORITY_COUNT)
 		return false;
-	if (moving == AUTHORITY_NONE)
-		return at_rest[from] & BIT(to);
-	if (returning)
-		return may_return(from, to, moving);
-	return (moving == AUTHORITY_TARGET ? to_target : to_source)[from] & BIT(to);
+	return table[from] & BIT(to);
 }

@@ -36,6 +36,7 @@
 #ifndef EXIT_STATE_H
 #define EXIT_STATE_H
 
+#include "exit/body.h"
 #include "exit/frame.h"
 #include "exit/stage.h"
 #include "exit/verdict.h"
@@ -55,6 +56,9 @@ void state_done(struct state *state);
  * that names the frame when it may not; the state is then as it was.  ERR_MEMORY: the state is lost.
  */
 int state_apply(struct state *state, const struct frame *frame, struct fault *fault);
+
+/* The same for whoever has read the body already (frame_body_read()), which stays the caller's and as it is. */
+int state_apply_body(struct state *state, const struct frame *frame, const json_t *body, struct fault *fault);
 
 /* The canonical bytes of the state, which a SNAPSHOT frame names by their hash. */
 #define STATE_SIZE_MAX (64 * 1024 * 1024)
@@ -110,10 +114,5 @@ const char *state_standing(const struct standing *family, const char *lever);
 
 /* "done", "not done", "unknown"; NULL while it is open. */
 const char *outcome_word(enum outcome outcome);
-
-/* Small readers of bodies, shared with whoever reads frames: NULL, 0 or false when it is not there or of another type. */
-const char *body_text(const json_t *body, const char *key);
-int64_t body_number(const json_t *body, const char *key);
-bool body_hash(const json_t *body, const char *key, struct sha256 *out);
 
 #endif

@@ -6,51 +6,7 @@
 #include <cmocka.h>
 
 #include "exit/drill_shadow.h"
-#include "exit/state.h"
-
-#define HASH "0000000000000000000000000000000000000000000000000000000000000000"
-
-struct world {
-	struct state state;
-	struct fault fault;
-};
-
-/* Writes the next frame and applies it. */
-static int put(struct world *w, enum frame_kind kind, json_t *json)
-{
-	struct frame frame = { .kind = kind,
-			       .sequence = w->state.sequence + 1,
-			       .moment = { .wall_ms = 1000 + (int64_t)w->state.sequence },
-			       .lease = kind == FRAME_ACT ? 0 : 1,
-			       .previous = w->state.head };
-	struct buffer body, bytes;
-	int err;
-
-	assert_non_null(json);
-	buffer_init(&body, 65536);
-	buffer_init(&bytes, 65536);
-	assert_int_equal(frame_body_write(json, &body), 0);
-	frame.body = buffer_bytes(&body);
-	assert_int_equal(frame_write(&frame, &bytes), 0);
-	err = state_apply(&w->state, &frame, &w->fault);
-	buffer_done(&bytes);
-	buffer_done(&body);
-	json_decref(json);
-	return err;
-}
-
-static void setup(struct world *w)
-{
-	*w = (struct world){ 0 };
-	assert_int_equal(state_init(&w->state), 0);
-	assert_int_equal(put(w, FRAME_LEASE,
-			     json_pack("{s:s, s:i, s:s}", "event", "taken", "number", 1, "holder", "h")),
-			 0);
-	assert_int_equal(put(w, FRAME_PLAN,
-			     json_pack("{s:s, s:s, s:i, s:[s]}", "exit", "e", "plan", HASH, "number", 1,
-				       "families", "orders")),
-			 0);
-}
+#include "exit/state_make.h"
 
 static json_t *event_of(const char *event)
 {
@@ -68,7 +24,7 @@ static json_t *move_of(const char *family)
 	return json_pack("{s:s, s:i, s:s, s:i}", "family", family, "attempt", 1, "to", "target", "act", 0);
 }
 
-static bool stands(struct world *w)
+static bool stands(struct made_state *w)
 {
 	struct standing now;
 
@@ -77,22 +33,22 @@ static bool stands(struct world *w)
 
 static void a_shadow_lives_as_long_as_its_drill(void **state)
 {
-	struct world w;
+	struct made_state w;
 
 	(void)state;
-	setup(&w);
-	assert_int_equal(put(&w, FRAME_DRILL, event_of("abandoned")), ERR_MALFORMED);
-	assert_int_equal(put(&w, FRAME_DRILL, event_of("began")), 0);
+	state_begin(&w);
+	assert_int_equal(state_put_json(&w, FRAME_DRILL, event_of("abandoned")), ERR_MALFORMED);
+	assert_int_equal(state_put_json(&w, FRAME_DRILL, event_of("began")), 0);
 	assert_true(stands(&w));
-	assert_int_equal(put(&w, FRAME_DRILL, event_of("began")), ERR_MALFORMED);
-	assert_int_equal(put(&w, FRAME_DRILL, event_of("abandoned")), 0);
+	assert_int_equal(state_put_json(&w, FRAME_DRILL, event_of("began")), ERR_MALFORMED);
+	assert_int_equal(state_put_json(&w, FRAME_DRILL, event_of("abandoned")), 0);
 	assert_false(stands(&w));
 	assert_null(json_object_get(json_object_get(json_object_get(w.state.root, "families"), "orders"),
 				    "drill"));
 	/* Whole this time: the result stays, the shadow does not. */
-	assert_int_equal(put(&w, FRAME_DRILL, event_of("began")), 0);
+	assert_int_equal(state_put_json(&w, FRAME_DRILL, event_of("began")), 0);
 	assert_int_equal(
-		put(&w, FRAME_DRILL,
+		state_put_json(&w, FRAME_DRILL,
 		    json_pack("{s:s, s:s, s:b}", "family", "orders", "shadow", "orders~drill", "ok", 1)),
 		0);
 	assert_false(stands(&w));
@@ -104,43 +60,43 @@ static void a_shadow_lives_as_long_as_its_drill(void **state)
 /* What lets a shadow go lets nothing else go. */
 static void only_a_shadow_goes_without_a_verdict(void **state)
 {
-	struct world w;
+	struct made_state w;
 
 	(void)state;
-	setup(&w);
-	assert_int_equal(put(&w, FRAME_STAGE, stage_of("orders", "OBSERVING")), 0);
-	assert_int_equal(put(&w, FRAME_STAGE, stage_of("orders", "ARMED")), ERR_MALFORMED);
-	assert_int_equal(put(&w, FRAME_DRILL, event_of("began")), 0);
-	assert_int_equal(put(&w, FRAME_STAGE, stage_of("orders~drill", "OBSERVING")), 0);
-	assert_int_equal(put(&w, FRAME_STAGE, stage_of("orders~drill", "ARMED")), 0);
-	assert_int_equal(put(&w, FRAME_MOVE, move_of("orders")), ERR_MALFORMED);
-	assert_int_equal(put(&w, FRAME_MOVE, move_of("orders~drill")), 0);
+	state_begin(&w);
+	assert_int_equal(state_put_json(&w, FRAME_STAGE, stage_of("orders", "OBSERVING")), 0);
+	assert_int_equal(state_put_json(&w, FRAME_STAGE, stage_of("orders", "ARMED")), ERR_MALFORMED);
+	assert_int_equal(state_put_json(&w, FRAME_DRILL, event_of("began")), 0);
+	assert_int_equal(state_put_json(&w, FRAME_STAGE, stage_of("orders~drill", "OBSERVING")), 0);
+	assert_int_equal(state_put_json(&w, FRAME_STAGE, stage_of("orders~drill", "ARMED")), 0);
+	assert_int_equal(state_put_json(&w, FRAME_MOVE, move_of("orders")), ERR_MALFORMED);
+	assert_int_equal(state_put_json(&w, FRAME_MOVE, move_of("orders~drill")), 0);
 	/* Its other proofs are asked for. */
 	assert_int_equal(
-		put(&w, FRAME_DECISION,
+		state_put_json(&w, FRAME_DECISION,
 		    json_pack("{s:s, s:i, s:s, s:i, s:s, s:i, s:i}", "family", "orders~drill", "attempt", 1,
-			      "authority", "target", "epoch", 2, "verdict", HASH, "quiet", 0, "level", 0)),
+			      "authority", "target", "epoch", 2, "verdict", SOME_HASH, "quiet", 0, "level", 0)),
 		ERR_MALFORMED);
 	state_done(&w.state);
 }
 
 static void what_a_drill_left_is_forgotten_once_it_is_gone(void **state)
 {
-	struct world w;
+	struct made_state w;
 	json_t *scaffold;
 
 	(void)state;
-	setup(&w);
+	state_begin(&w);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(
-			put(&w, FRAME_SCAFFOLD,
+			state_put_json(&w, FRAME_SCAFFOLD,
 			    json_pack("{s:s, s:s, s:s, s:s, s:s}", "family", "orders", "item", "topic t",
 				      "kind", i ? "plan" : "drill", "name", "t", "event", "present")),
 			0);
 		scaffold = json_object_get(
 			json_object_get(json_object_get(w.state.root, "families"), "orders"), "scaffold");
 		assert_int_equal(json_object_size(scaffold), 1);
-		assert_int_equal(put(&w, FRAME_SCAFFOLD,
+		assert_int_equal(state_put_json(&w, FRAME_SCAFFOLD,
 				     json_pack("{s:s, s:s, s:s, s:s}", "family", "orders", "item", "topic t",
 					       "kind", i ? "plan" : "drill", "event", "absent")),
 				 0);
@@ -151,16 +107,16 @@ static void what_a_drill_left_is_forgotten_once_it_is_gone(void **state)
 
 static void an_exit_is_complete_until_another_plan(void **state)
 {
-	struct world w;
+	struct made_state w;
 
 	(void)state;
-	setup(&w);
-	assert_int_equal(put(&w, FRAME_NOTE, json_pack("{s:s}", "text", "a word")), 0);
+	state_begin(&w);
+	assert_int_equal(state_put_json(&w, FRAME_NOTE, json_pack("{s:s}", "text", "a word")), 0);
 	assert_null(json_object_get(w.state.root, "complete"));
-	assert_int_equal(put(&w, FRAME_NOTE, json_pack("{s:s, s:b}", "text", "done", "complete", 1)), 0);
+	assert_int_equal(state_put_json(&w, FRAME_NOTE, json_pack("{s:s, s:b}", "text", "done", "complete", 1)), 0);
 	assert_non_null(json_object_get(w.state.root, "complete"));
-	assert_int_equal(put(&w, FRAME_PLAN,
-			     json_pack("{s:s, s:s, s:i, s:[s]}", "exit", "e", "plan", HASH, "number", 2,
+	assert_int_equal(state_put_json(&w, FRAME_PLAN,
+			     json_pack("{s:s, s:s, s:i, s:[s]}", "exit", "e", "plan", SOME_HASH, "number", 2,
 				       "families", "more")),
 			 0);
 	assert_null(json_object_get(w.state.root, "complete"));

@@ -41,16 +41,16 @@ static json_t *hex_json(struct view v)
 
 static struct view json_hex(const json_t *json)
 {
-	struct buffer raw;
-	struct view v;
+	struct view hex;
+	uint8_t *at;
 
 	if (!json_is_string(json))
 		return VIEW_NULL;
-	buffer_init(&raw, MEMORY);
-	text_unhex(&raw, view_of(json_string_value(json), json_string_length(json)));
-	v = arena_copy(&arena, view_of(raw.at ? raw.at : (const uint8_t *)"", raw.size));
-	buffer_done(&raw);
-	return v;
+	hex = view_of(json_string_value(json), json_string_length(json));
+	at = arena_take(&arena, hex.size / 2);
+	if (!at || !text_unhex(hex, at, hex.size / 2))
+		return VIEW_NULL;
+	return view_of(at, hex.size / 2);
 }
 
 static struct view json_text(const json_t *json)

@@ -138,12 +138,11 @@ static void every_lack_of_memory_is_answered(const struct vector *v)
 static int each_vector(void (*check)(const struct vector *v))
 {
 	char line[LINE_SIZE], name[100], hex[LINE_SIZE];
-	struct buffer raw;
+	uint8_t raw[LINE_SIZE / 2];
 	glob_t files;
 	int count = 0, version;
 
 	assert_int_equal(glob("test/wire/vectors/*.txt", 0, NULL, &files), 0);
-	buffer_init(&raw, MEMORY);
 	for (size_t i = 0; i < files.gl_pathc; i++) {
 		FILE *file = fopen(files.gl_pathv[i], "r");
 
@@ -154,18 +153,16 @@ static int each_vector(void (*check)(const struct vector *v))
 			if (line[0] == '#')
 				continue;
 			assert_int_equal(sscanf(line, "%99s %d %19999s", name, &version, hex), 3);
-			buffer_reset(&raw);
-			if (strcmp(hex, "-"))
-				assert_int_equal(text_unhex(&raw, view_text(hex)), 0);
-			v = (struct vector){ find(name), (int16_t)version,
-					     view_of(raw.at ? raw.at : (uint8_t *)"", raw.size) };
+			if (strcmp(hex, "-") == 0)
+				hex[0] = 0;
+			assert_true(text_unhex(view_text(hex), raw, strlen(hex) / 2));
+			v = (struct vector){ find(name), (int16_t)version, view_of(raw, strlen(hex) / 2) };
 			assert_non_null(v.message);
 			check(&v);
 			count++;
 		}
 		fclose(file);
 	}
-	buffer_done(&raw);
 	globfree(&files);
 	return count;
 }
