@@ -165,7 +165,7 @@ struct sim {
 	bool steady; /* in a call that nobody is paused in */
 	int64_t publish_back_at, full_until, gate_back_at;
 	int gate, gate_verdict; /* a gate that is not open, until gate_back_at */
-	int owner_acts;
+	struct journal *owners; /* as owners hold it: read on, and never from the start again */
 
 	/* the disk */
 	struct {
@@ -234,7 +234,7 @@ void sim_saw(struct sim *sim, struct view bytes);
 void sim_committed(struct sim *sim, int side, int id); /* the high watermark passed it */
 void sim_check_rest(struct sim *sim);
 void sim_frame_label(struct view bytes, char *out, size_t size); /* "frame INTENT", "stage QUIET" */
-void sim_check_replay(struct sim *sim, const struct journal *journal);
+void sim_check_replay(struct sim *sim);
 
 /* ---- sim_points.c ---- */
 

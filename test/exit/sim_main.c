@@ -1,7 +1,8 @@
 /*
  * sim_main.c - exit_sim: crossings in simulated worlds.
  *
- *	exit_sim --seeds N [--from SEED]	so many worlds; the first broken promise is told, and how to see it again
+ *	exit_sim --seeds N [--from SEED]	so many worlds, on all processors; the first broken promise of each process is
+ *						told, and how to see it again
  *	exit_sim --seed N [--trace]		one world, with everything that happens in it
  *	exit_sim --points			every place where a controller may die in a calm crossing, each once
  *	exit_sim --mutants			worlds that lie: each must be caught
@@ -10,8 +11,16 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "sim.h"
+
+#define SHARES_MAX 64
+
+/* Statuses of a share, clear of those that sanitizers end a process with. */
+#define BROKEN_STATUS 100
+#define BROKEN_MAX    100
 
 static const char *const mutants[MUTANT_COUNT] = {
 	"none", "drained-lies", "level-lies", "lever-lies", "canary-lies", "undo-wide", "levers-deaf", "disk-forks",
@@ -47,14 +56,42 @@ static int run_one(uint64_t seed, bool trace, enum sim_mutant mutant)
 	return 1;
 }
 
+/* Every `step`th seed from `from` on; how many were broken, up to what an exit status can tell. */
+static int run_share(uint64_t from, uint64_t end, uint64_t step, bool go_on)
+{
+	int broken = 0;
+
+	for (uint64_t seed = from; seed < end && (!broken || go_on); seed += step)
+		broken += run_one(seed, false, MUTANT_NONE);
+	return broken < BROKEN_MAX ? broken : BROKEN_MAX;
+}
+
+/* A process for each processor: a world is one thread, and no two of them share anything. */
 static int run_seeds(uint64_t from, uint64_t count, bool go_on)
 {
-	uint64_t broken = 0;
+	long shares = sysconf(_SC_NPROCESSORS_ONLN);
+	int broken = 0, lost = 0, status;
 
-	for (uint64_t seed = from; seed < from + count && (!broken || go_on); seed++)
-		broken += (uint64_t)run_one(seed, false, MUTANT_NONE);
-	printf("%llu seeds, %llu broken\n", (unsigned long long)count, (unsigned long long)broken);
-	return broken ? 1 : 0;
+	shares = shares < 1 ? 1 : shares > SHARES_MAX ? SHARES_MAX : shares;
+	fflush(stdout);
+	for (long i = 0; i < shares; i++) {
+		pid_t child = fork();
+
+		if (child == 0)
+			exit(BROKEN_STATUS + run_share(from + (uint64_t)i, from + count, (uint64_t)shares, go_on));
+		lost += child < 0;
+	}
+	while (wait(&status) > 0) {
+		/* Whoever ends otherwise than by telling has found something too: a sanitizer has said what. */
+		if (WIFEXITED(status) && WEXITSTATUS(status) >= BROKEN_STATUS)
+			broken += WEXITSTATUS(status) - BROKEN_STATUS;
+		else
+			lost++;
+	}
+	printf("%llu seeds, %d broken\n", (unsigned long long)count, broken);
+	if (lost)
+		printf("and %d of %ld processes did not come to their end\n", lost, shares);
+	return broken || lost ? 1 : 0;
 }
 
 #define MUTANT_SEEDS 400
