@@ -170,8 +170,6 @@ int apply_intent(struct applying *a)
 				   (unsigned long long)a->now.attempt);
 	if (a->now.overlay == OVERLAY_UNKNOWN)
 		return state_wrong(a, "an effect while the outcome of another is not known");
-	if (a->frame->lease == 0)
-		return state_wrong(a, "an effect without a lease");
 	intent = json_deep_copy(a->body);
 	err = intent ? body_put(intent, "sequence", json_integer((json_int_t)a->frame->sequence))
 		     : ERR_MEMORY;

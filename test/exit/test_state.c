@@ -51,6 +51,8 @@ enum situation {
 	"{'family':'orders','authority':'target','attempt':$A,'epoch':$E1,'quiet':$Q,'level':$L,'verdict':'" \
 	"$V'}"
 
+#define MOVE_BODY "{'family':'orders','attempt':$A1,'to':'target','act':0}"
+
 struct put {
 	enum frame_kind kind;
 	const char *body;
@@ -63,7 +65,7 @@ static const struct put path[PATH_COUNT][PUTS_MAX] = {
 	[IN_OBSERVING] = { { FRAME_STAGE, STAGE_BODY("OBSERVING", "") } },
 	[IN_ARMED] = { { FRAME_VERDICT, VERDICT_OPEN_BODY },
 		       { FRAME_STAGE, STAGE_BODY("ARMED", ",'verdict':'$V'") } },
-	[IN_MOVED] = { { FRAME_MOVE, "{'family':'orders','attempt':$A1,'to':'target','act':0}" } },
+	[IN_MOVED] = { { FRAME_MOVE, MOVE_BODY } },
 	[IN_FENCING] = { { FRAME_STAGE, STAGE_BODY("FENCING", ",'epoch':$E1,'deadline':1700000010000") },
 			 { FRAME_INTENT, INTENT_BODY } },
 	[IN_QUIET] = { { FRAME_OBSERVATION, "{'family':'orders','intent':$I,'value':'hold'}" },
@@ -163,7 +165,7 @@ static const struct {
 	{ FRAME_VERDICT, VERDICT_OPEN_BODY, ALL },
 	{ FRAME_ACT, "{'family':'orders','act':'promote','by':'b','reason':'r'}", ALL },
 	{ FRAME_ANSWER, "{'family':'orders','act':$C,'result':'done'}", ALL },
-	{ FRAME_MOVE, "{'family':'orders','attempt':$A1,'to':'target','act':0}", BIT(IN_ARMED) },
+	{ FRAME_MOVE, MOVE_BODY, BIT(IN_ARMED) },
 	{ FRAME_MOVE, "{'family':'orders','attempt':$A1,'to':'source','act':0}", BIT(IN_TARGET) },
 	{ FRAME_STAGE, STAGE_BODY("OBSERVING", ""),
 	  BIT(IN_PLANNED) | BIT(IN_OBSERVING) | BIT(IN_ARMED) | BIT(IN_HELD) },
@@ -315,6 +317,8 @@ static const struct {
 	{ IN_OBSERVING, FRAME_SNAPSHOT, "{'state':'$H'}" },
 	{ IN_OBSERVING, FRAME_SNAPSHOT, "{}" },
 	{ IN_OBSERVING, FRAME_LEAK, "{'family':'orders'}" },
+	{ IN_OBSERVING, FRAME_LEAK, "{'family':'others','text':'a record'}" },
+	{ IN_OBSERVING, FRAME_LEAK, "{'text':'a record'}" },
 	{ IN_OBSERVING, FRAME_SCAFFOLD, "{'family':'orders','event':'present'}" },
 	{ IN_OBSERVING, FRAME_SCAFFOLD, "{'family':'orders','item':'topic x'}" },
 	{ IN_OBSERVING, FRAME_NOTE, "{}" },
@@ -514,6 +518,14 @@ static void nothing_open_is_left_behind(void **state)
 	assert_int_equal(
 		state_put(&made, FRAME_OUTCOME, "{'family':'orders','intent':$I,'result':'unknown'}"), 0);
 	assert_int_equal(state_put(&made, FRAME_STAGE, STAGE_BODY("TARGET", "")), 0);
+	state_done(&made.state);
+	/* Nor does a crossing begin beside an effect of which nobody knows what became. */
+	reach(&made, IN_ARMED);
+	assert_int_equal(state_put(&made, FRAME_INTENT, INTENT_BODY), 0);
+	assert_int_equal(state_put(&made, FRAME_MOVE, MOVE_BODY), ERR_MALFORMED);
+	assert_int_equal(
+		state_put(&made, FRAME_OUTCOME, "{'family':'orders','intent':$I,'result':'not done'}"), 0);
+	assert_int_equal(state_put(&made, FRAME_MOVE, MOVE_BODY), 0);
 	state_done(&made.state);
 }
 
