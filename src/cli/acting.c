@@ -68,24 +68,36 @@ void acting_close(struct acting_on *on)
 	session_close(&on->session);
 }
 
-int acting_sign(struct acting_on *on, json_t *act, const char *key, struct fault *fault)
+static int sign(json_t *act, const char *exit, const char *path, bool is_second, int64_t wall_ms,
+		struct fault *fault)
+{
+	uint8_t nonce[ACT_NONCE_SIZE];
+	struct note_key *key;
+	int err = note_key_open(path, false, &key, fault);
+
+	if (err < 0)
+		return err;
+	random_secret(nonce, sizeof nonce);
+	err = is_second ? act_sign_second(act, exit, key) : act_sign(act, exit, key, nonce, wall_ms);
+	note_key_free(key);
+	return err < 0 ? fault_set(fault, err, "the act could not be signed: %s", err_text(err)) : 0;
+}
+
+int acting_sign(struct acting_on *on, json_t *act, const char *key, const char *second, struct fault *fault)
 {
 	struct view exit = controller_plan(on->controller)->exit.text;
-	uint8_t nonce[ACT_NONCE_SIZE];
-	struct note_key *private;
+	int64_t wall_ms = clock_wall_ms(loop_clock(on->session.loop));
 	char name[NOTE_EXIT_SIZE_MAX];
 	int err;
 
+	if (second && !key)
+		return fault_set(fault, ERR_USAGE,
+				 "the second owner signs what the first one has signed: give --key too");
 	if (!key)
 		return 0;
-	err = note_key_open(key, false, &private, fault);
-	if (err < 0)
-		return err;
 	snprintf(name, sizeof name, "%.*s", VIEW_ARGS(exit));
-	random_secret(nonce, sizeof nonce);
-	err = act_sign(act, name, private, nonce, clock_wall_ms(loop_clock(on->session.loop)));
-	note_key_free(private);
-	return err < 0 ? fault_set(fault, err, "the act could not be signed: %s", err_text(err)) : 0;
+	err = sign(act, name, key, false, wall_ms, fault);
+	return err || !second ? err : sign(act, name, second, true, wall_ms, fault);
 }
 
 const struct plan_family *acting_family(struct acting_on *on, const char *name, enum status *status)

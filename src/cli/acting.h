@@ -23,8 +23,11 @@ enum status acting_open(struct acting_on *on, struct output *output, const char 
 			int64_t timeout_ms, bool *opened);
 void acting_close(struct acting_on *on);
 
-/* Signs an act with the owner's private key in the file `key`; NULL: it stays unsigned. */
-int acting_sign(struct acting_on *on, json_t *act, const char *key, struct fault *fault);
+/*
+ * Signs an act with the owner's private key in the file `key`; NULL: it stays unsigned.  `second`, of the second owner, signs
+ * what the first one has signed; NULL: he does not.
+ */
+int acting_sign(struct acting_on *on, json_t *act, const char *key, const char *second, struct fault *fault);
 
 #define OPTION_KEY(at_)                                                                                      \
 	{                                                                                                    \

@@ -17,7 +17,7 @@
 
 struct act_settings {
 	SETTINGS_COMMON;
-	const char *plan, *as, *reason, *key, *second, *rule, *subject, *evidence;
+	const char *plan, *as, *reason, *key, *second, *second_key, *rule, *subject, *evidence;
 	int64_t timeout_ms, for_ms, at_most;
 	bool yes, no_wait;
 };
@@ -44,7 +44,9 @@ struct act_settings {
 
 #define OPTION_SECOND                                                                                                \
 	{ .name = "second", .value = "OWNER", .kind = OPTION_TEXT, .at = AT(second),                                  \
-	  .help = "the second owner who agrees" }
+	  .help = "the second owner who agrees" },                                                                    \
+	{ .name = "second-key", .value = "FILE", .kind = OPTION_PATH, .at = AT(second_key),                           \
+	  .help = "the second owner's private key (PEM, Ed25519): signs that he agrees, where the plan has his public key" }
 
 static const struct option crossing_options[] = { OPTIONS_OF_ACTS, OPTION_NO_WAIT, { .name = NULL } };
 static const struct option plain_options[] = { OPTIONS_OF_ACTS, { .name = NULL } };
@@ -217,7 +219,7 @@ static enum status carry(struct acting_on *on, const struct act_settings *settin
 	body = json_pack("{s:s, s:s, s:o, s:o, s:o}", "family", family, "act", act_word(act), "by",
 			 json_words(settings->as), "reason", json_words(settings->reason), "arguments",
 			 arguments);
-	err = acting_sign(on, body, settings->key, &fault);
+	err = acting_sign(on, body, settings->key, settings->second_key, &fault);
 	if (err < 0)
 		json_decref(body);
 	else

@@ -122,7 +122,7 @@ static enum status write_act(struct acting_on *on, const struct runbook_settings
 	body = json_pack("{s:s, s:s, s:o, s:o, s:o}", "family", name, "act", act_word(act), "by",
 			 json_words(settings->as), "reason", json_words(settings->reason), "arguments",
 			 arguments_of(on, settings));
-	err = acting_sign(on, body, settings->key, &fault);
+	err = acting_sign(on, body, settings->key, NULL, &fault);
 	if (err < 0)
 		json_decref(body);
 	else

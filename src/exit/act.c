@@ -64,3 +64,25 @@ int act_allowed(const struct plan_family *family, enum act act, struct view by, 
 			 VIEW_ARGS(by), acts[act].word, VIEW_ARGS(family->name.text),
 			 may[0] ? may : "nobody whom the plan names");
 }
+
+bool act_takes_two(enum act act, int64_t seal_owners)
+{
+	return act == ACT_WAIVE || ((act == ACT_SEAL || act == ACT_RETIRE) && seal_owners > 1);
+}
+
+static bool is_owner(const struct plan_owners *owners, struct view who)
+{
+	return view_equal(who, owners->decision.text) || view_equal(who, owners->on_call.text) ||
+	       view_equal(who, owners->source.text) || view_equal(who, owners->target.text);
+}
+
+int act_second(const struct plan_family *family, struct view by, struct view second, struct fault *fault)
+{
+	if (!second.size)
+		return fault_set(fault, ERR_DENIED, "it needs a second owner");
+	if (view_equal(second, by))
+		return fault_set(fault, ERR_DENIED, "the second owner must be another one");
+	return is_owner(&family->owners, second)
+		       ? 0
+		       : fault_set(fault, ERR_DENIED, "the second owner is none whom the plan names");
+}

@@ -29,4 +29,10 @@ int act_find(struct view word); /* or -1 */
 /* Whether `by` may ask for it; the fault names who may. */
 int act_allowed(const struct plan_family *family, enum act act, struct view by, struct fault *fault);
 
+/* Whether it takes two owners; `seal_owners` is the plan's signing.seal-owners. */
+bool act_takes_two(enum act act, int64_t seal_owners);
+
+/* Whether `second` (empty: nobody) may stand beside `by`: another owner whom the plan names.  ERR_DENIED. */
+int act_second(const struct plan_family *family, struct view by, struct view second, struct fault *fault);
+
 #endif

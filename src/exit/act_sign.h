@@ -4,6 +4,9 @@
  * Signed are exit, family, act, by, reason and arguments, a nonce and a time, as one canonical text.  A signature counts
  * when it is by the key that the plan in force names for that owner, was made near the time of its frame, and its nonce
  * was not seen before: an act that was copied asks for nothing.
+ *
+ * Where an act takes two owners and the plan wants signatures, the second one (arguments.second) signs the same text under a
+ * title of its own, so that neither signature can stand for the other: `second_signature`.
  */
 #ifndef EXIT_ACT_SIGN_H
 #define EXIT_ACT_SIGN_H
@@ -24,6 +27,9 @@
 int act_sign(json_t *body, const char *exit, const struct note_key *key, const uint8_t nonce[ACT_NONCE_SIZE],
 	     int64_t wall_ms);
 
+/* Adds `second_signature` to an act that is signed already.  ERR_MALFORMED for one that is not, ERR_MEMORY. */
+int act_sign_second(json_t *body, const char *exit, const struct note_key *key);
+
 /*
  * Whether an act of the state (state.h) may be carried out as far as signatures go.  `keys`, { owner: public key in
  * hexadecimal }, are those of the PLAN frame; NULL: none.  ERR_DENIED with a sentence: it is not signed and must be
@@ -31,5 +37,9 @@ int act_sign(json_t *body, const char *exit, const struct note_key *key, const u
  */
 int act_signature_check(const json_t *act, const char *exit, const json_t *keys, bool required,
 			struct fault *fault);
+
+/* The same for the second owner, of an act that takes two and that act_signature_check() found no fault with. */
+int act_second_signature_check(const json_t *act, const char *exit, const json_t *keys, bool required,
+			       struct fault *fault);
 
 #endif

@@ -1,5 +1,6 @@
 /* audit.c - the walk: chain, rules of each kind, head and end; what each kind names is looked at by its own function. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "exit/audit_inside.h"
 
@@ -92,33 +93,21 @@ static int check_snapshot(struct auditing *a, const struct frame *frame, const j
 	return err < 0 ? err : 0;
 }
 
-/* An effect rests on the verdict that its family has then. */
-static void check_intent(struct auditing *a, const struct frame *frame, const json_t *body)
-{
-	const char *name = body_text(body, "family");
-	struct standing now;
-	struct sha256 verdict;
-
-	if (!name || !state_family(&a->state, name, &now))
-		return;
-	if (!body_hash(body, "verdict", &verdict) || !sha256_equal(verdict, now.verdict.hash))
-		audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence,
-			    "frame %llu (INTENT): names a verdict that family %s does not have",
-			    (unsigned long long)frame->sequence, name);
-}
-
 static int look(struct auditing *a, const struct frame *frame, const json_t *body)
 {
 	switch (frame->kind) {
 	case FRAME_PLAN: return audit_plan(a, frame, body);
 	case FRAME_VERDICT: return audit_verdict(a, frame, body);
 	case FRAME_SNAPSHOT: return check_snapshot(a, frame, body);
-	case FRAME_INTENT: check_intent(a, frame, body); return 0;
+	case FRAME_INTENT:
+	case FRAME_OBSERVATION:
+	case FRAME_OUTCOME: audit_effect(a, frame, body); return 0;
 	case FRAME_ACT:
 	case FRAME_ANSWER:
 	case FRAME_MOVE:
 	case FRAME_DRILL: audit_acts(a, frame, body); return 0;
-	case FRAME_CHECKPOINT: audit_checkpoint(a, frame, body); return 0;
+	case FRAME_STAGE: audit_stage(a, frame, body); return 0;
+	case FRAME_CHECKPOINT: return audit_checkpoint(a, frame, body);
 	default: return 0;
 	}
 }
@@ -154,14 +143,16 @@ static int pass(void *context, int64_t sequence, struct view bytes)
 	if (!body)
 		return cannot_stand(a, (uint64_t)sequence, ERR_MALFORMED, &fault);
 	err = look(a, &frame, body);
+	if (err == 0) {
+		err = state_apply_body(&a->state, &frame, body, &fault);
+		err = err ? cannot_stand(a, (uint64_t)sequence, err, &fault) : 0;
+	}
 	json_decref(body);
-	if (err < 0)
+	if (err)
 		return err;
-	err = state_apply(&a->state, &frame, &fault);
-	if (err < 0)
-		return cannot_stand(a, (uint64_t)sequence, err, &fault);
 	a->out->frames = frame.sequence;
 	a->out->head = frame.hash;
+	a->last[frame.sequence % AUDIT_LAST_COUNT] = frame.hash;
 	if (a->head.sequence == sequence && !sha256_equal(a->head.last, frame.hash))
 		audit_found(a, AUDIT_TAMPERED, frame.sequence,
 			    "frame %lld is not the one that the journal's head names as its last",
@@ -244,14 +235,18 @@ int audit_journal(const struct audit_options *options, struct audit *out, struct
 	int err;
 
 	*out = (struct audit){ 0 };
-	err = state_init(&a.state);
-	if (err < 0)
+	a.last = calloc(AUDIT_LAST_COUNT, sizeof *a.last);
+	err = a.last ? state_init(&a.state) : ERR_MEMORY;
+	if (err < 0) {
+		free(a.last);
 		return fault_set(fault, err, "no memory for the state of the journal");
+	}
 	arena_init(&a.arena, VERDICT_MEMORY);
 	err = walk(&a);
 	plan_free(a.plan);
 	arena_done(&a.arena);
 	state_done(&a.state);
+	free(a.last);
 	if (err < 0 && fault)
 		*fault = own;
 	return err;

@@ -5,6 +5,9 @@
 #include "exit/audit.h"
 #include "exit/state.h"
 
+/* A note is made of the last frame; only acts of owners can come between it and its CHECKPOINT frame. */
+#define AUDIT_LAST_COUNT 4096
+
 struct auditing {
 	const struct audit_options *options;
 	struct audit *out;
@@ -15,6 +18,9 @@ struct auditing {
 	bool has_key;
 	uint8_t key[NOTE_KEY_SIZE]; /* of the last checkpoint in the journal */
 	struct journal_head head;   /* what the journal says of itself; sequence -1: it cannot be read */
+	struct sha256 *last;        /* hashes of the last AUDIT_LAST_COUNT frames, by sequence */
+	uint64_t observed;          /* the intent that the last OBSERVATION is of; 0: none yet */
+	uint64_t drilled;           /* the last DRILL frame by which one ended */
 	struct fault *fault;        /* of the walk itself */
 };
 
@@ -37,7 +43,16 @@ int audit_blob(struct auditing *a, const struct frame *frame, struct sha256 hash
 int audit_plan(struct auditing *a, const struct frame *frame, const json_t *body);
 int audit_verdict(struct auditing *a, const struct frame *frame, const json_t *body);
 void audit_acts(struct auditing *a, const struct frame *frame, const json_t *body);
-void audit_checkpoint(struct auditing *a, const struct frame *frame, const json_t *body);
+void audit_stage(struct auditing *a, const struct frame *frame, const json_t *body);
+void audit_effect(struct auditing *a, const struct frame *frame, const json_t *body);
+int audit_checkpoint(struct auditing *a, const struct frame *frame, const json_t *body);
+
+/* The act that waits and that the body names under `act`; NULL when it names none. */
+const json_t *audit_act(const struct auditing *a, const json_t *body);
+
+/* Why nothing may be carried out for that act on the family that the body names; NULL: it may.  Needs a plan. */
+const char *audit_act_wrong(const struct auditing *a, const json_t *act, const json_t *body,
+			    struct fault *fault);
 
 /* The family of the plan in force that the body names; NULL when there is none. */
 const struct plan_family *audit_family(const struct auditing *a, const json_t *body);

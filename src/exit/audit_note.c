@@ -51,38 +51,71 @@ static void follow_key(struct auditing *a, const struct frame *frame, const stru
 	a->has_key = true;
 }
 
-void audit_checkpoint(struct auditing *a, const struct frame *frame, const json_t *body)
+static int one(void *context, int64_t sequence, struct view bytes)
+{
+	*(struct sha256 *)context = sha256_of(bytes);
+	return 1; /* one is enough */
+}
+
+/* The hash of a frame that was passed; read again when that is long ago. */
+static int hash_at(struct auditing *a, const struct frame *frame, uint64_t sequence, struct sha256 *out)
+{
+	struct fault fault = { 0 };
+	int err;
+
+	if (frame->sequence - sequence < AUDIT_LAST_COUNT) {
+		*out = a->last[sequence % AUDIT_LAST_COUNT];
+		return 0;
+	}
+	err = a->options->store->ops->read(a->options->store, (int64_t)sequence, one, out, &fault);
+	return err == 1 ? 0 : err < 0 ? fault_set(a->fault, err, "%s", fault.text) : ERR_NOT_FOUND;
+}
+
+/* What its note says must be what the frame says, and be for a frame before it. */
+static bool is_for(const struct auditing *a, const struct frame *frame, const json_t *body,
+		   const struct note *note)
+{
+	struct sha256 head;
+
+	return body_hash(body, "head", &head) && sha256_equal(head, note->root) &&
+	       body_count(body, "size") == note->size && strcmp(note->exit, a->out->exit) == 0 &&
+	       note->size > 0 && note->size < frame->sequence;
+}
+
+int audit_checkpoint(struct auditing *a, const struct frame *frame, const json_t *body)
 {
 	const char *text = body_text(body, "note");
 	unsigned long long number = frame->sequence;
 	struct fault fault = { 0 };
-	struct sha256 head = { 0 };
+	struct sha256 root;
 	struct note note;
+	int err;
 
 	if (!text || note_read(view_text(text), &note, &fault) < 0) {
 		audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence, "frame %llu (CHECKPOINT): %s", number,
 			    text ? fault.text : "holds no note");
-		return;
+		return 0;
 	}
-	/* A note is made of the last frame there is; nothing but an act can come between it and this frame. */
-	if (!body_hash(body, "head", &head) || !sha256_equal(head, note.root) ||
-	    (uint64_t)body_number(body, "size") != note.size || strcmp(note.exit, a->out->exit) != 0 ||
-	    note.size >= frame->sequence) {
+	if (!is_for(a, frame, body, &note)) {
 		audit_found(
 			a, AUDIT_NOT_REPRODUCIBLE, frame->sequence,
 			"frame %llu (CHECKPOINT): its note is for another exit, size or root than it says",
 			number);
-		return;
+		return 0;
 	}
-	if (note.size == frame->sequence - 1 && !sha256_equal(note.root, frame->previous)) {
+	err = hash_at(a, frame, note.size, &root);
+	if (err < 0)
+		return err;
+	if (!sha256_equal(note.root, root)) {
 		audit_found(a, AUDIT_TAMPERED, note.size,
 			    "frame %llu (CHECKPOINT): its note was signed for another frame %llu than the "
 			    "one that is there",
 			    number, (unsigned long long)note.size);
-		return;
+		return 0;
 	}
 	follow_key(a, frame, &note);
 	a->out->checkpoints++;
+	return 0;
 }
 
 /* ---- from outside ---- */

@@ -209,10 +209,18 @@ static int forecast(struct crossing *c, char *text, size_t size)
 	return 0;
 }
 
-static int release_overlay(struct crossing *c, const char *cause)
+static json_t *act_of(const struct acting *a)
 {
-	return c->now.overlay == OVERLAY_HELD ? crossing_stage(c, c->now.stage, OVERLAY_NONE, cause, NULL)
-					      : 0;
+	return json_pack("{s:I}", "act", (json_int_t)a->act);
+}
+
+static int release_overlay(struct acting *a, const char *cause)
+{
+	struct crossing *c = a->c;
+
+	return c->now.overlay == OVERLAY_HELD
+		       ? crossing_stage(c, c->now.stage, OVERLAY_NONE, cause, act_of(a))
+		       : 0;
 }
 
 static int begin_crossing(struct acting *a)
@@ -244,7 +252,7 @@ static int begin_crossing(struct acting *a)
 		}
 	}
 	/* A refusal left it as it was, held or not; from here on it moves. */
-	err = release_overlay(c, "an owner asked for it");
+	err = release_overlay(a, "an owner asked for it");
 	if (err < 0)
 		return err;
 	err = crossing_frame(c, FRAME_MOVE,
@@ -308,7 +316,7 @@ static int rollback(struct acting *a)
 		return answer(a, MOVER_REFUSED, "the family is %s: the way back was closed on purpose",
 			      stage_word(c->now.stage));
 	if (c->now.moving != AUTHORITY_NONE) { /* it was frozen on the way there */
-		err = release_overlay(c, "an owner asked for rollback");
+		err = release_overlay(a, "an owner asked for rollback");
 		c->to = c->now.moving;
 		err = err ? err : mover_carry(c, a->out);
 		return err ? err : answer(a, *a->out, "%s: %s", stage_word(c->now.stage), c->now.cause);
@@ -348,7 +356,7 @@ static int resume_unknown(struct acting *a)
 			      c->fault.text);
 	err = crossing_stage(c, c->now.stage, OVERLAY_NONE,
 			     "every effect in doubt was established by looking",
-			     json_pack("{s:b}", "observed", 1));
+			     json_pack("{s:b, s:I}", "observed", 1, "act", (json_int_t)a->act));
 	if (err < 0)
 		return err;
 	if (c->now.moving == AUTHORITY_NONE)
@@ -369,7 +377,7 @@ static int resume(struct acting *a)
 	if (c->now.overlay == OVERLAY_UNKNOWN)
 		return resume_unknown(a);
 	if (c->now.moving == AUTHORITY_NONE) {
-		err = release_overlay(c, "an owner resumed it");
+		err = release_overlay(a, "an owner resumed it");
 		return err ? err
 			   : answer(a, MOVER_DONE, "%s goes on in %s", c->name, stage_word(c->now.stage));
 	}
@@ -378,39 +386,17 @@ static int resume(struct acting *a)
 	c->asked_to_stop = true;
 	fault_set(&c->fault, ERR_CANCELLED, "an owner resumed it");
 	err = stage_is_decided(c->now.stage) || c->now.returning ? 0 : return_begin(c, a->out);
-	err = err ? err : release_overlay(c, "an owner resumed it");
+	err = err ? err : release_overlay(a, "an owner resumed it");
 	err = err ? err : mover_carry(c, a->out);
 	return err ? err : answer(a, MOVER_DONE, "%s: %s", stage_word(c->now.stage), c->now.cause);
 }
 
 /* ---- seal, and what needs no effect ---- */
 
-static bool is_owner(const struct plan_family *family, const char *who)
-{
-	const struct plan_owners *owners = &family->owners;
-	struct view view = view_text(who);
-
-	return view_equal(view, owners->decision.text) || view_equal(view, owners->on_call.text) ||
-	       view_equal(view, owners->source.text) || view_equal(view, owners->target.text);
-}
-
-/* NULL when the act has a second owner, who is another one. */
-static const char *second_is_missing(const struct acting *a)
-{
-	const char *second = body_text(json_object_get(a->json, "arguments"), "second");
-
-	if (!second)
-		return "it needs a second owner";
-	if (strcmp(second, body_text(a->json, "by")) == 0)
-		return "the second owner must be another one";
-	return is_owner(a->c->family, second) ? NULL : "the second owner is none whom the plan names";
-}
-
 static int seal(struct acting *a)
 {
 	struct crossing *c = a->c;
 	char text[1200];
-	const char *missing = second_is_missing(a);
 	int err;
 
 	if (c->now.stage == STAGE_SEALED || c->now.stage == STAGE_RETIRED)
@@ -421,8 +407,6 @@ static int seal(struct acting *a)
 			"only a family that is on the target, and not held, can be sealed; it is %s%s%s",
 			stage_word(c->now.stage), c->now.overlay ? ", " : "",
 			c->now.overlay ? overlay_word(c->now.overlay) : "");
-	if (c->mover->plan->signing.seal_owners.value > 1 && missing)
-		return answer(a, MOVER_REFUSED, "%s", missing);
 	err = mover_judge_crossing(c);
 	if (err < 0 && !mover_must_stop(c, err))
 		return answer(a, MOVER_REFUSED, "the gates could not be judged: %s", c->fault.text);
@@ -434,18 +418,15 @@ static int seal(struct acting *a)
 	}
 	if (!window_is_over(&c->now, c->family, mover_wall(c->mover), text, sizeof text))
 		return answer(a, MOVER_REFUSED, "it is still watched: %s", text);
-	err = crossing_stage(c, STAGE_SEALED, -1, "an owner closed the way back", NULL);
+	err = crossing_stage(c, STAGE_SEALED, -1, "an owner closed the way back", act_of(a));
 	return err ? err : answer(a, MOVER_DONE, "%s is sealed: there is no way back from here", c->name);
 }
 
 static int waive(struct acting *a)
 {
 	const json_t *arguments = json_object_get(a->json, "arguments");
-	const char *missing = second_is_missing(a);
 	int64_t expires_ms = body_number(arguments, "expires");
 
-	if (missing)
-		return answer(a, MOVER_REFUSED, "%s", missing);
 	if (!body_text(arguments, "rule") || expires_ms <= mover_wall(a->c->mover))
 		return answer(a, MOVER_REFUSED, "a waiver names a rule, and ends in the future");
 	return answer(a, MOVER_DONE, "%s is waived until then, within its bound",
@@ -464,10 +445,6 @@ static int drill(struct acting *a)
 
 static int retire(struct acting *a)
 {
-	const char *missing = second_is_missing(a);
-
-	if (a->c->mover->plan->signing.seal_owners.value > 1 && missing)
-		return answer(a, MOVER_REFUSED, "%s", missing);
 	return mover_retire(a->c, a->act, a->json, a->out);
 }
 

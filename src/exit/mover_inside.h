@@ -94,7 +94,7 @@ int mover_carry(struct crossing *c, enum mover_answer *out);
  */
 int mover_keys(const struct plan *plan, json_t **out, struct fault *fault);
 
-/* Whether an act of the state may be carried out: its owner's right, and his signature.  ERR_DENIED with a sentence. */
+/* Whether an act of the state may be carried out: act_right().  ERR_DENIED with a sentence. */
 int mover_may(const struct mover *mover, const struct plan_family *family, const json_t *act,
 	      struct fault *fault);
 

@@ -1,7 +1,7 @@
 /* mover_keys.c - whose keys the plan names, and whether an act is by somebody who may ask for it. */
 #include "base/text.h"
-#include "exit/act.h"
-#include "exit/act_sign.h"
+#include "exit/act_right.h"
+#include "exit/note.h"
 #include "exit/mover_inside.h"
 
 int mover_keys(const struct plan *plan, json_t **out, struct fault *fault)
@@ -41,17 +41,5 @@ int mover_keys(const struct plan *plan, json_t **out, struct fault *fault)
 int mover_may(const struct mover *mover, const struct plan_family *family, const json_t *act,
 	      struct fault *fault)
 {
-	const json_t *root = journal_state(mover->journal)->root;
-	const char *word = body_text(act, "act"), *by = body_text(act, "by");
-	int kind = word ? act_find(view_text(word)) : -1;
-	int err;
-
-	if (kind < 0)
-		return fault_set(fault, ERR_DENIED, "this version does not know the act '%s'",
-				 word ? word : "");
-	err = act_allowed(family, (enum act)kind, view_text(by), fault);
-	return err ? err
-		   : act_signature_check(act, body_text(root, "exit"),
-					 json_object_get(json_object_get(root, "plan"), "keys"),
-					 mover->plan->signing.required.value == 1, fault);
+	return act_right(mover->plan, family, journal_state(mover->journal)->root, act, fault);
 }

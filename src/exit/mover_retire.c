@@ -351,7 +351,7 @@ static int arrive(struct retiring *r, uint64_t act)
 		 "for audit stay the journal%s; the target is the source for restore, replay and "
 		 "reconciliation",
 		 removed, removed == 1 ? " was" : "s were", without, stays);
-	err = crossing_stage(c, STAGE_RETIRED, -1, text, NULL);
+	err = crossing_stage(c, STAGE_RETIRED, -1, text, json_pack("{s:I}", "act", (json_int_t)act));
 	err = err ? err : mover_complete(c->mover, &c->fault);
 	return err ? err : mover_answer_act(c, act, MOVER_DONE, text);
 }

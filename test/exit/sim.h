@@ -235,6 +235,7 @@ void sim_committed(struct sim *sim, int side, int id); /* the high watermark pas
 void sim_check_rest(struct sim *sim);
 void sim_frame_label(struct view bytes, char *out, size_t size); /* "frame INTENT", "stage QUIET" */
 void sim_check_replay(struct sim *sim);
+void sim_check_audit(struct sim *sim);
 
 /* ---- sim_points.c ---- */
 

@@ -11,7 +11,9 @@
  *	I8  no frame asks for anything destructive: there is no such word
  */
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "exit/audit.h"
 #include "exit/step.h"
 #include "sim.h"
 
@@ -252,6 +254,28 @@ void sim_check_replay(struct sim *sim)
 		same_state(sim, sim->all[i].journal, again, sim->all[i].holder);
 	same_state(sim, sim->owners, again, "an owner");
 	journal_close(again);
+}
+
+/*
+ * The auditor knows nothing of this world but its journal, and must find nothing wrong in it: all that was carried out was
+ * asked for by somebody who may, or by a stop condition, and everything said to have become so was looked at.  What verdicts
+ * rest on is not kept here, so they cannot be made again.
+ */
+void sim_check_audit(struct sim *sim)
+{
+	struct journal_store *store = sim_store(sim, NULL);
+	struct audit_options options = { .store = store };
+	struct audit *audit = calloc(1, sizeof *audit);
+	struct fault fault = { 0 };
+
+	if (!audit)
+		abort();
+	if (audit_journal(&options, audit, &fault) < 0)
+		sim_fail(sim, "the auditor: %s", fault.text);
+	else if (audit->answer > AUDIT_UNDECIDED || audit->frames != (uint64_t)sim->frame_count)
+		sim_fail(sim, "the auditor calls it %s: %s", audit_word(audit->answer), audit->text);
+	free(audit);
+	store->ops->free(store);
 }
 
 static void levers_stand(struct sim *sim)

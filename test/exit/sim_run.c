@@ -500,6 +500,8 @@ static void play(struct sim *sim)
 		sim_check_rest(sim);
 	if (!sim->broken)
 		sim_check_replay(sim);
+	if (!sim->broken)
+		sim_check_audit(sim);
 }
 
 int sim_run(const struct sim_options *options, char *why, uint64_t *hash)

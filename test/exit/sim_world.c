@@ -1,6 +1,9 @@
 /* sim_world.c - what a mover is told of the simulated world. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include "exit/note.h"
 #include "sim.h"
 
 static struct sim_controller *of(struct world *world)
@@ -216,6 +219,40 @@ static void world_release(struct world *world, const struct plan_family *family)
 {
 }
 
+/* The same key in every process, so that the frames of a seed are the same bytes; its file is gone at once. */
+static struct note_key *signer(void)
+{
+	static const char pem[] = "-----BEGIN PRIVATE KEY-----\n"
+				  "MC4CAQAwBQYDK2VwBCIEIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB\n"
+				  "-----END PRIVATE KEY-----\n";
+	static struct note_key *key;
+	char path[] = "/tmp/exit-sim-XXXXXX";
+	int file;
+
+	if (key)
+		return key;
+	file = mkstemp(path);
+	if (file < 0 || write(file, pem, sizeof pem - 1) != sizeof pem - 1 || note_key_open(path, false, &key, NULL) < 0)
+		abort();
+	close(file);
+	unlink(path);
+	return key;
+}
+
+static json_t *note_of(uint64_t size, struct sha256 head, int64_t wall_ms)
+{
+	struct note note = { .exit = "sim", .size = size, .root = head, .wall_ms = wall_ms };
+	struct buffer text;
+	json_t *out;
+
+	buffer_init(&text, NOTE_SIZE_MAX);
+	if (note_write(&note, signer(), &text) < 0)
+		abort();
+	out = json_string(buffer_string(&text));
+	buffer_done(&text);
+	return out;
+}
+
 static int world_publish(struct world *world, uint64_t size, struct sha256 head, int64_t timeout_ms,
 			 json_t **note, json_t **holders, struct fault *fault)
 {
@@ -230,7 +267,7 @@ static int world_publish(struct world *world, uint64_t size, struct sha256 head,
 	}
 	if (sim_point(k, "after", "publish") < 0)
 		return gone(fault);
-	*note = json_string("a note");
+	*note = note_of(size, head, clock_wall_ms(&k->clock));
 	*holders = json_pack("[s]", "somebody");
 	return 1;
 }

@@ -9,7 +9,7 @@
 
 #include "base/text.h"
 #include "exit/act_sign.h"
-#include "exit/state.h"
+#include "exit/state_make.h"
 
 #define NOW_MS 1795695377852
 
@@ -142,39 +142,27 @@ static void an_old_one_is_none(void **state)
 	}
 }
 
-static json_t *apply(struct state *journal, const json_t *act, int64_t wall_ms)
+static json_t *apply(struct made_state *journal, const json_t *act, int64_t wall_ms)
 {
-	struct frame frame = { .kind = FRAME_ACT,
-			       .sequence = journal->sequence + 1,
-			       .moment = { .wall_ms = wall_ms },
-			       .previous = journal->head };
-	struct buffer text, bytes;
-	struct fault fault = { 0 };
 	char key[24];
 
-	buffer_init(&text, 10000);
-	buffer_init(&bytes, 20000);
-	assert_int_equal(frame_body_write(act, &text), 0);
-	frame.body = buffer_bytes(&text);
-	assert_int_equal(frame_write(&frame, &bytes), 0);
-	if (state_apply(journal, &frame, &fault) < 0)
-		fail_msg("%s", fault.text);
-	buffer_done(&bytes);
-	buffer_done(&text);
-	snprintf(key, sizeof key, "%llu", (unsigned long long)journal->sequence);
-	return json_object_get(json_object_get(journal->root, "acts"), key);
+	journal->wall_ms = wall_ms;
+	if (state_put_json(journal, FRAME_ACT, json_deep_copy(act)) < 0)
+		fail_msg("%s", journal->fault.text);
+	snprintf(key, sizeof key, "%llu", (unsigned long long)journal->state.sequence);
+	return json_object_get(json_object_get(journal->state.root, "acts"), key);
 }
 
 /* Copied out of a journal and asked for again: at once, and after the journal has forgotten the nonce. */
 static void a_copy_asks_for_nothing(void **state)
 {
 	struct made *made = *state;
-	struct state journal;
+	struct made_state journal;
 	json_t *lying = json_deep_copy(made->act), *signed_ = json_deep_copy(made->act);
 
 	json_object_del(signed_, "wall");
 	json_object_set_new(lying, "replayed", json_false());
-	assert_int_equal(state_init(&journal), 0);
+	state_begin(&journal);
 	assert_int_equal(
 		act_signature_check(apply(&journal, signed_, NOW_MS + 5), "exit", made->keys, true, NULL), 0);
 	assert_int_equal(
@@ -188,10 +176,49 @@ static void a_copy_asks_for_nothing(void **state)
 		assert_int_equal(act_signature_check(apply(&journal, signed_, NOW_MS + later_ms), "exit",
 						     made->keys, true, NULL),
 				 ERR_DENIED);
-	assert_true(json_object_size(json_object_get(journal.root, "nonces")) <= 1);
-	state_done(&journal);
+	assert_true(json_object_size(json_object_get(journal.state.root, "nonces")) <= 1);
+	state_done(&journal.state);
 	json_decref(lying);
 	json_decref(signed_);
+}
+
+/* The second owner signs the same act, and neither signature stands for the other. */
+static void the_second_owner_signs_too(void **state)
+{
+	static const char *const bent[] = { "reason", "by", "act", "family", "nonce" };
+	struct made *made = *state;
+	char path[40];
+	struct note_key *duty = open_key(path, sizeof path);
+	json_t *plain = body(), *changed;
+
+	/* Without: named, and that is all. */
+	assert_int_equal(act_second_signature_check(made->act, "exit", made->keys, false, NULL), 0);
+	assert_int_equal(act_second_signature_check(made->act, "exit", made->keys, true, NULL), ERR_DENIED);
+	assert_int_equal(act_sign_second(plain, "exit", duty), ERR_MALFORMED); /* nothing to stand beside */
+	assert_int_equal(act_sign_second(made->act, "exit", duty), 0);
+	assert_int_equal(act_second_signature_check(made->act, "exit", made->keys, false, NULL), ERR_DENIED);
+	json_object_set_new(made->keys, "duty@b", public_of(duty));
+	assert_int_equal(act_signature_check(made->act, "exit", made->keys, true, NULL), 0);
+	assert_int_equal(act_second_signature_check(made->act, "exit", made->keys, true, NULL), 0);
+	assert_int_equal(act_second_signature_check(made->act, "other", made->keys, true, NULL), ERR_DENIED);
+	assert_int_equal(act_second_signature_check(made->act, NULL, made->keys, true, NULL), ERR_DENIED);
+	for (size_t i = 0; i < sizeof bent / sizeof *bent; i++) {
+		changed = json_deep_copy(made->act);
+		json_object_set_new(changed, bent[i], json_string("other"));
+		assert_int_equal(act_second_signature_check(changed, "exit", made->keys, false, NULL),
+				 ERR_DENIED);
+		json_decref(changed);
+	}
+	/* The first one's signature in the place of the second, by whosever key. */
+	changed = json_deep_copy(made->act);
+	json_object_set(changed, "second_signature", json_object_get(changed, "signature"));
+	assert_int_equal(act_second_signature_check(changed, "exit", made->keys, false, NULL), ERR_DENIED);
+	json_object_set(made->keys, "duty@b", json_object_get(made->keys, "lead@b"));
+	assert_int_equal(act_second_signature_check(changed, "exit", made->keys, false, NULL), ERR_DENIED);
+	json_decref(changed);
+	json_decref(plain);
+	unlink(path);
+	note_key_free(duty);
 }
 
 int main(void)
@@ -199,7 +226,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 	const struct CMUnitTest tests[] = {
 		TEST(a_signed_act_counts), TEST(any_change_shows),        TEST(another_exit_key_or_none),
-		TEST(an_old_one_is_none),  TEST(a_copy_asks_for_nothing),
+		TEST(an_old_one_is_none),  TEST(a_copy_asks_for_nothing), TEST(the_second_owner_signs_too),
 	};
 
 	return cmocka_run_group_tests_name("act_sign", tests, NULL, NULL);
