@@ -6,6 +6,7 @@
 #include "exit/act.h"
 #include "exit/audit_inside.h"
 #include "exit/watch.h"
+#include "exit/window.h"
 
 static bool is_about(const json_t *act, const json_t *body, unsigned kinds)
 {
@@ -57,6 +58,27 @@ static void behind(struct auditing *a, const struct frame *frame, const json_t *
 			    what, wrong);
 }
 
+/* The way back is closed on a verdict that is open, of this authority, and when the family was watched for long enough. */
+static void check_seal(struct auditing *a, const struct frame *frame, const json_t *body,
+		       const struct standing *now)
+{
+	const struct plan_family *family = audit_family(a, body);
+	char text[WINDOW_TEXT_SIZE] = "";
+	const char *wrong = NULL;
+
+	behind(a, frame, body, "the way back was closed", 1u << ACT_SEAL);
+	if (!family)
+		return; /* which is said by now */
+	if (now->verdict.verdict != VERDICT_OPEN || now->verdict.authority != now->epoch)
+		wrong = "on a verdict that is not open";
+	else if (!window_is_over(now, family, frame->moment.wall_ms, text, sizeof text))
+		wrong = "while the family was still watched: ";
+	if (wrong)
+		audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence,
+			    "frame %llu (STAGE): the way back was closed %s%s",
+			    (unsigned long long)frame->sequence, wrong, text);
+}
+
 /* A hold because nothing could be told ends by itself: when it can be, or because what is told asks for more. */
 static bool lets_go_by_itself(const struct auditing *a, const struct standing *now, const json_t *body)
 {
@@ -84,7 +106,7 @@ void audit_stage(struct auditing *a, const struct frame *frame, const json_t *bo
 	if (!name || !state_family(&a->state, name, &now) || now.of)
 		return;
 	if (stage == STAGE_SEALED && now.stage != STAGE_SEALED)
-		behind(a, frame, body, "the way back was closed", 1u << ACT_SEAL);
+		check_seal(a, frame, body, &now);
 	if (stage == STAGE_RETIRED && now.stage != STAGE_RETIRED)
 		behind(a, frame, body, "the family was retired", 1u << ACT_RETIRE);
 	if (now.overlay != OVERLAY_NONE && overlay <= OVERLAY_NONE && !lets_go_by_itself(a, &now, body))

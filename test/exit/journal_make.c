@@ -27,16 +27,19 @@
 #define ITEMS_MAX  100
 #define VALUES_MAX 20
 
-#define PLAN_TEXT(signing)                                                                                   \
-	"exit: a\nsource: s:1\ntarget: t:1\nsigning: { " signing " }\nfamilies:\n"                           \
-	"- { name: orders, class: rehearsal, pattern: dual-write, topics: [ orders ], groups: [ billing "    \
-	"],\n"                                                                                               \
-	"    producers: [ 'User:shop' ], owners: { decision: lead@b, on-call: duty@b },\n"                   \
-	"    levers: { flag: { get: exec g, set: exec s } } }\n"
+#define PLAN_TEXT(more, class)                                                                               \
+	"exit: a\nsource: s:1\ntarget: t:1\n" more "families:\n"                                             \
+	"- { name: orders, class: " class ", pattern: dual-write, topics: [ orders ], groups: [ billing "    \
+					  "],\n"                                                             \
+					  "    producers: [ 'User:shop' ], owners: { decision: lead@b, "     \
+					  "on-call: duty@b },\n"                                             \
+					  "    levers: { flag: { get: exec g, set: exec s } } }\n"
 
-static const char plan_plain[] = PLAN_TEXT("keys: { lead@b: lead.pem }"),
-		  plan_whole[] = PLAN_TEXT(
-			  "required: yes, seal-owners: 2, keys: { lead@b: lead.pem, duty@b: duty.pem }");
+static const char plan_plain[] = PLAN_TEXT("signing: { keys: { lead@b: lead.pem } }\n", "rehearsal");
+static const char plan_whole[] =
+	PLAN_TEXT("signing: { required: yes, seal-owners: 2, keys: { lead@b: lead.pem, duty@b: duty.pem } }\n"
+		  "classes: { quick: { like: rehearsal, observe: 0s } }\n",
+		  "quick");
 
 static const char *plan_text = plan_plain;
 static bool whole;

@@ -442,6 +442,27 @@ def test_rewritten_against_a_rule(whole, name):
     expect(whole, "not reproducible", frame=at, text=text)
 
 
+def test_sealed_on_a_verdict_that_is_not_of_now(whole):
+    """The verdict of before the crossing is not one on the target."""
+    sealed = stage_of(whole, stage="SEALED")
+    last = [s for s, _ in whole.bodies(VERDICT) if s < sealed][-1]
+    whole.rechain(without=[last, *(s for s in whole.frames() if s > sealed)])
+    expect(whole, "not reproducible", frame=sealed - 1, text="verdict that is not open")
+
+
+def test_sealed_before_it_was_watched_for_long_enough(whole):
+    """The plan in the journal says for how long; here another one is put in its place, which says two hours."""
+    plan = whole.body(whole.find(PLAN))
+    content = whole.db.execute("SELECT content FROM interlock_blob WHERE hash = ?", (bytes.fromhex(plan["text"]),)).fetchone()[0]
+    bent = content.replace(b"observe: 0s", b"observe: 2h")
+    fresh = hashlib.sha256(bent).digest()
+    whole.db.execute("INSERT INTO interlock_blob VALUES (?, ?)", (fresh, bent))
+    sealed = stage_of(whole, stage="SEALED")
+    whole.rechain({whole.find(PLAN): put(text=fresh.hex())}, [s for s in whole.frames() if s > sealed])
+    found = verify(whole.path)[1]
+    assert any("still watched: 0 ms of 2 h" in text for text in found["remarks"]), found
+
+
 def test_dropped_act(whole):
     """An act that was carried out and is not there any more; and its answer with it."""
     act, answer = act_of(whole, "resume"), answer_of(whole, "resume")
