@@ -10,9 +10,33 @@ struct directory {
 	char folder[];
 };
 
-#define PATH_SIZE 4096
-#define NAME      "%s/%020lld.obj"
-#define NAME_NEW  "%s/%020lld.new"
+#define PATH_SIZE  4096
+#define SYNC_EVERY (4 << 20) /* bytes */
+#define NAME       "%s/%020lld.obj"
+#define NAME_NEW   "%s/%020lld.new"
+
+/*
+ * Synced piece by piece: one sync of all of it would keep the disk busy, and the write-ahead log waiting, for as long as it
+ * takes.
+ */
+static int write_all(struct disk *disk, struct disk_file *file, const struct iovec *pieces, int count,
+		     struct fault *fault)
+{
+	uint64_t offset = 0;
+	int err = 0;
+
+	for (int from = 0, to = 0; from < count && err == 0; from = to) {
+		uint64_t size = 0;
+
+		while (to < count && size < SYNC_EVERY)
+			size += pieces[to++].iov_len;
+		err = disk->write(file, offset, pieces + from, to - from, fault);
+		if (err == 0)
+			err = disk->sync(file, fault);
+		offset += size;
+	}
+	return err;
+}
 
 static int put(struct object_store *objects, int64_t id, const struct iovec *pieces, int count,
 	       struct fault *fault)
@@ -37,9 +61,7 @@ static int put(struct object_store *objects, int64_t id, const struct iovec *pie
 	}
 	if (err < 0)
 		return err;
-	err = disk->write(file, 0, pieces, count, fault);
-	if (err == 0)
-		err = disk->sync(file, fault);
+	err = write_all(disk, file, pieces, count, fault);
 	disk_close(file);
 	if (err == 0)
 		err = disk->rename(disk, other, path, fault);
