@@ -153,20 +153,37 @@ def allow(cluster, topic, user=USER, transactional="shop-"):
         future.result(30)
 
 
+def binding(cluster, kind, name, user, operation, permission="ALLOW", add=True):
+    one = AclBinding(ResourceType[kind], name, ResourcePatternType.LITERAL, f"User:{user}", "*",
+                     AclOperation[operation], AclPermissionType[permission])
+    if add:
+        for future in cluster.admin().create_acls([one]).values():
+            future.result(30)
+    return one
+
+
 def deny(cluster, topic, user=USER):
     """Writes of that user to the topic are refused from now on, until `remove` is given what this gives."""
-    binding = AclBinding(ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, f"User:{user}", "*",
-                         AclOperation.WRITE, AclPermissionType.DENY)
-    for future in cluster.admin().create_acls([binding]).values():
-        future.result(30)
-    return binding
+    return binding(cluster, "TOPIC", topic, user, "WRITE", "DENY")
 
 
-def remove(cluster, binding):
-    only = AclBindingFilter(binding.restype, binding.name, binding.resource_pattern_type, binding.principal,
-                            binding.host, binding.operation, binding.permission_type)
+def remove(cluster, one):
+    only = AclBindingFilter(one.restype, one.name, one.resource_pattern_type, one.principal, one.host, one.operation,
+                            one.permission_type)
     for future in cluster.admin().delete_acls([only]).values():
         future.result(30)
+
+
+def may_move(cluster, topic, user="bob"):
+    """What Interlock needs where ACLs are its fence, and nothing more (docs/guide.md)."""
+    for operation in ("ALTER", "DESCRIBE", "DESCRIBE_CONFIGS"):
+        binding(cluster, "BROKER", "kafka-cluster", user, operation)
+    for operation in ("READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS"):
+        binding(cluster, "TOPIC", topic, user, operation)
+    for operation in ("CREATE", "WRITE", "DESCRIBE"):
+        binding(cluster, "TOPIC", "__interlock", user, operation)
+    for operation in ("READ", "DESCRIBE"):
+        binding(cluster, "GROUP", f"{topic}.billing", user, operation)
 
 
 class ByHand:

@@ -13,10 +13,10 @@ import time
 import pytest
 import yaml
 from confluent_kafka import Producer
-from confluent_kafka.admin import (AclBinding, AclBindingFilter, AclOperation, AclPermissionType, ResourcePatternType,
+from confluent_kafka.admin import (AclBindingFilter, AclOperation, AclPermissionType, ResourcePatternType,
                                    ResourceType)
 
-from crossing import ARRIVED, FAMILY, RETURNED, ByVerbs, logins
+from crossing import ARRIVED, FAMILY, RETURNED, ByVerbs, binding, logins, may_move
 from kafka_cluster import USERS
 from records import end_offsets
 
@@ -57,31 +57,10 @@ def wait_until(so, timeout=60):
 
 # ---- ACLs
 
-def binding(cluster, kind, name, user, operation, permission="ALLOW", add=True):
-    one = AclBinding(ResourceType[kind], name, ResourcePatternType.LITERAL, f"User:{user}", "*",
-                     AclOperation[operation], AclPermissionType[permission])
-    if add:
-        for future in cluster.admin().create_acls([one]).values():
-            future.result(30)
-    return one
-
-
 def denies(cluster):
     every = AclBindingFilter(ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY,
                              AclPermissionType.DENY)
     return {(acl.principal, acl.name) for acl in cluster.admin().describe_acls(every).result(30)}
-
-
-def may_move(cluster, topic, user="bob"):
-    """What Interlock needs where ACLs are its fence, and nothing more (docs/guide.md)."""
-    for operation in ("ALTER", "DESCRIBE", "DESCRIBE_CONFIGS"):
-        binding(cluster, "BROKER", "kafka-cluster", user, operation)
-    for operation in ("READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS"):
-        binding(cluster, "TOPIC", topic, user, operation)
-    for operation in ("CREATE", "WRITE", "DESCRIBE"):
-        binding(cluster, "TOPIC", "__interlock", user, operation)
-    for operation in ("READ", "DESCRIBE"):
-        binding(cluster, "GROUP", f"{topic}.billing", user, operation)
 
 
 @pytest.fixture
