@@ -59,12 +59,12 @@ demo: setup
 	@script/peers jars 3.9.1 4.3.1
 	@$(PYTHON) demo/demo.py
 
-# The last line is the test runner's own count.
+# Two workers: most of a test on real clusters is waiting for them.  The last line is the test runner's own count.
 .PHONY: test
 test: setup
 	@$(MAKE) --no-print-directory build-test build-clang build-thread build-fuzz
 	@script/peers
-	@$(PYTEST) test
+	@$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder test
 
 .PHONY: bench
 bench: setup

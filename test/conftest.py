@@ -26,13 +26,15 @@ def run_folder(request):
         print(f"\nlogs of the peers: {folder}")
 
 
-def pytest_collection_modifyitems(items):
-    """The quick ones first: the tree, the floors, the command line, then the clusters."""
-    order = ["test_tree", "test_units", "/cli/", "/real/"]
+# Two workers share the files: the tree and the command line first, then what takes longest, so that neither waits for the
+# other at the end.
+ORDER = ["test_tree", "/cli/", "test_crossing.py", "test_units", "test_crossing_edges", "test_brokers_fail", "/real/"]
 
+
+def pytest_collection_modifyitems(items):
     def place(item):
         name = str(item.path)
-        return next((i for i, part in enumerate(order) if part in name), len(order))
+        return next((i for i, part in enumerate(ORDER) if part in name), len(ORDER))
 
     items.sort(key=place)
 
