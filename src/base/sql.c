@@ -294,3 +294,57 @@ int sql_query(struct sql *sql, const char *text, const struct sql_value *values,
 		sql->lost = err;
 	return err;
 }
+
+/* One statement, kept at once. */
+static int change(struct sql *sql, const char *text, const struct sql_value *values, int count,
+		  struct fault *fault)
+{
+	int err = sql_begin(sql, fault);
+
+	if (err < 0)
+		return err;
+	err = sql_exec(sql, text, values, count, NULL, fault);
+	if (err < 0) {
+		sql_rollback(sql);
+		return err;
+	}
+	return sql_commit(sql, fault);
+}
+
+/*
+ * What is written once, through the log, and then taken out of the tables leaves its room in both.  A crash in between leaves
+ * a table that nobody reads; the next one takes it out.
+ */
+static int make_room(struct sql *sql, int64_t size, struct fault *fault)
+{
+	int err =
+		change(sql, "CREATE TABLE IF NOT EXISTS interlock_room (content BLOB)", SQL_NO_VALUES, fault);
+
+	err = err ? err
+		  : change(sql, "INSERT INTO interlock_room (content) VALUES (zeroblob(?))",
+			   SQL_VALUES(sql_int(size)), fault);
+	/* Where the log cannot be begun anew, it can be brought home at least. */
+	if (err == 0 && sql->engine->restart_log(sql, NULL) == ERR_FULL)
+		err = fault_set(fault, ERR_FULL, "%s: the disk is full", sql->name);
+	return err ? err : change(sql, "DROP TABLE interlock_room", SQL_NO_VALUES, fault);
+}
+
+int sql_reserve(struct sql *sql, int64_t size, struct fault *fault)
+{
+	int err;
+
+	assert(!sql->inside);
+	assert(size > 0 && size <= SQL_VALUE_SIZE_MAX);
+	if (!sql->engine->has_room)
+		return fault_set(fault, ERR_UNSUPPORTED, "%s: a server keeps its own room", sql->name);
+	if (sql->mode == SQL_READ)
+		return fault_set(fault, ERR_DENIED, "%s: was opened for reading only", sql->name);
+	err = be_connected(sql, fault);
+	err = err ? err : sql->engine->has_room(sql, size, fault);
+	if (err == 0)
+		err = make_room(sql, size, fault);
+	if (err < 0)
+		return err;
+	err = be_connected(sql, fault);
+	return err ? err : sql->engine->restart_log(sql, fault);
+}

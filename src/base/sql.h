@@ -141,6 +141,14 @@ typedef int sql_row(void *context, const struct sql_value *row, int count);
 int sql_query(struct sql *sql, const char *text, const struct sql_value *values, int count, sql_row *each,
 	      void *context, struct fault *fault);
 
+/*
+ * Makes room for `size` more bytes the database's own, in its tables and in its log, so that a disk that fills up afterwards
+ * does not stop who writes no more than that.  Outside a transaction; costs a write of `size` bytes when the room is not
+ * there already.  ERR_UNSUPPORTED: a server, whose disk is its own business.  ERR_TIMEOUT: the room is there, but somebody
+ * reads the log, so that it could not be begun anew: it may still grow.  ERR_FULL: there is no such room.
+ */
+int sql_reserve(struct sql *sql, int64_t size, struct fault *fault);
+
 /* True when the row has exactly these kinds: sql_row_is(row, count, "itb") for integer, text, bytes. */
 bool sql_row_is(const struct sql_value *row, int count, const char *kinds);
 

@@ -42,6 +42,11 @@ struct sql_engine {
 	/* What is set once the database is known to be ours. */
 	int (*settle)(struct sql *sql, struct fault *fault);
 
+	/* Whether tables and log can take `size` more bytes without asking the disk: 1 or 0.  NULL: it is not ours to know. */
+	int (*has_room)(struct sql *sql, int64_t size, struct fault *fault);
+	/* Brings what stands in the log to where it belongs, and begins it anew in the room that it has. */
+	int (*restart_log)(struct sql *sql, struct fault *fault);
+
 	const char *begin, *lock_create; /* statements; the second may be NULL */
 	const char *integer, *bytes;     /* what INT64 and BYTES are called */
 };

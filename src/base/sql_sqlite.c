@@ -412,6 +412,53 @@ static int commit(struct sql *sql, struct fault *fault)
 	return run(sql, "COMMIT", SQL_NO_VALUES, NULL, NULL, NULL, fault);
 }
 
+/* ---- room of its own ---- */
+
+/* How long a log that is to begin anew waits for those who read it. */
+#define RESTART_WAIT_MS 500
+
+/* Pages that are free inside of the file were written once, and so have their place on the disk; the log keeps its size. */
+static int has_room(struct sql *sql, int64_t size, struct fault *fault)
+{
+	int64_t free_pages = 0, page_size = 0;
+	char *log = NULL;
+	struct stat st;
+	bool grown;
+	int err = pragma(sql, "PRAGMA freelist_count", &free_pages, fault);
+
+	err = err ? err : pragma(sql, "PRAGMA page_size", &page_size, fault);
+	if (err < 0)
+		return err;
+	if (asprintf(&log, "%s-wal", sql->name) < 0)
+		return fault_set(fault, ERR_MEMORY, "%s: out of memory", sql->name);
+	grown = stat(log, &st) == 0 && st.st_size >= size;
+	free(log);
+	return grown && free_pages * page_size >= size;
+}
+
+static int keep_is_busy(void *context, const struct sql_value *row, int count)
+{
+	*(bool *)context = !sql_row_is(row, count, "iii") || row[0].number != 0;
+	return 0;
+}
+
+static int restart_log(struct sql *sql, struct fault *fault)
+{
+	struct sqlite *own = sql->own;
+	bool is_busy = false;
+	int err;
+
+	sqlite3_busy_timeout(own->handle, RESTART_WAIT_MS);
+	err = run(sql, "PRAGMA wal_checkpoint(RESTART)", SQL_NO_VALUES, keep_is_busy, &is_busy, NULL, fault);
+	sqlite3_busy_timeout(own->handle, sql->limits.statement_ms > INT32_MAX
+						  ? INT32_MAX
+						  : (int)sql->limits.statement_ms);
+	if (err < 0 || !is_busy)
+		return err;
+	return fault_set(fault, ERR_TIMEOUT, "%s: its log could not begin anew, for somebody reads it",
+			 sql->name);
+}
+
 const struct sql_engine sql_sqlite = {
 	.init = init,
 	.done = done,
@@ -424,6 +471,8 @@ const struct sql_engine sql_sqlite = {
 	.stamp_read = stamp_read,
 	.stamp_write = stamp_write,
 	.settle = settle,
+	.has_room = has_room,
+	.restart_log = restart_log,
 	.begin = "BEGIN IMMEDIATE",
 	.integer = "INTEGER",
 	.bytes = "BLOB",

@@ -445,6 +445,17 @@ int journal_blob_get(struct journal *journal, struct sha256 hash, struct buffer 
 	return err ? err : journal->store->ops->blob_get(journal->store, hash, out, fault);
 }
 
+int journal_reserve(struct journal *journal, struct fault *fault)
+{
+	int err = refresh(journal, fault);
+
+	if (err < 0 || !journal->store->ops->reserve)
+		return err;
+	err = journal->store->ops->reserve(journal->store, JOURNAL_RESERVE_SIZE, fault);
+	/* With a reader in the way the room is there all the same, and the log begins anew when he has gone. */
+	return err == ERR_UNSUPPORTED || err == ERR_TIMEOUT ? 0 : err;
+}
+
 const struct state *journal_state(const struct journal *journal)
 {
 	return &journal->state;

@@ -76,6 +76,13 @@ bool journal_lease_held(const struct journal *journal);
 int journal_blob_put(struct journal *journal, struct view bytes, struct sha256 *hash, struct fault *fault);
 int journal_blob_get(struct journal *journal, struct sha256 hash, struct buffer *out, struct fault *fault);
 
+/*
+ * Makes sure that a whole crossing and its return fit into the journal, whatever happens to the disk meanwhile.  0 also where
+ * that is not ours to know (a server).  ERR_FULL: they do not; nothing may begin.
+ */
+#define JOURNAL_RESERVE_SIZE (8 << 20) /* frames of both, a beat twice a second for two deadlines, each some pages */
+int journal_reserve(struct journal *journal, struct fault *fault);
+
 struct moment journal_now(const struct journal *journal);
 const struct clock *journal_clock(const struct journal *journal);
 

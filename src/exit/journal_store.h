@@ -105,6 +105,9 @@ struct journal_store_ops {
 	const char *(*name)(const struct journal_store *store);
 
 	void (*free)(struct journal_store *store);
+
+	/* As sql_reserve(); surely changes nothing that the other functions speak of.  NULL: there is nothing to reserve. */
+	int (*reserve)(struct journal_store *store, int64_t size, struct fault *fault);
 };
 
 struct journal_store {

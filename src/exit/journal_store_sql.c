@@ -508,6 +508,13 @@ static int store_reopen(struct journal_store *store, struct fault *fault)
 	return err;
 }
 
+static int store_reserve(struct journal_store *store, int64_t size, struct fault *fault)
+{
+	struct store *own = of(store);
+
+	return store->broken ? say_broken(own, fault) : sql_reserve(own->sql, size, fault);
+}
+
 static const char *store_name(const struct journal_store *store)
 {
 	return sql_name(((const struct store *)store)->sql);
@@ -534,6 +541,7 @@ static const struct journal_store_ops ops = {
 	.reopen = store_reopen,
 	.name = store_name,
 	.free = store_free,
+	.reserve = store_reserve,
 };
 
 static int open_store(const char *address, enum sql_mode mode, bool any, const struct sql_limits *limits,

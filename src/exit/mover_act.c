@@ -186,8 +186,17 @@ static int forecast(struct crossing *c, char *text, size_t size)
 	int err;
 
 	text[0] = 0;
-	err = look_for_target_only(c, text, size);
-	if (err < 0 || text[0])
+	/* Who is fenced must not wait for somebody to make room on a disk. */
+	err = journal_reserve(c->mover->journal, &c->fault);
+	if (err == ERR_FULL)
+		snprintf(text, size,
+			 "preflight: the journal has no room for a crossing and its way back, %d MiB: %s",
+			 JOURNAL_RESERVE_SIZE >> 20, c->fault.text);
+	if (err == 0)
+		err = look_for_target_only(c, text, size);
+	if (text[0])
+		return 0;
+	if (err < 0)
 		return err;
 	err = c->mover->world->ops->forecast(c->mover->world, c->family, c->to, FORECAST_TIMEOUT_MS,
 					     &forecast, &c->fault);

@@ -164,6 +164,7 @@ struct sim {
 	bool copier_stopped;
 	bool steady; /* in a call that nobody is paused in */
 	int64_t publish_back_at, full_until, gate_back_at;
+	int reserved; /* frames that go in though the disk is full */
 	int gate, gate_verdict; /* a gate that is not open, until gate_back_at */
 	struct journal *owners; /* as owners hold it: read on, and never from the start again */
 

@@ -95,7 +95,7 @@ static int disk_append(struct journal_store *store, int64_t lease, const struct 
 	err = lease_is(s, lease, fault);
 	if (err < 0)
 		return err;
-	if (s->k && sim->now < sim->full_until)
+	if (s->k && sim->now < sim->full_until && sim->reserved-- <= 0)
 		return fault_set(fault, ERR_FULL, "the disk is full");
 	doubt = s->k && sim_chance(sim, sim->disk_ppm);
 	if (!doubt || sim_below(sim, 2))
@@ -225,6 +225,18 @@ static const char *disk_name(const struct journal_store *store)
 	return "the simulated disk";
 }
 
+static int disk_reserve(struct journal_store *store, int64_t size, struct fault *fault)
+{
+	struct sim_store *s = store_of(store);
+	int err = reach(s, "reserve", fault);
+
+	if (err == 0 && s->sim->now < s->sim->full_until)
+		err = fault_set(fault, ERR_FULL, "the disk is full");
+	if (err == 0)
+		s->sim->reserved = 300;
+	return err;
+}
+
 static void disk_free(struct journal_store *store)
 {
 	free(store_of(store));
@@ -233,6 +245,7 @@ static void disk_free(struct journal_store *store)
 static const struct journal_store_ops ops = {
 	disk_head,	disk_append,	   disk_read,	  disk_lease_read, disk_lease_take, disk_lease_beat,
 	disk_lease_release, disk_blob_put, disk_blob_get, disk_reopen,	   disk_name,	    disk_free,
+	disk_reserve,
 };
 
 struct journal_store *sim_store(struct sim *sim, struct sim_controller *k)

@@ -560,6 +560,80 @@ static void a_full_disk_is_told_and_got_over(void **state)
 	in_a_child(play_full_disk);
 }
 
+/* Takes what is left of the file system. */
+static int fill_disk(void)
+{
+	static const char page[4096];
+	char ballast[200];
+	int fd;
+
+	snprintf(ballast, sizeof ballast, "%s/ballast", place_folder);
+	fd = open(ballast, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	if (fd < 0)
+		return -1;
+	while (write(fd, page, sizeof page) > 0)
+		;
+	return close(fd);
+}
+
+/* How many frames, with a beat each, still go in; `err` is what the next one came to. */
+static int write_until(struct journal_store *store, int64_t lease, int most, int *err)
+{
+	static char frame[3000];
+	struct journal_head head;
+	struct fault fault;
+	int count = 0;
+
+	*err = store->ops->head(store, &head, &fault);
+	while (!*err && count < most) {
+		*err = store->ops->append(store, lease, &head, view_of(frame, sizeof frame), &head, &fault);
+		*err = *err ? *err : store->ops->lease_beat(store, lease, &fault);
+		count += !*err;
+	}
+	return count;
+}
+
+/* The disk fills up: what was reserved before goes in nevertheless, through the log and into the tables. */
+static int play_reserve(void)
+{
+	const int64_t size = 4 << 20;
+	struct journal_store *store;
+	struct journal_lease lease;
+	struct fault fault;
+	int err, count;
+
+	if ((unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("tmpfs", place_folder, "tmpfs", 0, "size=16m") < 0)
+		return 77;
+	if (journal_store_open(place_file(), SQL_WRITE, &limits, &store, &fault) < 0)
+		return 1;
+	lease = take(store, "me");
+	if (write_until(store, lease.number, 300, &err) != 300 ||
+	    store->ops->reserve(store, size, &fault) < 0)
+		return 2;
+	/* A second time there is nothing to do; and what is there is still there. */
+	if (store->ops->reserve(store, size, &fault) < 0 || head_of(store).sequence != 300 || fill_disk() < 0)
+		return 3;
+	/* Each frame and each beat take some pages of the log: more than all of it, so that it begins anew meanwhile. */
+	if (write_until(store, lease.number, 700, &err) != 700)
+		return 4;
+	count = write_until(store, lease.number, 100000, &err);
+	if (err != ERR_FULL || count == 0)
+		return 5;
+	if (store->broken && store->ops->reopen(store, &fault) < 0 && fault.err != ERR_FULL)
+		return 6;
+	if (store->ops->reserve(store, size, &fault) != (store->broken ? ERR_STALE : ERR_FULL))
+		return 7;
+	store->ops->free(store);
+	return 0;
+}
+
+static void what_was_reserved_goes_in_when_the_disk_is_full(void **state)
+{
+	in_a_child(play_reserve);
+}
+
 static void a_holder_is_known_dead_or_alive(void **state)
 {
 	char self[JOURNAL_HOLDER_SIZE_MAX], other[JOURNAL_HOLDER_SIZE_MAX] = "",
@@ -620,6 +694,7 @@ int main(void)
 	const struct CMUnitTest files[] = {
 		cmocka_unit_test(after_a_failed_commit_nothing_is_believed),
 		cmocka_unit_test(a_full_disk_is_told_and_got_over),
+		cmocka_unit_test(what_was_reserved_goes_in_when_the_disk_is_full),
 		cmocka_unit_test(a_holder_is_known_dead_or_alive),
 	};
 	int failed = cmocka_run_group_tests_name("journal_store", both, places_set_up, places_tear_down);
