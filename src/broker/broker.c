@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "broker/coordinator.h"
 #include "broker/door.h"
+#include "broker/pipeline.h"
 #include "broker/session.h"
 #include "broker/topic_config.h"
 
@@ -36,6 +37,12 @@ static void bell_rang(void *owner)
 
 	if (broker->store)
 		store_poll(broker->store);
+	pipelines_pump(broker);
+}
+
+static void pump_soon(void *owner)
+{
+	pipelines_pump(owner);
 }
 
 static void tick(void *owner)
@@ -195,6 +202,7 @@ int broker_open(struct loop *loop, const struct broker_options *options, struct 
 		return fault_set(fault, ERR_MEMORY, "out of memory");
 	broker->loop = loop;
 	list_init(&broker->doors);
+	list_init(&broker->ready);
 	err = copy_properties(broker, options->properties, fault);
 	if (err == 0)
 		err = (broker->inflater = inflater_new(INFLATED_MAX)) ? 0 : ERR_MEMORY;
@@ -202,6 +210,8 @@ int broker_open(struct loop *loop, const struct broker_options *options, struct 
 		err = bell_new(loop, bell_rang, broker, &broker->bell);
 	if (err == 0)
 		err = timer_new(loop, tick, broker, &broker->tick);
+	if (err == 0)
+		err = timer_new(loop, pump_soon, broker, &broker->soon);
 	if (err == 0)
 		err = sessions_new(broker, &broker->sessions);
 	if (err < 0 && fault && !fault->err)
@@ -239,6 +249,7 @@ void broker_free(struct broker *broker)
 	coordinator_free(broker->coordinator);
 	sessions_free(broker->sessions);
 	timer_free(broker->tick);
+	timer_free(broker->soon);
 	bell_free(broker->bell); /* only now nobody can ring it */
 	inflater_free(broker->inflater);
 	properties_done(&broker->properties);

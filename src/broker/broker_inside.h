@@ -20,6 +20,8 @@ struct broker {
 	struct bell *bell;
 	struct timer *tick;
 	struct listener *listener;
+	struct timer *soon; /* pumps the pipelines that are ready */
+	struct list ready;
 	struct properties properties;
 	struct list doors; /* of door.c */
 	int door_count;

@@ -1,13 +1,13 @@
-/* coordinator.c - producer ids. */
+/* coordinator.c - FindCoordinator, and what the coordinators have in common. */
 #include <stdlib.h>
 
 #include "broker/api.h"
 #include "broker/coordinator.h"
-
-#define IDS_EACH_TIME 1000
+#include "broker/group.h"
 
 struct coordinator {
 	struct broker *broker;
+	struct groups *groups;
 };
 
 int coordinator_new(struct broker *broker, struct coordinator **out, struct fault *fault)
@@ -17,28 +17,108 @@ int coordinator_new(struct broker *broker, struct coordinator **out, struct faul
 	if (!coordinator)
 		return fault_set(fault, ERR_MEMORY, "out of memory");
 	coordinator->broker = broker;
+	if (groups_new(broker, &coordinator->groups) < 0) {
+		free(coordinator);
+		return fault_set(fault, ERR_MEMORY, "out of memory");
+	}
 	*out = coordinator;
 	return 0;
 }
 
+struct groups *broker_groups(struct broker *broker)
+{
+	return broker->coordinator->groups;
+}
+
 void coordinator_stop(struct coordinator *coordinator)
 {
+	if (coordinator)
+		groups_stop(coordinator->groups);
 }
 
 void coordinator_free(struct coordinator *coordinator)
 {
+	if (!coordinator)
+		return;
+	groups_free(coordinator->groups);
 	free(coordinator);
 }
 
 void coordinator_tick(struct broker *broker)
 {
+	groups_tick(broker->coordinator->groups);
+}
+
+static bool of_topic(void *context, struct view topic, int32_t partition, const struct position *position)
+{
+	return view_is(topic, context);
 }
 
 void coordinator_topic_deleted(struct broker *broker, const struct store_topic *topic)
 {
+	MAP_EACH(&broker_groups(broker)->by_id, slot)
+	group_forget(slot->value, of_topic, (void *)topic->name, NULL, NULL);
 }
 
 int16_t coordinator_may_write(struct broker *broker, const struct batch_head *head, int16_t produce_version)
 {
 	return KAFKA_INVALID_TXN_STATE; /* there are no transactions in this version */
+}
+
+/* ---- FindCoordinator ------------------------------------------------------------------------------------------------- */
+
+enum { KEY_GROUP = 0 };
+
+/* This broker, once the topic of the state is there. */
+static int16_t find(struct broker *broker, int8_t type, struct view key)
+{
+	int16_t error;
+
+	if (type != KEY_GROUP)
+		return type == 1 || type == 2 ? KAFKA_COORDINATOR_NOT_AVAILABLE : KAFKA_INVALID_REQUEST;
+	if (key.size == 0)
+		return KAFKA_INVALID_GROUP_ID;
+	error = internal_log_ready(&broker_groups(broker)->log);
+	return error == KAFKA_COORDINATOR_LOAD_IN_PROGRESS ? KAFKA_NONE : error;
+}
+
+static bool find_each(struct request *request, struct find_coordinator_response *response)
+{
+	const struct find_coordinator_request *in = request->message;
+	struct broker *broker = request->broker;
+	int32_t count = in->coordinator_keys.count;
+
+	response->coordinators.at =
+		REQUEST_ARRAY(request, find_coordinator_response_coordinator_shape, count);
+	if (!response->coordinators.at)
+		return false;
+	response->coordinators.count = count;
+	for (int32_t i = 0; i < count; i++) {
+		struct find_coordinator_response_coordinator *out = &response->coordinators.at[i];
+
+		out->key = in->coordinator_keys.at[i];
+		out->error_code = find(broker, in->key_type, out->key);
+		out->node_id = out->error_code ? -1 : broker->node_id;
+		out->host = out->error_code ? VIEW_LITERAL("") : view_text(broker->host);
+		out->port = out->error_code ? -1 : broker->port;
+	}
+	return true;
+}
+
+void handle_find_coordinator(struct request *request)
+{
+	const struct find_coordinator_request *in = request->message;
+	struct find_coordinator_response *response = request_response(request);
+	struct broker *broker = request->broker;
+
+	if (response && request_version(request) >= 4) {
+		if (!find_each(request, response))
+			response = NULL;
+	} else if (response) {
+		response->error_code = find(broker, in->key_type, in->key);
+		response->node_id = response->error_code ? -1 : broker->node_id;
+		response->host = response->error_code ? VIEW_LITERAL("") : view_text(broker->host);
+		response->port = response->error_code ? -1 : broker->port;
+	}
+	request_answer(request, response);
 }

@@ -12,6 +12,7 @@ void pipeline_init(struct pipeline *pipeline, struct broker *broker,
 		.broker = broker, .functions = functions, .owner = owner, .client_host = "/unknown"
 	};
 	list_init(&pipeline->requests);
+	list_init(&pipeline->ready);
 }
 
 static void forget(struct pipeline *pipeline, struct request *request)
@@ -36,6 +37,7 @@ void pipeline_close(struct pipeline *pipeline)
 	if (pipeline->closed)
 		return;
 	pipeline->closed = true;
+	list_remove(&pipeline->ready);
 	if (pipeline->filling)
 		request_free(pipeline->filling);
 	pipeline->filling = NULL;
@@ -138,7 +140,25 @@ void pipeline_answered(struct pipeline *pipeline, struct request *request)
 {
 	pipeline->running--;
 	pipeline->running_alone -= !overlaps(request);
-	pump(pipeline);
+	if (pipeline->pumping) {
+		pipeline->again = true;
+		return;
+	}
+	/* Whoever answers may be in the middle of something, and the next request could touch it. */
+	if (list_empty(&pipeline->ready))
+		list_append(&pipeline->broker->ready, &pipeline->ready);
+	timer_start(pipeline->broker->soon, 0);
+}
+
+void pipelines_pump(struct broker *broker)
+{
+	timer_stop(broker->soon);
+	while (!list_empty(&broker->ready)) {
+		struct pipeline *pipeline = container_of(broker->ready.next, struct pipeline, ready);
+
+		list_remove(&pipeline->ready);
+		pump(pipeline);
+	}
 }
 
 void pipeline_drained(struct pipeline *pipeline)

@@ -33,6 +33,7 @@ struct pipeline {
 	const struct pipeline_functions *functions;
 	void *owner;
 	const char *client_host; /* "/127.0.0.1", as Kafka shows clients; the owner's */
+	struct list ready;       /* in broker->ready: something was answered */
 	struct list requests;    /* oldest first */
 	int count, running, running_alone;
 	size_t bytes; /* of all frames here */
@@ -61,6 +62,8 @@ void pipeline_drained(struct pipeline *pipeline);
 
 /* For request.c: this request was answered, or its connection must end. */
 void pipeline_answered(struct pipeline *pipeline, struct request *request);
+/* Sends what was answered since, and starts what comes next; for broker.c. */
+void pipelines_pump(struct broker *broker);
 void pipeline_break(struct pipeline *pipeline, const char *why);
 
 #endif

@@ -247,3 +247,108 @@ def test_what_cannot_be_read_ends_its_connection_only(broker, bytes_sent):
     answers, closed = exchange(broker, bytes_sent)
     assert closed and not answers
     assert broker.admin().list_topics(timeout=20).brokers
+
+
+# ---- groups
+
+
+def consumer(broker, group, **how):
+    return Consumer({"bootstrap.servers": broker.bootstrap, "group.id": group, "auto.offset.reset": "earliest",
+                     "session.timeout.ms": 6000, "heartbeat.interval.ms": 500, "log_level": 0,
+                     **{k.replace("_", "."): v for k, v in how.items()}})
+
+
+def take(client, count, seconds=30):
+    out = []
+    for _ in range(int(seconds * 10)):
+        for message in client.consume(count - len(out), 0.1):
+            assert not message.error(), message.error()
+            out.append(message.value())
+        if len(out) >= count:
+            return out
+    raise TimeoutError(f"{len(out)} of {count}")
+
+
+def settle(clients, partitions, seconds=30):
+    """Polls all until the partitions are shared out; a message that comes along the way is an error here."""
+    for _ in range(int(seconds * 20)):
+        for client in clients:
+            assert client.poll(0.02) is None
+        owned = [len(c.assignment()) for c in clients]
+        if sum(owned) == partitions and all(owned):
+            return owned
+    raise TimeoutError(owned)
+
+
+def test_a_group_goes_on_where_it_stood(run_folder, topic):
+    with Broker(run_folder / topic) as broker:
+        create(broker, topic, 3)
+        produce(broker, topic, [b"%d" % i for i in range(300)])
+        first = consumer(broker, "billing")
+        first.subscribe([topic])
+        seen = take(first, 300)
+        assert sorted(seen) == sorted(b"%d" % i for i in range(300))
+        first.commit(asynchronous=False)
+        first.close()
+        produce(broker, topic, [b"x%d" % i for i in range(30)])
+        broker.kill()
+        broker.start()
+        again = consumer(broker, "billing")
+        again.subscribe([topic])
+        assert sorted(take(again, 30)) == sorted(b"x%d" % i for i in range(30))
+        stands = again.committed([TopicPartition(topic, p) for p in range(3)], timeout=20)
+        assert sum(p.offset for p in stands) == 300
+        again.close()
+
+
+@pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
+def test_members_share_and_hand_over(broker, topic, strategy):
+    create(broker, topic, 6)
+    clients = [consumer(broker, topic, partition_assignment_strategy=strategy) for _ in range(3)]
+    for client in clients:
+        client.subscribe([topic])
+    assert sorted(settle(clients, 6)) == [2, 2, 2]
+    shown = broker.admin().describe_consumer_groups([topic])[topic].result(20)
+    assert shown.state.name == "STABLE" and len(shown.members) == 3
+    assert sum(len(m.assignment.topic_partitions) for m in shown.members) == 6
+    clients.pop().close()
+    assert sorted(settle(clients, 6)) == [3, 3]
+    for client in clients:
+        client.close()
+    assert broker.admin().describe_consumer_groups([topic])[topic].result(20).state.name == "EMPTY"
+    broker.admin().delete_consumer_groups([topic])[topic].result(20)
+    assert topic not in {g.group_id for g in broker.admin().list_consumer_groups().result(20).valid}
+
+
+def test_a_static_member_comes_back_without_a_rebalance(broker, topic):
+    create(broker, topic, 4)
+    clients = [consumer(broker, topic, group_instance_id=f"i{i}", session_timeout_ms=20000) for i in range(2)]
+    for client in clients:
+        client.subscribe([topic])
+    settle(clients, 4)
+    before = sorted((p.topic, p.partition) for p in clients[1].assignment())
+    clients[1].close()
+    clients[1] = consumer(broker, topic, group_instance_id="i1", session_timeout_ms=20000)
+    clients[1].subscribe([topic])
+    settle(clients, 4)
+    assert sorted((p.topic, p.partition) for p in clients[1].assignment()) == before
+    for client in clients:
+        client.close()
+
+
+def test_positions_are_kept_with_what_was_said_of_them(broker, topic):
+    create(broker, topic, 2)
+    client = consumer(broker, topic)
+    client.commit(offsets=[TopicPartition(topic, 0, 42, "note"), TopicPartition(topic, 1, 7)], asynchronous=False)
+    stands = client.committed([TopicPartition(topic, 0), TopicPartition(topic, 1)], timeout=20)
+    assert [(p.offset, p.metadata) for p in stands] == [(42, "note"), (7, None)] or stands[0].metadata == "note"
+    with pytest.raises(KafkaException) as refused:
+        client.commit(offsets=[TopicPartition(topic, 0, 1, "n" * 5000)], asynchronous=False)
+    assert refused.value.args[0].code() == KafkaError.OFFSET_METADATA_TOO_LARGE
+    with pytest.raises(KafkaException) as refused:
+        client.commit(offsets=[TopicPartition(f"{topic}-none", 0, 1)], asynchronous=False)
+    assert refused.value.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+    client.close()
+    with pytest.raises(KafkaException) as refused:
+        broker.admin().delete_consumer_groups([f"{topic}-none"])[f"{topic}-none"].result(20)
+    assert refused.value.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND

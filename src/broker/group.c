@@ -1,0 +1,546 @@
+/* group.c - who is a member, and how a rebalance goes. */
+#include <stdlib.h>
+
+#include "broker/coordinator.h"
+#include "broker/group.h"
+
+#define FRESH_MEMBER_MS                                                                                      \
+	300000 /* Kafka's: a member that joined without an id first waits no longer than this */
+#define EXPIRY_CHECK_MS 600000
+
+static const char *const state_names[] = { "Empty", "PreparingRebalance", "CompletingRebalance", "Stable" };
+
+const char *group_state_name(const struct group *group)
+{
+	return state_names[group->state];
+}
+
+static int64_t now_ms(const struct group *group)
+{
+	return loop_now_ms(group->groups->broker->loop);
+}
+
+/* ---- members --------------------------------------------------------------------------------------------------------- */
+
+struct member *member_find(struct group *group, struct view id)
+{
+	LIST_EACH(&group->members, link)
+	{
+		struct member *member = container_of(link, struct member, link);
+
+		if (view_is(id, member->id))
+			return member;
+	}
+	return NULL;
+}
+
+struct member *member_static(struct group *group, struct view instance_id)
+{
+	LIST_EACH(&group->members, link)
+	{
+		struct member *member = container_of(link, struct member, link);
+
+		if (member->instance_id && view_is(instance_id, member->instance_id))
+			return member;
+	}
+	return NULL;
+}
+
+struct pending_member *pending_find(struct group *group, struct view id)
+{
+	LIST_EACH(&group->pending, link)
+	{
+		struct pending_member *pending = container_of(link, struct pending_member, link);
+
+		if (view_is(id, pending->id))
+			return pending;
+	}
+	return NULL;
+}
+
+void pending_remove(struct pending_member *pending)
+{
+	list_remove(&pending->link);
+	free(pending);
+}
+
+int16_t member_check(struct group *group, struct view id, struct view instance_id, struct member **out)
+{
+	if (instance_id.at) {
+		*out = member_static(group, instance_id);
+		if (!*out)
+			return KAFKA_UNKNOWN_MEMBER_ID;
+		return view_is(id, (*out)->id) ? KAFKA_NONE : KAFKA_FENCED_INSTANCE_ID;
+	}
+	*out = member_find(group, id);
+	return *out ? KAFKA_NONE : KAFKA_UNKNOWN_MEMBER_ID;
+}
+
+void member_alive(struct member *member)
+{
+	member->deadline_ms = now_ms(member->group) + member->session_timeout_ms;
+}
+
+const struct member_protocol *member_protocol(const struct member *member, const char *name)
+{
+	for (int i = 0; name && i < member->protocol_count; i++)
+		if (strcmp(member->protocols[i].name, name) == 0)
+			return &member->protocols[i];
+	return NULL;
+}
+
+static void member_free(struct member *member)
+{
+	for (int i = 0; i < member->protocol_count; i++) {
+		free(member->protocols[i].name);
+		free((void *)member->protocols[i].metadata.at);
+	}
+	free(member->protocols);
+	free((void *)member->assignment.at);
+	free(member->id);
+	free(member->instance_id);
+	free(member->client_id);
+	free(member->client_host);
+	free(member);
+}
+
+void member_remove(struct member *member)
+{
+	struct group *group = member->group;
+	struct request *join = member->join, *sync = member->sync;
+
+	list_remove(&member->link);
+	group->member_count--;
+	member->join = member->sync = NULL;
+	if (join)
+		join_refuse(join, KAFKA_UNKNOWN_MEMBER_ID, view_text(member->id));
+	if (sync)
+		sync_answer(sync, KAFKA_UNKNOWN_MEMBER_ID, NULL);
+	if (group->leader && member->id && strcmp(group->leader, member->id) == 0) {
+		free(group->leader);
+		group->leader = NULL;
+	}
+	member_free(member);
+}
+
+/* ---- which protocol -------------------------------------------------------------------------------------------------- */
+
+static bool all_know(const struct group *group, const char *name)
+{
+	LIST_EACH(&group->members, link)
+	if (!member_protocol(container_of(link, struct member, link), name))
+		return false;
+	return true;
+}
+
+bool group_supports(const struct group *group, struct view protocol_type, const struct join_group_request *in)
+{
+	if (protocol_type.size == 0 || in->protocols.count == 0)
+		return false;
+	if (group->state == GROUP_EMPTY && group->member_count == 0)
+		return true;
+	if (!group->protocol_type || !view_is(protocol_type, group->protocol_type))
+		return false;
+	for (int32_t i = 0; i < in->protocols.count; i++) {
+		char *name = view_string(in->protocols.at[i].name);
+		bool known = name && all_know(group, name);
+
+		free(name);
+		if (known)
+			return true;
+	}
+	return false;
+}
+
+const char *group_vote(const struct group *group)
+{
+	const char *best = NULL;
+	int best_votes = 0;
+	struct member *first;
+
+	if (list_empty(&group->members))
+		return NULL;
+	first = container_of(group->members.next, struct member, link);
+	for (int i = 0; i < first->protocol_count; i++) {
+		const char *name = first->protocols[i].name;
+		int votes = 0;
+
+		if (!all_know(group, name))
+			continue;
+		/* A member's vote goes to the first of its list that all know. */
+		LIST_EACH(&group->members, link)
+		{
+			struct member *member = container_of(link, struct member, link);
+			int k = 0;
+
+			while (!all_know(group, member->protocols[k].name))
+				k++;
+			votes += strcmp(member->protocols[k].name, name) == 0;
+		}
+		if (!best || votes > best_votes) {
+			best = name;
+			best_votes = votes;
+		}
+	}
+	return best;
+}
+
+/* ---- rebalance ------------------------------------------------------------------------------------------------------- */
+
+void group_move(struct group *group, enum group_state state)
+{
+	static const uint8_t may[] = {
+		[GROUP_EMPTY] = 1 << GROUP_PREPARING,
+		[GROUP_PREPARING] = 1 << GROUP_COMPLETING | 1 << GROUP_EMPTY,
+		[GROUP_COMPLETING] = 1 << GROUP_STABLE | 1 << GROUP_PREPARING,
+		[GROUP_STABLE] = 1 << GROUP_PREPARING,
+	};
+
+	if (!(may[group->state] & 1 << state))
+		abort();
+	group->state = state;
+	group->state_ms = broker_wall_ms(group->groups->broker);
+}
+
+void group_answer_syncs(struct group *group, int16_t error)
+{
+	LIST_EACH_SAFE(&group->members, link)
+	{
+		struct member *member = container_of(link, struct member, link);
+		struct request *sync = member->sync;
+
+		if (!sync)
+			continue;
+		member->sync = NULL;
+		member_alive(member);
+		sync_answer(sync, error, member);
+	}
+}
+
+static int64_t longest_rebalance_ms(const struct group *group)
+{
+	int64_t longest = 0;
+
+	LIST_EACH(&group->members, link)
+	{
+		struct member *member = container_of(link, struct member, link);
+
+		if (member->rebalance_timeout_ms > longest)
+			longest = member->rebalance_timeout_ms;
+	}
+	return longest;
+}
+
+static bool all_joined(const struct group *group)
+{
+	LIST_EACH(&group->members, link)
+	if (!container_of(link, struct member, link)->join)
+		return false;
+	return list_empty(&group->pending);
+}
+
+/* Who did not come back in time is out, but for static members, whom only their session ends. */
+static void leave_behind(struct group *group)
+{
+	LIST_EACH_SAFE(&group->members, link)
+	{
+		struct member *member = container_of(link, struct member, link);
+
+		if (!member->join && !member->instance_id)
+			member_remove(member);
+	}
+}
+
+/* The leader must be one who has joined.  False when nobody has. */
+static bool choose_leader(struct group *group)
+{
+	struct member *leader = group->leader ? member_find(group, view_text(group->leader)) : NULL;
+
+	if (leader && leader->join)
+		return true;
+	LIST_EACH(&group->members, link)
+	{
+		struct member *member = container_of(link, struct member, link);
+
+		if (!member->join)
+			continue;
+		free(group->leader);
+		group->leader = strdup(member->id);
+		return group->leader != NULL;
+	}
+	return false;
+}
+
+static void become_empty(struct group *group)
+{
+	free(group->leader);
+	free(group->protocol_name);
+	group->leader = group->protocol_name = NULL;
+	group_move(group, GROUP_EMPTY);
+	group_save(group);
+}
+
+static void complete_join(struct group *group)
+{
+	const char *chosen;
+
+	leave_behind(group);
+	if (group->member_count > 0 && !choose_leader(group)) {
+		group->join_deadline_ms =
+			now_ms(group) + longest_rebalance_ms(group); /* only absent static members */
+		return;
+	}
+	group->generation++;
+	if (group->member_count == 0) {
+		become_empty(group);
+		return;
+	}
+	chosen = group_vote(group);
+	free(group->protocol_name);
+	group->protocol_name = chosen ? strdup(chosen) : NULL;
+	group_move(group, GROUP_COMPLETING);
+	group->sync_deadline_ms = now_ms(group) + longest_rebalance_ms(group);
+	LIST_EACH_SAFE(&group->members, link)
+	{
+		struct member *member = container_of(link, struct member, link);
+		struct request *join = member->join;
+
+		if (!join)
+			continue;
+		member->join = NULL;
+		member->fresh = false;
+		member_alive(member);
+		join_answer_member(member, join, false);
+	}
+}
+
+void group_join_maybe(struct group *group)
+{
+	if (group->state != GROUP_PREPARING)
+		return;
+	/* The first rebalance of a group waits for its delay alone: members that come in it make no rebalance of their own. */
+	if (group->initial_left_ms < 0 && all_joined(group))
+		complete_join(group);
+}
+
+void group_rebalance(struct group *group)
+{
+	int64_t delay_ms = group->groups->broker->properties.initial_delay_ms;
+	int64_t longest_ms = longest_rebalance_ms(group);
+
+	if (group->state == GROUP_PREPARING) {
+		group->joined_since = true;
+		group_join_maybe(group);
+		return;
+	}
+	if (group->state == GROUP_COMPLETING)
+		group_answer_syncs(group, KAFKA_REBALANCE_IN_PROGRESS);
+	if (group->state == GROUP_EMPTY) {
+		group->joined_since = false;
+		group->initial_left_ms = longest_ms > delay_ms ? longest_ms - delay_ms : 0;
+		group->join_deadline_ms = now_ms(group) + delay_ms;
+		group_move(group, GROUP_PREPARING);
+		if (delay_ms == 0)
+			complete_join(group);
+		return;
+	}
+	group->initial_left_ms = -1;
+	group->join_deadline_ms = now_ms(group) + longest_ms;
+	group_move(group, GROUP_PREPARING);
+	group_join_maybe(group);
+}
+
+static void join_late(struct group *group)
+{
+	int64_t delay_ms = group->groups->broker->properties.initial_delay_ms;
+
+	if (group->initial_left_ms > 0 && group->joined_since) {
+		int64_t more_ms = delay_ms < group->initial_left_ms ? delay_ms : group->initial_left_ms;
+
+		group->joined_since = false;
+		group->initial_left_ms -= more_ms;
+		group->join_deadline_ms = now_ms(group) + more_ms;
+		return;
+	}
+	complete_join(group);
+}
+
+/* ---- time ------------------------------------------------------------------------------------------------------------ */
+
+/* One whose session is over, or NULL. */
+static struct member *one_expired(struct group *group, int64_t now)
+{
+	LIST_EACH(&group->members, link)
+	{
+		struct member *member = container_of(link, struct member, link);
+		bool parked = member->join || member->sync;
+
+		if (now >= member->deadline_ms && (!parked || (member->fresh && member->join)))
+			return member;
+	}
+	return NULL;
+}
+
+/* The leader, or a member, that took its place and never asked for its assignment. */
+static void sync_late(struct group *group)
+{
+	bool any = false;
+
+	LIST_EACH_SAFE(&group->members, link)
+	{
+		struct member *member = container_of(link, struct member, link);
+
+		if (member->sync || member->instance_id)
+			continue;
+		member_remove(member);
+		any = true;
+	}
+	if (any)
+		group_rebalance(group);
+	else
+		group->sync_deadline_ms = INT64_MAX;
+}
+
+static void group_tick(struct group *group)
+{
+	int64_t now = now_ms(group);
+	struct member *gone;
+
+	LIST_EACH_SAFE(&group->pending, link)
+	{
+		struct pending_member *pending = container_of(link, struct pending_member, link);
+
+		if (now < pending->deadline_ms)
+			continue;
+		pending_remove(pending);
+		group_join_maybe(group);
+	}
+	while ((gone = one_expired(group, now)) != NULL) {
+		member_remove(gone);
+		group_rebalance(group);
+	}
+	if (group->state == GROUP_PREPARING && now >= group->join_deadline_ms)
+		join_late(group);
+	if (group->state == GROUP_COMPLETING && now >= group->sync_deadline_ms)
+		sync_late(group);
+}
+
+/* ---- all groups ------------------------------------------------------------------------------------------------------ */
+
+struct group *group_named(struct groups *groups, struct view id)
+{
+	return map_get(&groups->by_id, id);
+}
+
+struct group *group_make(struct groups *groups, struct view id)
+{
+	struct group *group = group_named(groups, id);
+
+	if (group)
+		return group;
+	group = calloc(1, sizeof *group);
+	if (!group)
+		return NULL;
+	group->id = view_string(id);
+	if (!group->id || map_put(&groups->by_id, id, group) < 0) {
+		free(group->id);
+		free(group);
+		return NULL;
+	}
+	group->groups = groups;
+	group->initial_left_ms = -1;
+	group->state_ms = broker_wall_ms(groups->broker);
+	list_init(&group->members);
+	list_init(&group->pending);
+	list_init(&group->transactional);
+	map_init(&group->positions);
+	return group;
+}
+
+static void group_free(struct group *group)
+{
+	while (!list_empty(&group->members))
+		member_remove(container_of(group->members.next, struct member, link));
+	while (!list_empty(&group->pending))
+		pending_remove(container_of(group->pending.next, struct pending_member, link));
+	while (!list_empty(&group->transactional)) {
+		struct pending_positions *one =
+			container_of(group->transactional.next, struct pending_positions, link);
+
+		list_remove(&one->link);
+		positions_done(&one->positions);
+		free(one);
+	}
+	positions_done(&group->positions);
+	free(group->id);
+	free(group->protocol_type);
+	free(group->protocol_name);
+	free(group->leader);
+	free(group);
+}
+
+void group_drop(struct group *group)
+{
+	map_remove(&group->groups->by_id, view_text(group->id));
+	group_free(group);
+}
+
+int16_t groups_serve(struct groups *groups, struct view id)
+{
+	if (id.size == 0)
+		return KAFKA_INVALID_GROUP_ID;
+	return internal_log_ready(&groups->log);
+}
+
+int groups_new(struct broker *broker, struct groups **out)
+{
+	struct groups *groups = calloc(1, sizeof *groups);
+
+	if (!groups)
+		return ERR_MEMORY;
+	groups->broker = broker;
+	groups->expired_ms = loop_now_ms(broker->loop);
+	map_init(&groups->by_id);
+	internal_log_init(&groups->log, broker, "__consumer_offsets",
+			  (int32_t)broker->properties.offsets_partitions, group_replay, groups);
+	*out = groups;
+	return 0;
+}
+
+void groups_stop(struct groups *groups)
+{
+	groups->stopped = true;
+	internal_log_stop(&groups->log);
+	MAP_EACH(&groups->by_id, slot)
+	{
+		struct group *group = slot->value;
+
+		while (!list_empty(&group->members))
+			member_remove(container_of(group->members.next, struct member, link));
+	}
+}
+
+void groups_free(struct groups *groups)
+{
+	if (!groups)
+		return;
+	MAP_EACH(&groups->by_id, slot)
+	group_free(slot->value);
+	map_done(&groups->by_id);
+	free(groups);
+}
+
+void groups_tick(struct groups *groups)
+{
+	int64_t now = loop_now_ms(groups->broker->loop);
+
+	if (groups->stopped || !groups->log.loaded)
+		return;
+	MAP_EACH(&groups->by_id, slot)
+	group_tick(slot->value);
+	if (now - groups->expired_ms < EXPIRY_CHECK_MS)
+		return;
+	groups->expired_ms = now;
+	MAP_EACH(&groups->by_id, slot)
+	group_expire(slot->value);
+}

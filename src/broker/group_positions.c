@@ -1,0 +1,714 @@
+/* group_positions.c - OffsetCommit, OffsetFetch, OffsetDelete: where groups stand. */
+#include <stdlib.h>
+
+#include "base/bits.h"
+#include "broker/api.h"
+#include "broker/group.h"
+
+#define TOPIC_IDS_SINCE 10
+
+/* ---- positions in memory --------------------------------------------------------------------------------------------- */
+
+struct view position_key(uint8_t out[POSITION_KEY_MAX], struct view topic, int32_t partition)
+{
+	size_t size = topic.size > STORE_TOPIC_NAME_MAX ? STORE_TOPIC_NAME_MAX : topic.size;
+
+	put_be32(out, (uint32_t)partition);
+	if (size)
+		memcpy(out + 4, topic.at, size);
+	return view_of(out, size + 4);
+}
+
+void position_key_split(struct view key, struct view *topic, int32_t *partition)
+{
+	*partition = (int32_t)get_be32(key.at);
+	*topic = view_of(key.at + 4, key.size - 4);
+}
+
+static void position_free(struct position *position)
+{
+	if (!position)
+		return;
+	free(position->metadata);
+	free(position);
+}
+
+bool position_set(struct map *positions, struct view topic, int32_t partition, int64_t offset,
+		  int32_t leader_epoch, struct view metadata, int64_t commit_ms)
+{
+	uint8_t raw[POSITION_KEY_MAX];
+	struct view key = position_key(raw, topic, partition);
+	struct position *position = map_get(positions, key);
+	char *text = view_string(metadata.at ? metadata : VIEW_LITERAL(""));
+
+	if (!text)
+		return false;
+	if (!position) {
+		position = calloc(1, sizeof *position);
+		if (!position || map_put(positions, key, position) < 0) {
+			free(position);
+			free(text);
+			return false;
+		}
+	}
+	free(position->metadata);
+	*position = (struct position){ offset, commit_ms, leader_epoch, text };
+	return true;
+}
+
+void position_remove(struct map *positions, struct view topic, int32_t partition)
+{
+	uint8_t raw[POSITION_KEY_MAX];
+
+	position_free(map_remove(positions, position_key(raw, topic, partition)));
+}
+
+void positions_done(struct map *positions)
+{
+	MAP_EACH(positions, slot)
+	position_free(slot->value);
+	map_done(positions);
+}
+
+struct pending_positions *pending_positions_of(struct group *group, int64_t producer_id, bool make)
+{
+	struct pending_positions *one;
+
+	LIST_EACH(&group->transactional, link)
+	{
+		one = container_of(link, struct pending_positions, link);
+		if (one->producer_id == producer_id)
+			return one;
+	}
+	one = make ? calloc(1, sizeof *one) : NULL;
+	if (!one)
+		return NULL;
+	one->producer_id = producer_id;
+	map_init(&one->positions);
+	list_append(&group->transactional, &one->link);
+	return one;
+}
+
+void group_transaction_end(struct group *group, int64_t producer_id, bool commit)
+{
+	struct pending_positions *one = pending_positions_of(group, producer_id, false);
+
+	if (!one)
+		return;
+	MAP_EACH(&one->positions, slot)
+	{
+		struct position *position = slot->value;
+		struct view topic;
+		int32_t partition;
+
+		position_key_split(slot->key, &topic, &partition);
+		if (commit)
+			position_set(&group->positions, topic, partition, position->offset,
+				     position->leader_epoch, view_text(position->metadata),
+				     position->commit_ms);
+	}
+	list_remove(&one->link);
+	positions_done(&one->positions);
+	free(one);
+}
+
+/* ---- OffsetCommit ---------------------------------------------------------------------------------------------------- */
+
+int16_t commit_check(struct group *group, struct view member_id, struct view instance_id, int32_t generation,
+		     bool transactional)
+{
+	struct member *member;
+	int16_t error;
+
+	if (!group)
+		return generation >= 0 ? KAFKA_ILLEGAL_GENERATION : KAFKA_NONE;
+	if (generation < 0 && group->state == GROUP_EMPTY)
+		return KAFKA_NONE;
+	if (generation >= 0 || member_id.size > 0 || instance_id.at) {
+		error = member_check(group, member_id, instance_id, &member);
+		if (error)
+			return error;
+		if (generation != group->generation)
+			return KAFKA_ILLEGAL_GENERATION;
+		member_alive(member);
+	} else if (!transactional && group->state != GROUP_EMPTY) {
+		return KAFKA_UNKNOWN_MEMBER_ID;
+	}
+	return !transactional && group->state == GROUP_COMPLETING ? KAFKA_REBALANCE_IN_PROGRESS : KAFKA_NONE;
+}
+
+struct committing {
+	struct request *request;
+	struct offset_commit_response *response;
+	struct view *names; /* of the request's topics */
+	int64_t now_ms;
+};
+
+static void committed(void *context, const struct store_appended *appended)
+{
+	struct committing *committing = context;
+	struct request *request = committing->request;
+	const struct offset_commit_request *in = request->message;
+	struct group *group = appended->err ? NULL : group_make(broker_groups(request->broker), in->group_id);
+
+	for (int32_t i = 0; i < in->topics.count; i++) {
+		for (int32_t k = 0; k < in->topics.at[i].partitions.count; k++) {
+			const struct offset_commit_request_partition *one =
+				&in->topics.at[i].partitions.at[k];
+			int16_t *error = &committing->response->topics.at[i].partitions.at[k].error_code;
+
+			if (*error)
+				continue;
+			if (appended->err)
+				*error = internal_append_error(appended->err);
+			else if (!group ||
+				 !position_set(&group->positions, committing->names[i], one->partition_index,
+					       one->committed_offset, one->committed_leader_epoch,
+					       one->committed_metadata, committing->now_ms))
+				*error = KAFKA_UNKNOWN_SERVER_ERROR;
+		}
+	}
+	request_answer(request, committing->response);
+}
+
+/* One position: noted in the batch, or its error. */
+static int16_t commit_one(struct request *request, struct internal_batch *batch, struct view topic_name,
+			  const struct offset_commit_request_partition *in, int16_t error, int64_t now_ms)
+{
+	const struct offset_commit_request *all = request->message;
+	struct store_topic *topic =
+		topic_name.at ? store_topic_named(request->broker->store, topic_name) : NULL;
+	struct position position = { in->committed_offset, now_ms, in->committed_leader_epoch, NULL };
+
+	if (error)
+		return error;
+	if (!topic || in->partition_index < 0 || in->partition_index >= topic->partition_count)
+		return request_version(request) >= TOPIC_IDS_SINCE && !topic
+			       ? KAFKA_UNKNOWN_TOPIC_ID
+			       : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+	if (in->committed_metadata.at &&
+	    (int64_t)in->committed_metadata.size > request->broker->properties.commit_metadata_max)
+		return KAFKA_OFFSET_METADATA_TOO_LARGE;
+	position.metadata =
+		(char *)arena_copy(&request->arena,
+				   in->committed_metadata.at ? in->committed_metadata : VIEW_LITERAL(""))
+			.at;
+	if (!position.metadata)
+		return KAFKA_UNKNOWN_SERVER_ERROR;
+	position_put(batch, all->group_id, topic_name, in->partition_index, &position);
+	return KAFKA_NONE;
+}
+
+static struct view name_of(struct request *request, const struct offset_commit_request_topic *in)
+{
+	struct store_topic *topic;
+
+	if (request_version(request) < TOPIC_IDS_SINCE)
+		return in->name;
+	topic = store_topic_by_id(request->broker->store, in->topic_id.bytes);
+	return topic ? arena_copy(&request->arena, view_text(topic->name)) : VIEW_NULL;
+}
+
+static bool commit_all(struct committing *committing, struct internal_batch *batch, int16_t error, int *count)
+{
+	struct request *request = committing->request;
+	const struct offset_commit_request *in = request->message;
+	struct offset_commit_response *response = committing->response;
+
+	committing->names = arena_array(&request->arena, (size_t)in->topics.count, sizeof *committing->names);
+	response->topics.at = REQUEST_ARRAY(request, offset_commit_response_topic_shape, in->topics.count);
+	if (!committing->names || !response->topics.at)
+		return false;
+	response->topics.count = in->topics.count;
+	for (int32_t i = 0; i < in->topics.count; i++) {
+		const struct offset_commit_request_topic *topic = &in->topics.at[i];
+		struct offset_commit_response_topic *out = &response->topics.at[i];
+
+		committing->names[i] = name_of(request, topic);
+		out->name = topic->name;
+		out->topic_id = topic->topic_id;
+		out->partitions.at = REQUEST_ARRAY(request, offset_commit_response_partition_shape,
+						   topic->partitions.count);
+		if (!out->partitions.at)
+			return false;
+		out->partitions.count = topic->partitions.count;
+		for (int32_t k = 0; k < topic->partitions.count; k++) {
+			out->partitions.at[k].partition_index = topic->partitions.at[k].partition_index;
+			out->partitions.at[k].error_code =
+				commit_one(request, batch, committing->names[i], &topic->partitions.at[k],
+					   error, committing->now_ms);
+			*count += out->partitions.at[k].error_code == KAFKA_NONE;
+		}
+	}
+	return true;
+}
+
+void handle_offset_commit(struct request *request)
+{
+	const struct offset_commit_request *in = request->message;
+	struct groups *groups = broker_groups(request->broker);
+	struct committing *committing = arena_take(&request->arena, sizeof *committing);
+	int16_t error = groups_serve(groups, in->group_id);
+	struct internal_batch batch;
+	int count = 0, err;
+
+	if (!committing || !(committing->response = request_response(request))) {
+		request_answer(request, NULL);
+		return;
+	}
+	committing->request = request;
+	committing->now_ms = broker_wall_ms(request->broker);
+	if (!error)
+		error = commit_check(group_named(groups, in->group_id), in->member_id, in->group_instance_id,
+				     in->generation_id_or_member_epoch, false);
+	internal_batch_init(&batch, request->broker);
+	if (!commit_all(committing, &batch, error, &count)) {
+		internal_batch_done(&batch);
+		request_answer(request, NULL);
+		return;
+	}
+	if (count == 0) {
+		internal_batch_done(&batch);
+		request_answer(request, committing->response);
+		return;
+	}
+	err = internal_batch_append(&batch, internal_log_place(&groups->log, in->group_id), committed,
+				    committing);
+	if (err != 0)
+		committed(committing, &(struct store_appended){ .err = err });
+}
+
+/* ---- OffsetFetch ----------------------------------------------------------------------------------------------------- */
+
+/* Is a transaction about to change it? */
+static bool unstable(const struct group *group, struct view topic, int32_t partition)
+{
+	uint8_t raw[POSITION_KEY_MAX];
+	struct view key = position_key(raw, topic, partition);
+
+	LIST_EACH(&group->transactional, link)
+	if (map_get(&container_of(link, struct pending_positions, link)->positions, key))
+		return true;
+	return false;
+}
+
+static void fetch_position(const struct request *request, struct group *group, struct view topic,
+			   struct offset_fetch_response_group_partition *out)
+{
+	const struct offset_fetch_request *in = request->message;
+	uint8_t raw[POSITION_KEY_MAX];
+	struct position *position =
+		group ? map_get(&group->positions, position_key(raw, topic, out->partition_index)) : NULL;
+
+	out->committed_offset = -1;
+	out->committed_leader_epoch = -1;
+	out->metadata = VIEW_LITERAL("");
+	if (group && in->require_stable && unstable(group, topic, out->partition_index)) {
+		out->error_code = KAFKA_UNSTABLE_OFFSET_COMMIT;
+	} else if (position) {
+		out->committed_offset = position->offset;
+		out->committed_leader_epoch = position->leader_epoch;
+		out->metadata = view_text(position->metadata);
+	}
+}
+
+static int by_topic(const void *a, const void *b)
+{
+	struct view x, y;
+	int32_t p, q;
+	int order;
+
+	position_key_split(*(const struct view *)a, &x, &p);
+	position_key_split(*(const struct view *)b, &y, &q);
+	order = view_compare(x, y);
+	return order ? order : (p > q) - (p < q);
+}
+
+/* All positions of a group. */
+static bool fetch_all(struct request *request, struct group *group, struct offset_fetch_response_group *out)
+{
+	size_t count = group ? group->positions.count : 0, n = 0;
+	struct view *keys = arena_array(&request->arena, count, sizeof *keys);
+
+	out->topics.at = REQUEST_ARRAY(request, offset_fetch_response_group_topic_shape, count);
+	if (!keys || !out->topics.at)
+		return false;
+	if (group)
+		MAP_EACH(&group->positions, slot)
+	keys[n++] = slot->key;
+	qsort(keys, n, sizeof *keys, by_topic);
+	for (size_t i = 0; i < n;) {
+		struct offset_fetch_response_group_topic *topic = &out->topics.at[out->topics.count++];
+		struct store_topic *known;
+		int32_t partition;
+		size_t end = i;
+		struct view name, other;
+
+		position_key_split(keys[i], &name, &partition);
+		for (other = name; end < n && view_equal(name, other);)
+			if (++end < n)
+				position_key_split(keys[end], &other, &partition);
+		topic->name = name;
+		known = store_topic_named(request->broker->store, name);
+		if (known)
+			memcpy(topic->topic_id.bytes, known->id, 16);
+		topic->partitions.at =
+			REQUEST_ARRAY(request, offset_fetch_response_group_partition_shape, end - i);
+		if (!topic->partitions.at)
+			return false;
+		for (; i < end; i++) {
+			struct offset_fetch_response_group_partition *one =
+				&topic->partitions.at[topic->partitions.count++];
+
+			position_key_split(keys[i], &other, &one->partition_index);
+			fetch_position(request, group, name, one);
+		}
+	}
+	return true;
+}
+
+/* Those that were asked for. */
+static bool fetch_some(struct request *request, struct group *group,
+		       const struct offset_fetch_request_group *in, struct offset_fetch_response_group *out)
+{
+	bool ids = request_version(request) >= TOPIC_IDS_SINCE;
+
+	out->topics.at = REQUEST_ARRAY(request, offset_fetch_response_group_topic_shape, in->topics.count);
+	if (!out->topics.at)
+		return false;
+	out->topics.count = in->topics.count;
+	for (int32_t i = 0; i < in->topics.count; i++) {
+		const struct offset_fetch_request_group_topic *asked = &in->topics.at[i];
+		struct offset_fetch_response_group_topic *topic = &out->topics.at[i];
+		struct store_topic *known =
+			ids ? store_topic_by_id(request->broker->store, asked->topic_id.bytes) : NULL;
+		struct view name = ids ? VIEW_NULL : asked->name;
+
+		if (known)
+			name = arena_copy(&request->arena, view_text(known->name));
+		topic->name = asked->name;
+		topic->topic_id = asked->topic_id;
+		topic->partitions.at = REQUEST_ARRAY(request, offset_fetch_response_group_partition_shape,
+						     asked->partition_indexes.count);
+		if (!topic->partitions.at)
+			return false;
+		topic->partitions.count = asked->partition_indexes.count;
+		for (int32_t k = 0; k < asked->partition_indexes.count; k++) {
+			struct offset_fetch_response_group_partition *one = &topic->partitions.at[k];
+
+			one->partition_index = asked->partition_indexes.at[k];
+			fetch_position(request, name.at ? group : NULL, name.at ? name : VIEW_LITERAL(""),
+				       one);
+			if (!name.at)
+				one->error_code = KAFKA_UNKNOWN_TOPIC_ID;
+		}
+	}
+	return true;
+}
+
+static bool fetch_group(struct request *request, const struct offset_fetch_request_group *in,
+			struct offset_fetch_response_group *out)
+{
+	struct groups *groups = broker_groups(request->broker);
+	struct group *group;
+
+	out->group_id = in->group_id;
+	out->error_code = groups_serve(groups, in->group_id);
+	if (out->error_code)
+		return true;
+	group = group_named(groups, in->group_id);
+	return in->topics.count < 0 ? fetch_all(request, group, out) : fetch_some(request, group, in, out);
+}
+
+/* Before version 8: one group, in other fields. */
+static bool fetch_old(struct request *request, struct offset_fetch_response *response)
+{
+	const struct offset_fetch_request *in = request->message;
+	struct offset_fetch_request_group asked = { .group_id = in->group_id };
+	struct offset_fetch_response_group found = { 0 };
+
+	asked.topics.count = in->topics.count;
+	asked.topics.at =
+		in->topics.count > 0
+			? REQUEST_ARRAY(request, offset_fetch_request_group_topic_shape, in->topics.count)
+			: NULL;
+	if (in->topics.count > 0 && !asked.topics.at)
+		return false;
+	for (int32_t i = 0; i < in->topics.count; i++) {
+		asked.topics.at[i].name = in->topics.at[i].name;
+		asked.topics.at[i].partition_indexes.at = in->topics.at[i].partition_indexes.at;
+		asked.topics.at[i].partition_indexes.count = in->topics.at[i].partition_indexes.count;
+	}
+	if (!fetch_group(request, &asked, &found))
+		return false;
+	response->error_code = found.error_code;
+	response->topics.at = REQUEST_ARRAY(request, offset_fetch_response_topic_shape, found.topics.count);
+	if (!response->topics.at)
+		return false;
+	response->topics.count = found.topics.count;
+	for (int32_t i = 0; i < found.topics.count; i++) {
+		struct offset_fetch_response_topic *topic = &response->topics.at[i];
+		int32_t count = found.topics.at[i].partitions.count;
+
+		topic->name = found.topics.at[i].name;
+		topic->partitions.at = REQUEST_ARRAY(request, offset_fetch_response_partition_shape, count);
+		if (!topic->partitions.at)
+			return false;
+		topic->partitions.count = count;
+		for (int32_t k = 0; k < count; k++) {
+			const struct offset_fetch_response_group_partition *from =
+				&found.topics.at[i].partitions.at[k];
+
+			topic->partitions.at[k].partition_index = from->partition_index;
+			topic->partitions.at[k].committed_offset = from->committed_offset;
+			topic->partitions.at[k].committed_leader_epoch = from->committed_leader_epoch;
+			topic->partitions.at[k].metadata = from->metadata;
+			topic->partitions.at[k].error_code = from->error_code;
+		}
+	}
+	return true;
+}
+
+void handle_offset_fetch(struct request *request)
+{
+	const struct offset_fetch_request *in = request->message;
+	struct offset_fetch_response *response = request_response(request);
+	bool ok = response != NULL;
+
+	if (ok && request_version(request) < 8) {
+		ok = fetch_old(request, response);
+	} else if (ok) {
+		response->groups.at =
+			REQUEST_ARRAY(request, offset_fetch_response_group_shape, in->groups.count);
+		ok = response->groups.at != NULL;
+		response->groups.count = ok ? in->groups.count : 0;
+		for (int32_t i = 0; ok && i < in->groups.count; i++)
+			ok = fetch_group(request, &in->groups.at[i], &response->groups.at[i]);
+	}
+	request_answer(request, ok ? response : NULL);
+}
+
+/* ---- forgetting ------------------------------------------------------------------------------------------------------ */
+
+struct forgetting {
+	struct groups *groups;
+	char *group;
+	store_append_done *done;
+	void *context;
+	size_t count;
+	struct view keys[]; /* owned */
+};
+
+static void forgetting_free(struct forgetting *forgetting)
+{
+	for (size_t i = 0; i < forgetting->count; i++)
+		free((void *)forgetting->keys[i].at);
+	free(forgetting->group);
+	free(forgetting);
+}
+
+static void forgotten(void *context, const struct store_appended *appended)
+{
+	struct forgetting *forgetting = context;
+	struct group *group = group_named(forgetting->groups, view_text(forgetting->group));
+
+	for (size_t i = 0; group && !appended->err && i < forgetting->count; i++)
+		position_free(map_remove(&group->positions, forgetting->keys[i]));
+	if (forgetting->done)
+		forgetting->done(forgetting->context, appended);
+	forgetting_free(forgetting);
+}
+
+int group_forget(struct group *group, position_wanted *wanted, void *context, store_append_done *done,
+		 void *done_context)
+{
+	struct forgetting *forgetting =
+		calloc(1, sizeof *forgetting + group->positions.count * sizeof *forgetting->keys);
+	struct internal_batch batch;
+	int err = 0;
+
+	if (!forgetting)
+		return ERR_MEMORY;
+	forgetting->groups = group->groups;
+	forgetting->done = done;
+	forgetting->context = done_context;
+	forgetting->group = strdup(group->id);
+	internal_batch_init(&batch, group->groups->broker);
+	MAP_EACH(&group->positions, slot)
+	{
+		struct view topic;
+		int32_t partition;
+		uint8_t *copy;
+
+		position_key_split(slot->key, &topic, &partition);
+		if (!wanted(context, topic, partition, slot->value))
+			continue;
+		copy = malloc(slot->key.size);
+		if (!copy) {
+			err = ERR_MEMORY;
+			break;
+		}
+		memcpy(copy, slot->key.at, slot->key.size);
+		forgetting->keys[forgetting->count++] = view_of(copy, slot->key.size);
+		position_put(&batch, view_text(group->id), topic, partition, NULL);
+	}
+	if (err == 0 && forgetting->group && forgetting->count > 0) {
+		err = internal_batch_append(&batch,
+					    internal_log_place(&group->groups->log, view_text(group->id)),
+					    forgotten, forgetting);
+		if (err == 0)
+			return 0;
+	} else {
+		internal_batch_done(&batch);
+	}
+	/* Nothing to forget is forgotten at once. */
+	if (err == 0 && done)
+		done(done_context, &(struct store_appended){ 0 });
+	forgetting_free(forgetting);
+	return err;
+}
+
+struct expiry {
+	const struct group *group;
+	int64_t now_ms, kept_ms;
+};
+
+static bool expired(void *context, struct view topic, int32_t partition, const struct position *position)
+{
+	const struct expiry *expiry = context;
+	int64_t since = position->commit_ms;
+
+	if (expiry->group->protocol_type && expiry->group->state_ms > since)
+		since = expiry->group->state_ms;
+	return expiry->now_ms - since >= expiry->kept_ms;
+}
+
+void group_expire(struct group *group)
+{
+	struct broker *broker = group->groups->broker;
+	struct expiry expiry = { group, broker_wall_ms(broker),
+				 broker->properties.offsets_retention_minutes * 60000 };
+
+	if (group->state == GROUP_EMPTY && list_empty(&group->transactional))
+		group_forget(group, expired, &expiry, NULL, NULL);
+}
+
+/* ---- OffsetDelete ---------------------------------------------------------------------------------------------------- */
+
+struct deleting {
+	struct request *request;
+	struct offset_delete_response *response;
+};
+
+static bool asked_to_forget(void *context, struct view topic, int32_t partition,
+			    const struct position *position)
+{
+	const struct deleting *deleting = context;
+	const struct offset_delete_request *in = deleting->request->message;
+
+	for (int32_t i = 0; i < in->topics.count; i++)
+		for (int32_t k = 0;
+		     view_equal(in->topics.at[i].name, topic) && k < in->topics.at[i].partitions.count; k++)
+			if (in->topics.at[i].partitions.at[k].partition_index == partition &&
+			    !deleting->response->topics.at[i].partitions.at[k].error_code)
+				return true;
+	return false;
+}
+
+/* Is a member of the group subscribed to it?  As the members said in JoinGroup. */
+static bool subscribed(struct request *request, const struct group *group, struct view topic)
+{
+	LIST_EACH(&group->members, link)
+	{
+		struct member *member = container_of(link, struct member, link);
+
+		for (int i = 0; i < member->protocol_count; i++) {
+			struct consumer_protocol_subscription said;
+			struct cursor c = cursor_over(member->protocols[i].metadata);
+			int16_t version = cursor_i16(&c);
+			struct view left;
+
+			version = version > 3 ? 3 : version;
+			if (c.fault || message_read_front(&consumer_protocol_subscription_message, version,
+							  view_of(c.at, cursor_left(&c)), &request->arena,
+							  &said, &left, NULL) < 0)
+				return true; /* who knows */
+			for (int32_t k = 0; k < said.topics.count; k++)
+				if (view_equal(said.topics.at[k], topic))
+					return true;
+		}
+	}
+	return false;
+}
+
+static void deleted(void *context, const struct store_appended *appended)
+{
+	struct deleting *deleting = context;
+
+	deleting->response->error_code = internal_append_error(appended->err);
+	request_answer(deleting->request, deleting->response);
+}
+
+static bool fill_deleted(struct deleting *deleting, const struct group *group)
+{
+	struct request *request = deleting->request;
+	const struct offset_delete_request *in = request->message;
+	struct offset_delete_response *response = deleting->response;
+
+	response->topics.at = REQUEST_ARRAY(request, offset_delete_response_topic_shape, in->topics.count);
+	if (!response->topics.at)
+		return false;
+	response->topics.count = in->topics.count;
+	for (int32_t i = 0; i < in->topics.count; i++) {
+		struct offset_delete_response_topic *topic = &response->topics.at[i];
+		bool taken = subscribed(request, group, in->topics.at[i].name);
+
+		topic->name = in->topics.at[i].name;
+		topic->partitions.at = REQUEST_ARRAY(request, offset_delete_response_partition_shape,
+						     in->topics.at[i].partitions.count);
+		if (!topic->partitions.at)
+			return false;
+		topic->partitions.count = in->topics.at[i].partitions.count;
+		for (int32_t k = 0; k < topic->partitions.count; k++) {
+			topic->partitions.at[k].partition_index =
+				in->topics.at[i].partitions.at[k].partition_index;
+			topic->partitions.at[k].error_code =
+				taken ? KAFKA_GROUP_SUBSCRIBED_TO_TOPIC : KAFKA_NONE;
+		}
+	}
+	return true;
+}
+
+void handle_offset_delete(struct request *request)
+{
+	const struct offset_delete_request *in = request->message;
+	struct groups *groups = broker_groups(request->broker);
+	struct deleting *deleting = arena_take(&request->arena, sizeof *deleting);
+	struct offset_delete_response *response = request_response(request);
+	int16_t error = groups_serve(groups, in->group_id);
+	struct group *group = error ? NULL : group_named(groups, in->group_id);
+	int err;
+
+	if (!deleting || !response) {
+		request_answer(request, NULL);
+		return;
+	}
+	*deleting = (struct deleting){ request, response };
+	if (!error && !group)
+		error = KAFKA_GROUP_ID_NOT_FOUND;
+	if (!error && group->state != GROUP_EMPTY &&
+	    !(group->protocol_type && strcmp(group->protocol_type, "consumer") == 0))
+		error = KAFKA_NON_EMPTY_GROUP;
+	response->error_code = error;
+	if (error) {
+		request_answer(request, response);
+		return;
+	}
+	if (!fill_deleted(deleting, group)) {
+		request_answer(request, NULL);
+		return;
+	}
+	err = group_forget(group, asked_to_forget, deleting, deleted, deleting);
+	if (err != 0)
+		deleted(deleting, &(struct store_appended){ .err = err });
+}
