@@ -243,6 +243,7 @@ void partition_durable(struct partition *partition, const struct batch_head *hea
 
 		assert(producer);
 		producer_apply(producer, head, coordinator_epoch);
+		producer->heard_ms = store_now_ms(partition->store);
 		if (marker)
 			err = transactions_end(&partition->transactions, head->producer_id, head->base_offset,
 					       commits);

@@ -26,7 +26,8 @@ struct producer {
 	bool in_transaction;
 	struct producer_batch batches[PRODUCER_BATCHES];
 	int32_t coordinator_epoch; /* of its last marker, or -1 */
-	int64_t last_timestamp;    /* of its last batch or marker */
+	int64_t last_timestamp;    /* of its last batch or marker: what the client says */
+	int64_t heard_ms;          /* when that came in, or was found at opening: monotonic, ours, not kept */
 	int32_t in_flight;         /* in the second table: batches on their way */
 };
 

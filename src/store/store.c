@@ -7,6 +7,7 @@
 #include "store/store_inside.h"
 
 #define INFLATED_SIZE_MAX (256 << 20)
+#define POLL_JOBS_MAX     1000
 
 void store_options_default(struct store_options *options)
 {
@@ -20,6 +21,7 @@ void store_options_default(struct store_options *options)
 		.flush_bytes = 64 << 20,
 		.flush_ms = 30000,
 		.retention_check_ms = 30000,
+		.merge_count_min = 8,
 		.producer_expiry_ms = 86400000,
 	};
 }
@@ -100,7 +102,8 @@ static bool options_are_sane(const struct store_options *options)
 	return options->folder && options->segment_bytes >= WAL_SEGMENT_SIZE_MIN &&
 	       options->segment_bytes % 4096 == 0 && options->segment_bytes <= (uint64_t)1 << 30 &&
 	       options->unflushed_bytes_max > 0 && options->unflushed_bytes_max <= options->cache_bytes_max &&
-	       options->flush_bytes > 0 && options->flush_ms >= 0 && options->read_bytes_max >= 0;
+	       options->flush_bytes > 0 && options->flush_ms >= 0 && options->merge_count_min >= 2 &&
+	       options->read_bytes_max >= 0;
 }
 
 int store_open(const struct store_options *options, struct store **out, struct fault *fault)
@@ -198,9 +201,12 @@ static void tell_changes(struct store *store)
 
 void store_poll(struct store *store)
 {
-	/* What comes in meanwhile rings again. */
-	for (int i = 0; i < 1000 && lane_step(store->home); i++)
+	int count = 0;
+
+	for (; count < POLL_JOBS_MAX && lane_step(store->home); count++)
 		tell_changes(store);
+	if (count == POLL_JOBS_MAX && store->options.wake)
+		store->options.wake(store->options.wake_context); /* others want their turn, too */
 	tell_changes(store);
 	bury(store);
 	cache_shrink(store);
@@ -317,9 +323,13 @@ void store_numbers(const struct store *store, struct store_numbers *out)
 		.wal_bytes_on_disk = wal.size_on_disk,
 		.flushes = store->flushes,
 		.flush_failures = store->flush_failures,
+		.rewrites = store->rewrites,
 		.write_err = store->write_err,
 		.upload_err = store->upload_err,
+		.rewrite_err = store->rewrite_err,
 	};
+	if (store->rewrite_err)
+		snprintf(out->rewrite_text, sizeof out->rewrite_text, "%s", store->rewrite_fault.text);
 	if (store->upload_err)
 		snprintf(out->upload_text, sizeof out->upload_text, "%s", store->upload_fault.text);
 }
@@ -363,6 +373,7 @@ void store_close(struct store *store)
 	cancel_tasks(store);
 	flush_free(store);
 	sweep_free(store);
+	rewrite_free(store);
 	for (size_t i = 0; i < store->partition_capacity; i++) {
 		struct partition *partition = store->partitions[i];
 

@@ -60,6 +60,7 @@ struct store_options {
 	int64_t flush_bytes; /* upload when so much is not uploaded ... */
 	int64_t flush_ms;    /* ... or when the oldest of it waits so long */
 	int64_t retention_check_ms;
+	int32_t merge_count_min;    /* so many small neighbours in objects become one */
 	int64_t producer_expiry_ms; /* producers that were silent so long are forgotten */
 
 	struct lane *lanes
@@ -101,6 +102,11 @@ struct store_log_options {
 	int64_t retention_ms, retention_bytes; /* -1: for ever, without limit (the default) */
 	int32_t batch_size_max;                /* bytes; 0: what the write-ahead log can take */
 	bool log_append_time;                  /* batches get the store's time in place of their own */
+
+	bool compact; /* of each key only the latest record need be kept: cleanup.policy=compact */
+	int64_t delete_retention_ms; /* tombstones and markers are kept so long after they were first compacted (KIP-534) */
+	int64_t min_compaction_lag_ms; /* records younger than this are left alone */
+	int32_t min_dirty_percent; /* compact when so much of the log is new: min.cleanable.dirty.ratio; 0 is 50 */
 };
 
 struct store_topic {
@@ -313,9 +319,12 @@ struct store_numbers {
 	int64_t cache_bytes, unflushed_bytes, read_bytes;
 	uint64_t wal_bytes, wal_groups, wal_bytes_on_disk; /* committed since it was opened */
 	int64_t flushes, flush_failures;
-	int write_err;  /* 0; ERR_FULL while the disk is full; ERR_IO once the write-ahead log broke */
-	int upload_err; /* 0, or why the last upload failed; it is tried again */
+	int64_t rewrites; /* extents merged or compacted */
+	int write_err;    /* 0; ERR_FULL while the disk is full; ERR_IO once the write-ahead log broke */
+	int upload_err;   /* 0, or why the last upload failed; it is tried again */
 	char upload_text[300];
+	int rewrite_err; /* the same of merging and compaction */
+	char rewrite_text[300];
 };
 
 void store_numbers(const struct store *store, struct store_numbers *out);

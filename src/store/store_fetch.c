@@ -8,8 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "base/crc32c.h"
-#include "store/object_format.h"
+#include "store/object_read.h"
 #include "store/store_inside.h"
 
 #define FETCH_BLOCKS_MAX  16
@@ -19,8 +18,9 @@ struct fetch {
 	struct job job, home;
 	struct store *store;
 	uint32_t partition;
-	int64_t offset;    /* blocks that end behind it ... */
-	int64_t timestamp; /* ... and hold something as late as this */
+	int64_t offset;      /* blocks that end behind it ... */
+	int64_t timestamp;   /* ... and hold something as late as this */
+	uint64_t generation; /* of the partition's extents */
 	int blocks_max;
 	int64_t covers_from;
 	struct extent extents[FETCH_EXTENTS_MAX];
@@ -32,64 +32,23 @@ struct fetch {
 	struct fault fault;
 };
 
-/* The index of one object, read and checked. */
-static int read_index(struct fetch *fetch, int64_t object, struct buffer *index, struct object_foot *foot)
-{
-	struct object_store *objects = fetch->store->objects;
-	uint8_t bytes[OBJECT_FOOT_SIZE];
-	uint64_t size;
-	int64_t got;
-	uint8_t *room;
-	int err = object_size(objects, object, &size, &fetch->fault);
-
-	if (err < 0)
-		return err;
-	got = size < sizeof bytes
-		      ? 0
-		      : object_get(objects, object, size - sizeof bytes, bytes, sizeof bytes, &fetch->fault);
-	if (got < 0)
-		return (int)got;
-	err = object_foot_get(view_of(bytes, (size_t)got), size, foot, &fetch->fault);
-	if (err < 0)
-		return err;
-	if (foot->id != object || foot->log_id != fetch->store->state.log_id)
-		return fault_set(&fetch->fault, ERR_CHECKSUM, "it is another one, object %lld",
-				 (long long)foot->id);
-	buffer_reset(index);
-	room = buffer_room(index, (size_t)foot->index_count * OBJECT_ENTRY_SIZE);
-	if (!room)
-		return fault_set(&fetch->fault, ERR_MEMORY, "out of memory");
-	got = object_get(objects, object, foot->index_position, room,
-			 (size_t)foot->index_count * OBJECT_ENTRY_SIZE, &fetch->fault);
-	if (got < 0)
-		return (int)got;
-	buffer_grow(index, (size_t)got);
-	return object_index_check(foot, buffer_bytes(index), &fetch->fault);
-}
-
 static int read_block(struct fetch *fetch, int64_t object, const struct object_block *entry,
 		      int64_t covers_from)
 {
 	struct block *block = calloc(1, sizeof *block);
 	struct chunk *chunk = chunk_new(entry->size, &fetch->store->read_bytes);
-	int64_t got;
+	int err;
 
 	if (!block || !chunk) {
 		free(block);
 		chunk_drop(chunk);
 		return fault_set(&fetch->fault, ERR_MEMORY, "out of memory");
 	}
-	got = object_get(fetch->store->objects, object, entry->position, chunk->at, entry->size,
-			 &fetch->fault);
-	if (got >= 0 && ((uint32_t)got != entry->size || crc32c(chunk->at, entry->size) != entry->crc))
-		got = fault_set(
-			&fetch->fault, ERR_CHECKSUM,
-			"the block at byte %llu does not match its checksum: restore the object from a copy",
-			(unsigned long long)entry->position);
-	if (got < 0) {
+	err = object_block_read(fetch->store->objects, object, entry, chunk->at, &fetch->fault);
+	if (err < 0) {
 		free(block);
 		chunk_drop(chunk);
-		return (int)got;
+		return err;
 	}
 	chunk->used = entry->size;
 	*block = (struct block){ .covers_from = covers_from,
@@ -105,7 +64,8 @@ static int read_block(struct fetch *fetch, int64_t object, const struct object_b
 static int read_extent(struct fetch *fetch, const struct extent *extent, struct buffer *index)
 {
 	struct object_foot foot = { 0 };
-	int err = read_index(fetch, extent->object, index, &foot);
+	int err = object_index_read(fetch->store->objects, extent->object, fetch->store->state.log_id, index,
+				    &foot, &fetch->fault);
 
 	for (uint32_t i = 0; i < foot.index_count && err == 0 && fetch->block_count < fetch->blocks_max;
 	     i++) {
@@ -120,7 +80,7 @@ static int read_extent(struct fetch *fetch, const struct extent *extent, struct 
 			err = read_block(fetch, extent->object, &entry, fetch->covers_from);
 		fetch->covers_from = entry.end_offset;
 	}
-	return err < 0 ? fault_at(&fetch->fault, "object %lld", (long long)extent->object), err : 0;
+	return err;
 }
 
 static void run(struct job *job)
@@ -210,6 +170,12 @@ static void home(struct job *job)
 	/* A partition that is being fetched for is not freed. */
 	assert(partition && partition->fetch == fetch);
 	partition->fetch = NULL;
+	if (fetch->generation != partition->generation) {
+		/* What it read was rewritten meanwhile, and may hold what is not to be shown any more: again. */
+		fetch_free(fetch);
+		partition_changed(partition);
+		return;
+	}
 	partition->fetch_fault = fetch->fault;
 	partition->fetch_fault.err = fetch->err;
 	if (fetch->timestamp != INT64_MIN && fetch->err == 0 &&
@@ -273,6 +239,7 @@ int fetch_start(struct partition *partition, int64_t offset, int64_t timestamp)
 					    ? 2 * partition->fetch_blocks
 					    : FETCH_BLOCKS_MAX;
 	fetch->store = store;
+	fetch->generation = partition->generation;
 	fetch->partition = partition->id;
 	fetch->offset = offset;
 	fetch->timestamp = timestamp;

@@ -77,6 +77,8 @@ struct partition {
 	struct extent *extents;
 	size_t extent_count, extent_capacity;
 	int64_t extent_bytes;
+	uint64_t generation;  /* grows when extents are rewritten */
+	int64_t compacted_to; /* since the store was opened */
 
 	struct list blocks;
 	struct fetch *fetch; /* under way, or NULL */
@@ -174,6 +176,11 @@ struct store {
 	struct inflater *inflater;
 	struct buffer inflated;
 	struct sweep *sweep;
+	struct rewrite *rewrite; /* one at a time */
+	uint32_t rewrite_next;   /* the partition to look at first */
+	int64_t rewrites;
+	int rewrite_err;
+	struct fault rewrite_fault;
 };
 
 enum {
@@ -255,6 +262,10 @@ void block_drop(struct block *block);
 /* ---- store_retain.c */
 void retain_tick(struct store *store);
 void sweep_free(struct store *store);
+
+/* ---- store_rewrite.c: extents merged and compacted */
+void rewrite_tick(struct store *store);
+void rewrite_free(struct store *store);
 
 /* ---- store_recover.c */
 int store_recover(struct store *store, struct fault *fault);

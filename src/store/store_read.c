@@ -106,6 +106,12 @@ static int read_cold(struct partition *partition, int64_t limit, int64_t size_ma
 
 			if (out->size)
 				break;
+			/* Compaction may have left nothing between here and the cache. */
+			if (!partition->extent_count ||
+			    partition->extents[partition->extent_count - 1].end_offset <= out->next_offset) {
+				out->next_offset = partition->cached_from;
+				break;
+			}
 			partition->fetch_fault = (struct fault){ 0 };
 			if (failed.err < 0) { /* of the last attempt: told once, then tried again */
 				if (fault)

@@ -85,6 +85,8 @@ static int load_snapshot(void *context, const struct metadata_snapshot *row)
 	if (!partition || row->end_offset != partition->committed_end)
 		return ERR_MALFORMED;
 	err = producers_read(&partition->producers, &rest);
+	for (size_t i = 0; i < partition->producers.capacity; i++)
+		partition->producers.slots[i].heard_ms = store_now_ms(context);
 	if (err == 0)
 		err = transactions_read_open(&partition->transactions, rest);
 	partition_settle(partition);

@@ -79,6 +79,7 @@ static int64_t start_after_retention(const struct partition *partition, int64_t 
 	return start;
 }
 
+/* By our own clock: what clients write into their batches may be of another century. */
 static void expire_producers(struct partition *partition, int64_t before_ms)
 {
 	struct producers *producers = &partition->producers;
@@ -86,7 +87,7 @@ static void expire_producers(struct partition *partition, int64_t before_ms)
 	for (size_t i = 0; i < producers->capacity; i++) {
 		const struct producer *producer = &producers->slots[i];
 
-		if (producer->id < 0 || producer->last_timestamp >= before_ms || producer->in_transaction ||
+		if (producer->id < 0 || producer->heard_ms >= before_ms || producer->in_transaction ||
 		    producers_find(&partition->ahead, producer->id))
 			continue;
 		producers_remove(producers, producer->id);
@@ -165,13 +166,14 @@ void retain_tick(struct store *store)
 	if (now < store->retention_due_ms)
 		return;
 	store->retention_due_ms = now + store->options.retention_check_ms;
+	rewrite_tick(store);
 	for (size_t i = 0; i < store->partition_capacity; i++) {
 		struct partition *partition = store->partitions[i];
 		int64_t start;
 
 		if (!partition || partition->deleted)
 			continue;
-		expire_producers(partition, wall_ms - store->options.producer_expiry_ms);
+		expire_producers(partition, now - store->options.producer_expiry_ms);
 		start = partition->start_moving ? -1 : start_after_retention(partition, wall_ms);
 		if (start > partition->log_start)
 			store_log_start_move(partition, start, NULL, NULL);

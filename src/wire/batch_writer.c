@@ -39,11 +39,19 @@ void batch_writer_reset(struct batch_writer *writer, const struct batch_options 
 	buffer_reset(&writer->records);
 }
 
+/* A batch with a horizon has it in place of its base timestamp. */
+static int64_t base_of(const struct batch_writer *writer, int64_t timestamp)
+{
+	if (writer->options.delete_horizon)
+		return writer->options.delete_horizon;
+	return writer->count ? writer->base_timestamp : timestamp;
+}
+
 /* Begins a record; returns the size of the records before it. */
 static size_t begin(struct batch_writer *writer, int64_t timestamp, size_t slice_size)
 {
 	size_t before = writer->records.size;
-	int64_t base = writer->count ? writer->base_timestamp : timestamp;
+	int64_t base = base_of(writer, timestamp);
 
 	record_head_encode(&writer->records, (int64_t)((uint64_t)timestamp - (uint64_t)base),
 			   writer->next_delta, slice_size);
@@ -59,8 +67,10 @@ static int end(struct batch_writer *writer, int64_t timestamp, size_t before)
 		writer->records.err = 0;
 		return err;
 	}
-	if (writer->count == 0)
-		writer->base_timestamp = writer->max_timestamp = timestamp;
+	if (writer->count == 0) {
+		writer->base_timestamp = base_of(writer, timestamp);
+		writer->max_timestamp = timestamp;
+	}
 	if (timestamp > writer->max_timestamp)
 		writer->max_timestamp = timestamp;
 	writer->last_delta = writer->next_delta++;
@@ -102,7 +112,8 @@ static uint16_t attributes_of(const struct batch_options *options)
 {
 	return (uint16_t)(options->codec | (options->log_append_time ? BATCH_ATTRIBUTE_LOG_APPEND_TIME : 0) |
 			  (options->transactional ? BATCH_ATTRIBUTE_TRANSACTIONAL : 0) |
-			  (options->control ? BATCH_ATTRIBUTE_CONTROL : 0));
+			  (options->control ? BATCH_ATTRIBUTE_CONTROL : 0) |
+			  (options->delete_horizon ? BATCH_ATTRIBUTE_DELETE_HORIZON : 0));
 }
 
 /* Fills in the head in front of `size` bytes of records. */

@@ -21,6 +21,7 @@ struct batch_options {
 	int64_t producer_id;      /* -1 for none, and then the two below as well */
 	int16_t producer_epoch;
 	int32_t base_sequence;
+	int64_t delete_horizon; /* 0 for none: when tombstones and markers in it may go (KIP-534), ms */
 };
 
 /* A plain batch: no compression, no producer, leader epoch -1. */

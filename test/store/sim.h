@@ -134,7 +134,7 @@ struct sim {
 /* What all worlds of this process have been through, so that nobody believes in worlds where nothing happens. */
 struct sim_totals {
 	uint64_t crashes, acknowledged, duplicates, failed, full, refused_full, batches_read, cold_reads,
-		uploads, upload_failures, starts_moved, rotten, rot_seen;
+		uploads, upload_failures, merges, starts_moved, rotten, rot_seen;
 };
 
 extern struct sim_totals sim_totals;

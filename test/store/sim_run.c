@@ -247,7 +247,9 @@ static int open_store(struct sim *sim)
 	options.unflushed_bytes_max = 60000;
 	options.cache_bytes_max = 100000;
 	options.read_bytes_max = 30000;
-	options.flush_bytes = 20000 + (int64_t)random_below(&sim->random, 20000);
+	options.flush_bytes = 2000 + (int64_t)random_below(&sim->random, 30000);
+	options.merge_count_min = 2 + (int32_t)random_below(&sim->random, 3);
+	options.retention_check_ms = 2000;
 	options.flush_ms = 5000;
 	for (int i = 0; i < STORE_LANES; i++) {
 		if (lane_new_stepped(NULL, NULL, &sim->lanes[i]) < 0)
@@ -275,6 +277,7 @@ static void close_store(struct sim *sim)
 
 	store_numbers(sim->store, &numbers);
 	sim_totals.uploads += (uint64_t)numbers.flushes;
+	sim_totals.merges += (uint64_t)numbers.rewrites;
 	sim_totals.upload_failures += (uint64_t)numbers.flush_failures;
 	for (int i = 0; i < STORE_LANES; i++)
 		lane_free(sim->lanes[i]);
