@@ -202,6 +202,17 @@ static bool says(const struct broker *broker, const struct topic_state *state, c
 	return value.text && strstr(value.text, word);
 }
 
+/* min.cleanable.dirty.ratio in percent, at least 1: 0 asks for compaction of whatever is new. */
+static int32_t dirty_percent(const struct broker *broker, const struct topic_state *state)
+{
+	struct topic_config_value value;
+	double ratio;
+
+	topic_config_value(broker, state, topic_config_find(view_text("min.cleanable.dirty.ratio")), &value);
+	ratio = value.text ? strtod(value.text, NULL) : 0.5;
+	return ratio < 0.01 ? 1 : ratio > 1 ? 100 : (int32_t)(ratio * 100);
+}
+
 int topic_state_load(struct broker *broker, struct store_topic *topic)
 {
 	struct topic_state *state = calloc(1, sizeof *state);
@@ -231,6 +242,10 @@ int topic_state_load(struct broker *broker, struct store_topic *topic)
 		.retention_bytes = state->deletes ? number_of(broker, state, "retention.bytes") : -1,
 		.batch_size_max = (int32_t)state->batch_size_max,
 		.log_append_time = state->log_append_time,
+		.compact = state->compact,
+		.delete_retention_ms = number_of(broker, state, "delete.retention.ms"),
+		.min_compaction_lag_ms = number_of(broker, state, "min.compaction.lag.ms"),
+		.min_dirty_percent = dirty_percent(broker, state),
 	};
 	store_topic_log_options(topic, &log);
 	return 0;

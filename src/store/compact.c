@@ -9,6 +9,8 @@
 int compaction_init(struct compaction *compaction, const struct transaction *aborted, size_t aborted_count,
 		    int64_t now_ms, int64_t delete_retention_ms, size_t batch_size_max)
 {
+	if (delete_retention_ms > INT64_MAX - now_ms) /* for ever */
+		delete_retention_ms = INT64_MAX - now_ms;
 	*compaction = (struct compaction){ .aborted = aborted,
 					   .aborted_count = aborted_count,
 					   .now_ms = now_ms,
