@@ -186,6 +186,9 @@ static void family_paper(struct paper *paper, const struct report *report, const
 		   plural(family->group_count, "group", "groups"), family->producer_count,
 		   plural(family->producer_count, "producer", "producers"),
 		   family->rehearsal ? "   REHEARSAL" : "");
+	if (family->stage)
+		paper_line(paper, "  stands in %s, authority %s, epoch %llu", family->stage,
+			   family->authority, (unsigned long long)family->epoch);
 	gates_table(paper, report, family);
 	reasons_table(paper, report, family);
 	if (evidence)
@@ -258,9 +261,10 @@ static json_t *family_json(const struct report *report, const struct report_fami
 		for (int at = 0; at < gate->reason_count; at++)
 			json_array_append_new(reasons, reason_json(gate, &gate->reasons[at]));
 	}
-	return json_pack("{s:o, s:o, s:o, s:b, s:s, s:i, s:i, s:i, s:o, s:o, s:o}", "family",
-			 json_words(family->name), "class", json_words(family->class_name), "pattern",
-			 json_words(family->pattern), "rehearsal", family->rehearsal, "verdict",
+	return json_pack("{s:o, s:s?, s:s?, s:I, s:o, s:o, s:b, s:s, s:i, s:i, s:i, s:o, s:o, s:o}", "family",
+			 json_words(family->name), "stage", family->stage, "authority", family->authority,
+			 "epoch", (json_int_t)family->epoch, "class", json_words(family->class_name),
+			 "pattern", json_words(family->pattern), "rehearsal", family->rehearsal, "verdict",
 			 verdict_word(family->verdict), "topics", family->topic_count, "groups",
 			 family->group_count, "producers", family->producer_count, "gates", gates, "reasons",
 			 reasons, "details", details);

@@ -13,9 +13,6 @@ struct check_settings {
 	bool evidence, probe_levers, fire;
 };
 
-/* Authority has never moved as far as `check` knows; a lever that has seen a newer epoch refuses this one too. */
-#define EPOCH_FIRST 1
-
 #define LEVERS_MEMORY ((size_t)64 << 20)
 
 #define AT(field) offsetof(struct check_settings, field)
@@ -103,17 +100,9 @@ static enum status plan_is_wrong(struct output *output, const struct plan_faults
 	return output_error(output, STATUS_CONFIG, "%s", fault->text);
 }
 
-static bool family_asked(const struct plan_family *family, const struct texts *names)
-{
-	for (int i = 0; i < names->count; i++)
-		if (view_is(family->name.text, names->at[i]))
-			return true;
-	return names->count == 0;
-}
-
 /* The check has read and accepted the plan; this reads it once more, for what only the levers need. */
 static int probe_levers(struct session *session, const struct check_settings *settings,
-			const struct texts *names, struct arena *arena, struct lever_round *round,
+			const struct report *report, struct arena *arena, struct lever_round *round,
 			struct fault *fault)
 {
 	struct plan_faults faults;
@@ -126,20 +115,21 @@ static int probe_levers(struct session *session, const struct check_settings *se
 	if (err < 0)
 		return fault_set(fault, err, "%s has changed since it was read, and is wrong now",
 				 settings->plan);
-	for (int i = 0; i < plan->family_count && !err; i++) {
-		const struct plan_family *family = &plan->families[i];
+	for (int i = 0; i < report->family_count && !err; i++) {
+		const struct report_family *checked = &report->families[i];
+		const struct plan_family *family = plan_family(plan, view_text(checked->name));
 
-		if (!family_asked(family, names))
+		if (!family)
 			continue;
-		output_progress(session->output, "%.*s: asking the levers", VIEW_ARGS(family->name.text));
-		err = lever_round_ask(session->loop, plan, family, EPOCH_FIRST, arena, round, fault);
+		output_progress(session->output, "%s: asking the levers", checked->name);
+		err = lever_round_ask(session->loop, plan, family, checked->epoch, arena, round, fault);
 	}
 	plan_free(plan);
 	return err;
 }
 
 static enum status show(struct session *session, const struct check_settings *settings,
-			const struct texts *names, const struct report *report)
+			const struct report *report)
 {
 	struct lever_round round = { 0 };
 	struct fault fault = { 0 };
@@ -147,7 +137,7 @@ static enum status show(struct session *session, const struct check_settings *se
 	enum status status;
 
 	arena_init(&arena, LEVERS_MEMORY);
-	if (settings->probe_levers && probe_levers(session, settings, names, &arena, &round, &fault) < 0)
+	if (settings->probe_levers && probe_levers(session, settings, report, &arena, &round, &fault) < 0)
 		status = output_fault(session->output, &fault);
 	else
 		status = render_check(session->output, report, settings->evidence,
@@ -191,7 +181,7 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 	else if (err < 0)
 		status = output_fault(output, &fault);
 	else
-		status = show(&session, settings, rest, report);
+		status = show(&session, settings, report);
 	report_free(report);
 	plan_faults_done(&faults);
 	session_close(&session);
@@ -206,23 +196,24 @@ const struct verb verb_check = {
 	.arguments_most = OPTION_REPEATS_MAX,
 	.options = options,
 	.settings_size = sizeof(struct check_settings),
-	.text = "Reads the plan, looks at both clusters, and shows per family the six gates, each open, shut "
-		"or unknown, and below "
-		"them the reasons. Unknown never lets anything pass. What only a journal can tell (a drill, "
-		"an "
-		"acknowledged runbook, a confirmed on-call) is unknown without one, unless the family's "
-		"class does not "
-		"ask for it. The plan's probes and the question where its levers stand are asked; nothing is "
-		"changed on "
-		"either cluster.\n\nWith --probe-levers every lever "
-		"of the plan "
-		"that is a command or an address says where it stands. Each is then told the word that it "
-		"stands at "
-		"already, once under the present epoch and once under the one before, for a lever should "
-		"refuse an epoch "
-		"older than one that it has seen. One that does not is usable, and shown as a risk. One that "
-		"does not "
-		"answer makes an open verdict unknown.",
+	.text = "Reads the plan and what the journal knows, looks at both clusters, and shows per family the "
+		"six "
+		"gates, each open, shut or unknown, and below them the reasons. Unknown never lets anything "
+		"pass. "
+		"Once authority is on the target, the source is held against it. What only a journal can "
+		"tell (a "
+		"drill, an acknowledged runbook, a confirmed on-call) is unknown before there is one, unless "
+		"the "
+		"family's class does not ask for it. The plan's probes and the question where its levers "
+		"stand are "
+		"asked; nothing is changed on either cluster, and nothing is written to the journal.\n\n"
+		"With --probe-levers every lever of the plan that is a command or an address says where it "
+		"stands. "
+		"Each is then told the word that it stands at already, once under the present epoch and once "
+		"under "
+		"the one before, for a lever should refuse an epoch older than one that it has seen. One "
+		"that does "
+		"not is usable, and shown as a risk. One that does not answer makes an open verdict unknown.",
 	.examples = examples,
 	.run = run,
 };

@@ -10,9 +10,6 @@
 
 struct loop;
 
-struct history;
-struct plan_family;
-
 struct check_options {
 	const char *plan_file;       /* NULL: exit.yaml in the current folder */
 	const char *const *families; /* names; NULL or family_count 0: all */
@@ -23,10 +20,6 @@ struct check_options {
 	uint64_t rate_bytes_per_s; /* reading, both clusters together; 0: no limit */
 	bool fire;                 /* make alerts fire: people will be called */
 
-	/* What the journal knows of a family, valid until the next call; NULL: nothing.  May be NULL. */
-	const struct history *(*history)(void *context, const struct plan_family *family);
-	void *history_context;
-
 	/* Told now and then what is under way, for a line on a terminal; `part` is 0 to 1, negative when not
 	 * known. */
 	void (*progress)(void *context, const char *family, const char *what, double part);
@@ -34,7 +27,8 @@ struct check_options {
 };
 
 /*
- * Reads the plan, reaches both clusters, gathers and judges.  Returns 0 and a report (report_free()) whatever
+ * Reads the plan and what the journal knows, reaches both clusters, gathers and judges, held against the side that has
+ * authority.  Where nothing was begun yet, that is the source; where the journal cannot be read, no verdict is open.  Returns 0 and a report (report_free()) whatever
  * the verdict; else ERR_CONFIG     the plan or a property file is wrong: `faults` has the lines when it is
  * the plan, `fault` always has a sentence ERR_USAGE      a family that the plan does not have ERR_NETWORK,
  * ERR_TIMEOUT, ERR_TLS, ERR_LOGIN    a cluster was never reached ERR_CANCELLED  loop_stop() was called

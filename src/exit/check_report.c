@@ -75,10 +75,13 @@ static void put_side(struct report *report, const struct facts_side *side, const
 		out->topic_count += !facts_topic_is_internal(&side->metadata.topics[i]);
 }
 
+/* Ten answers of each cluster, and what the journal has to say. */
+#define NOTES_MAX 32
+
 /* What a cluster did not tell, once for the exit. */
 static void put_notes(struct report *report, const struct facts *facts)
 {
-	const char **notes = arena_array(&report->arena, 32, sizeof *notes);
+	const char **notes = arena_array(&report->arena, NOTES_MAX, sizeof *notes);
 
 	report->notes = notes;
 	for (int side = 0; notes && side < SIDE_COUNT; side++) {
@@ -123,6 +126,19 @@ int check_report_begin(struct report *report, const struct plan *plan, const str
 	report->families =
 		arena_array(&report->arena, (size_t)plan->family_count + 1, sizeof *report->families);
 	return report->families && report->notes ? 0 : ERR_MEMORY;
+}
+
+void check_report_note(struct report *report, const char *format, ...)
+{
+	const char **notes = (const char **)report->notes;
+	char text[1200];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(text, sizeof text, format, list);
+	va_end(list);
+	if (report->note_count < NOTES_MAX)
+		notes[report->note_count++] = arena_printf(&report->arena, "%s", text);
 }
 
 /* ---- reasons ---- */
@@ -186,6 +202,12 @@ static void add_causes(struct reasons *reasons, const struct rule_result *result
 	}
 }
 
+/* A rule's words may be made for the direction, and then live only as long as the rules. */
+static const char *who_of(const struct reasons *reasons, const struct rule_result *result)
+{
+	return result->rule->who ? copy(reasons->report, view_text(result->rule->who)) : NULL;
+}
+
 static void add_result(struct reasons *reasons, const struct rule_result *result)
 {
 	struct report_reason reason = {
@@ -194,13 +216,13 @@ static void add_result(struct reasons *reasons, const struct rule_result *result
 		.waived = result->why == RULE_WAIVED,
 		.rule = result->rule->name,
 		.subject = copy(reasons->report, result->subject),
-		.who = result->verdict == VERDICT_UNKNOWN ? "interlock" : result->rule->who,
+		.who = result->verdict == VERDICT_UNKNOWN ? "interlock" : who_of(reasons, result),
 	};
 
 	if (reason.subject && !reason.subject[0])
 		reason.subject = NULL;
 	if (result->why == RULE_PARTIAL && result->evidence->excluded_count) {
-		reason.who = result->rule->who;
+		reason.who = who_of(reasons, result);
 		add_causes(reasons, result, reason);
 		return;
 	}
@@ -223,7 +245,7 @@ static void add_note(struct reasons *reasons, const struct rule_result *result)
 {
 	struct report_reason reason = { .code = "OPEN_ITEM",
 					.rule = result->rule->name,
-					.who = result->rule->who,
+					.who = who_of(reasons, result),
 					.pull = VERDICT_OPEN };
 
 	if (!result->evidence ||
@@ -367,7 +389,7 @@ static int put_words(struct report *report, const struct rules *rules, const str
 			declined[out->not_asked_count++] = rules->not_asked[i].text;
 	for (int i = 0; i < rules->count; i++)
 		if (rules->at[i].gate == gate->gate && rules->at[i].unchecked)
-			unchecked[out->unchecked_count++] = rules->at[i].unchecked;
+			unchecked[out->unchecked_count++] = copy(report, view_text(rules->at[i].unchecked));
 	out->not_asked = declined;
 	out->unchecked = unchecked;
 	return 0;

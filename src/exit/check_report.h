@@ -14,6 +14,9 @@ int check_report_begin(struct report *report, const struct plan *plan, const str
 int check_report_gate(struct report *report, const struct rules *rules, const struct gate_result *result,
 		      const struct gathering *g, bool asked, struct report_gate *out);
 
+/* One more note about the exit as a whole. */
+void check_report_note(struct report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* After its gates: names, counts, the verdict over the gates asked for. */
 void check_report_family(struct report *report, const struct gathering *g, struct report_family *out);
 

@@ -1,5 +1,4 @@
 /* controller.c - the lease, the acts, the round of judgements. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -7,7 +6,7 @@
 #include "base/boot.h"
 #include "base/file.h"
 #include "exit/controller_inside.h"
-#include "exit/journal_store_nothing.h"
+#include "exit/journal_look.h"
 #include "exit/preview.h"
 #include "exit/world_clusters.h"
 #include "loop/loop.h"
@@ -44,45 +43,15 @@ int controller_rest(struct controller *c, int64_t ms)
 
 /* ---- opening ---- */
 
-static bool begins(struct view text, const char *with)
-{
-	size_t size = strlen(with);
-
-	return text.size >= size && memcmp(text.at, with, size) == 0;
-}
-
-static bool is_database(struct view state)
-{
-	return begins(state, "postgres://") || begins(state, "postgresql://");
-}
-
-static const char *state_address(struct controller *c)
-{
-	struct view state = c->plan->state.text;
-
-	if (!state.at)
-		state = VIEW_LITERAL("interlock.db");
-	if (is_database(state))
-		return arena_printf(&c->arena, "%.*s", VIEW_ARGS(state));
-	return plan_path(c->plan, state, &c->arena);
-}
-
 static bool has_ended(const char *holder)
 {
 	return journal_holder_state(holder) == HOLDER_GONE;
 }
 
-/* A file that the first act will make. */
-static bool is_not_there(const char *address)
-{
-	return !is_database(view_text(address)) && access(address, F_OK) < 0 && errno == ENOENT;
-}
-
 static int open_journal(struct controller *c, bool read_only, struct fault *fault)
 {
 	struct journal_options options = { .clock = clock_of(c), .read_only = read_only, .ended = has_ended };
-	const struct sql_limits limits = SQL_LIMITS_DEFAULT;
-	const char *address = state_address(c);
+	const char *address = journal_address(c->plan, &c->arena);
 	int err;
 
 	if (!address)
@@ -92,11 +61,7 @@ static int open_journal(struct controller *c, bool read_only, struct fault *faul
 		return err;
 	options.holder = c->holder;
 	boot_id(options.boot);
-	if (read_only && is_not_there(address))
-		err = journal_store_nothing(address, &options.store, fault);
-	else
-		err = journal_store_open(address, read_only ? SQL_READ : SQL_WRITE, &limits, &options.store,
-					 fault);
+	err = journal_store_at(address, read_only, &options.store, fault);
 	return err ? err : journal_open(&options, &c->journal, fault);
 }
 

@@ -10,6 +10,7 @@
 
 #include "exit/diagnose.h"
 #include "exit/journal_holder.h"
+#include "exit/journal_look.h"
 #include "exit/journal_store.h"
 #include "exit/state.h"
 #include "exit/step.h"
@@ -77,28 +78,17 @@ static int fold(void *context, int64_t sequence, struct view bytes)
 	return err;
 }
 
-static const char *state_address(struct diagnosing *d)
-{
-	const struct plan *plan = d->options->plan;
-	struct view state = plan->state.text.at ? plan->state.text : VIEW_LITERAL("interlock.db");
-
-	if (state.size > 8 && memcmp(state.at, "postgres", 8) == 0)
-		return arena_printf(&d->arena, "%.*s", VIEW_ARGS(state));
-	return plan_path(plan, state, &d->arena);
-}
-
 /* Damage is no failure of ours: it is what there is to say. */
 static int read_journal(struct diagnosing *d, struct fault *fault)
 {
-	const struct sql_limits limits = SQL_LIMITS_DEFAULT;
-	const char *address = state_address(d), *holder;
+	const char *address = journal_address(d->options->plan, &d->arena), *holder;
 	struct journal_store *store;
 	const json_t *lease;
 	int err = state_init(&d->state);
 
 	if (err < 0 || !address)
 		return fault_set(fault, ERR_MEMORY, "no memory to diagnose");
-	err = journal_store_open(address, SQL_READ, &limits, &store, &d->damage);
+	err = journal_store_at(address, true, &store, &d->damage);
 	if (err == 0) {
 		err = store->ops->read(store, 1, fold, d, &d->damage);
 		store->ops->free(store);
@@ -386,8 +376,8 @@ static const char *answer_of(const struct family_look *look)
 	/* Half a journal is no ground to call anything wrong: what stands now may be what the lost half says. */
 	if (look->different && whole)
 		return "disagree";
-	return look->different || look->silent || look->dark || look->doubt || look->now.overlay == OVERLAY_UNKNOWN ||
-			       look->d->damage.err
+	return look->different || look->silent || look->dark || look->doubt ||
+			       look->now.overlay == OVERLAY_UNKNOWN || look->d->damage.err
 		       ? "unknown"
 		       : "agree";
 }

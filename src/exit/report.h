@@ -53,8 +53,10 @@ struct report_gate {
 
 struct report_family {
 	const char *name, *class_name, *pattern;
-	bool rehearsal;       /* its class is `rehearsal` or like it: mark all output */
-	enum verdict verdict; /* over the gates that were asked for */
+	bool rehearsal;                /* its class is `rehearsal` or like it: mark all output */
+	const char *stage, *authority; /* as the journal has them; NULL: it has never heard of this family */
+	uint64_t epoch;                /* of authority; 1 when it never moved */
+	enum verdict verdict;          /* over the gates that were asked for */
 	int topic_count, group_count, producer_count;
 	struct report_gate gates[GATE_COUNT];
 };

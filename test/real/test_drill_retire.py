@@ -74,9 +74,14 @@ def test_a_drill_opens_the_way_to_a_crossing(pair, one, verb, interlock):
     assert not shadows(pair) and not list(one.folder.glob("*~drill*"))
     assert family(interlock, one)[1]["scaffold"] == []
     assert one.flag.get() == "source"
+    # `check` reads the journal too: the drill, and which side has authority.
+    [checked] = interlock.run("check", "--json", folder=one.folder, status=(0, 2)).json["families"]
+    assert checked["gates"]["rollback"] == "open" and (checked["stage"], checked["epoch"]) == ("OBSERVING", 1), checked
     one.load(100)
     verb("promote", "orders")
     one.load(100)
+    [checked] = interlock.run("check", "--probe-levers", "--json", folder=one.folder, status=(0, 2)).json["families"]
+    assert (checked["authority"], checked["epoch"], checked["gates"]["parity"]) == ("target", 3, "open"), checked
     report = one.end("target")
     assert not report.findings, report
 
