@@ -211,22 +211,33 @@ static int control_same(const struct gather_run *run, const struct group_map_opt
 	return draft_end(&d, fault);
 }
 
-/* True when something besides the tail was seen on the target, or something of the tail was not. */
-static bool is_unsettled(const struct group_map *map)
+/* Not proved at this moment, or more to be read again than the class lets it be. */
+static bool may_be_better(const struct gather_run *run, const struct group_map *map)
 {
+	const struct plan_family *family = run->g->family;
+	int64_t most = family->class->limits[LIMIT_PROGRESS_REREAD].value;
+
 	for (size_t i = 0; i < map->place_count; i++)
-		if (map->places[i].reread || map->places[i].awaited || map->places[i].code)
+		if (map->places[i].code && !map->places[i].shut)
 			return true;
+	for (int group = 0; group < family->groups.count; group++) {
+		uint64_t reread = 0;
+
+		for (size_t i = 0; i < map->place_count; i++)
+			if (view_is(family->groups.at[group].text, map->places[i].group))
+				reread += map->places[i].reread;
+		if (reread > (uint64_t)most)
+			return true;
+	}
 	return false;
 }
 
 /*
- * A dual-writing application has records under way to either side at any moment: one that is on the target already and
- * not yet on the source looks like one to be read again.  What is under way is gone at the next look; what stays for as
- * long as a side may take to settle is a fact.
+ * Where writers overtake each other, a group stands now where it would read some again, and a moment later where it would
+ * not; and a transaction is open now, and then is not.  What stays for as long as a side may take to settle is a fact.
  */
-static int compute_settled(const struct gather_run *run, const struct group_map_options *options,
-			   struct group_map *map, struct fault *fault)
+static int compute_best(const struct gather_run *run, const struct group_map_options *options,
+			struct group_map *map, struct fault *fault)
 {
 	int64_t until_ms = 0;
 
@@ -236,7 +247,7 @@ static int compute_settled(const struct gather_run *run, const struct group_map_
 
 		if (!until_ms)
 			until_ms = loop_now_ms(run->loop) + options->settle_ms;
-		if (err < 0 || !is_unsettled(map) || loop_now_ms(run->loop) >= until_ms)
+		if (err < 0 || !may_be_better(run, map) || loop_now_ms(run->loop) >= until_ms)
 			return err;
 		err = loop_until(run->loop, &never, loop_now_ms(run->loop) + 100);
 		if (err == ERR_CANCELLED)
@@ -258,7 +269,7 @@ int gather_progress(const struct gather_run *run, bool places, struct fault *fau
 	err = options_make(run, &options);
 	if (err < 0)
 		return fault_set(fault, err, "no memory for the groups");
-	err = compute_settled(run, &options, &map, &why);
+	err = compute_best(run, &options, &map, &why);
 	if (err == ERR_CANCELLED || err == ERR_MEMORY) {
 		fault_set(fault, err, "%s", why.text);
 	} else if (err < 0) {

@@ -9,8 +9,12 @@
  * matched with their timestamps: so of a long log only its end is read, on both sides.  Where timestamps say nothing
  * (the broker sets them, the writers did not agree on them, or they are to be ignored) both logs are read whole.
  *
- * The target's end is taken before the source's, so that what is on the target has its origin within what was read.
- * What is still missing then may be on its way: ends are taken again until nothing is, or until the time is over.
+ * Both logs may be written to all the while, by several writers that overtake each other.  So one end stands at a time:
+ *
+ *	source's end	taken once, behind all positions.  The target is read on until nothing of what the source
+ *			holds below it is missing, or the time to settle is over: what is missing then is missed
+ *	target's end	as it was then.  The source is read on until everything that the target holds has its origin
+ *			there; what has none is never passed by, since it may come to stand behind a position
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,15 +25,22 @@
 #include "parity/group_map_inside.h"
 #include "parity/tail.h"
 
-#define ANCHOR_OFFSETS                                                                                       \
-	((int64_t)64) /* looked back at first for a record before the position, then 16 times as many */
+/*
+ * Looked back at first for records before the position, then 16 times as many: more where partitions are few, for half of
+ * it is how far a record may be overtaken by others and still be known for one that was read before.
+ */
+#define ANCHOR_LEAST    ((int64_t)64)
+#define ANCHOR_MOST     ((int64_t)1024)
+#define ANCHOR_TOGETHER ((int64_t)4096)
 #define NEAR_OFFSETS    ((int64_t)10000) /* behind all positions together: read at once, with what is before them */
-#define SETTLE_PAUSE_MS 200
+#define SETTLE_PAUSE_MS 100
+#define STILL_LOOKS     3 /* at a source that does not grow: then nothing more is waited for there */
 #define INFLATE_MOST    ((size_t)256 << 20)
 
 /* What one partition of one side is known to be. */
 struct span {
-	int64_t start, end; /* of the log, as far as committed */
+	int64_t start, end; /* of the log, as far as committed; `end` is where reading ends, and grows */
+	int64_t stands;     /* source: the end as it was taken first */
 	int64_t since;      /* where reading equal records begins */
 	int64_t anchor;     /* source: where the tail begins */
 	int64_t lowest;     /* source: the lowest position of any group, -1 when none has one here */
@@ -46,9 +57,10 @@ struct work {
 	bool broker_time; /* a record was seen whose time the broker had set */
 	bool adding;      /* the visitor adds to the tail; otherwise it counts heads or seeks anchors */
 	bool seeking;
+	bool fixed;        /* the source's end stands: what is added now is behind it */
 	int64_t oldest_ms; /* of the tail */
 	uint64_t alone;    /* records of the tail without a twin */
-	uint64_t added;
+	uint64_t added;    /* to the tail, below the source's end */
 	struct scan_stop stop;
 	enum log_side stop_side;
 	struct fault *fault;
@@ -79,7 +91,7 @@ static int take_source(struct work *work, const struct slab *slab, uint32_t row)
 		return tail_head(work->tail, key_of(work, slab, row), slab->partition);
 	if (slab->timestamps[row] < work->oldest_ms)
 		work->oldest_ms = slab->timestamps[row];
-	work->added++;
+	work->added += !work->fixed;
 	span->record_before |= slab->offsets[row] < span->lowest;
 	return tail_add(work->tail, key_of(work, slab, row), slab->partition, slab->offsets[row]);
 }
@@ -208,21 +220,18 @@ static int ask_offsets(struct work *work, enum log_side side, const struct wish 
 
 static const struct wish wish_ends = { OFFSETS_LATEST, offsetof(struct span, end) };
 
-/* The target first: what it holds then is in the source by the time that the source is asked. */
-static int ask_ends(struct work *work)
-{
-	int err = ask_offsets(work, TARGET, &wish_ends, 1);
-
-	return err < 0 ? err : ask_offsets(work, SOURCE, &wish_ends, 1);
-}
-
 /* Starts as well, which move up alone: one that is older than the end says no less. */
 static int ask_ranges(struct work *work)
 {
 	const struct wish wishes[] = { { OFFSETS_EARLIEST, offsetof(struct span, start) }, wish_ends };
+	/* The target first: what a writer brings there from the source is in the source by the time that it is asked. */
 	int err = ask_offsets(work, TARGET, wishes, 2);
 
-	return err < 0 ? err : ask_offsets(work, SOURCE, wishes, 2);
+	if (err == 0)
+		err = ask_offsets(work, SOURCE, wishes, 2);
+	for (int32_t partition = 0; partition < work->task->partitions[SOURCE]; partition++)
+		work->spans[SOURCE][partition].stands = work->spans[SOURCE][partition].end;
+	return err;
 }
 
 static void find_lowest(struct work *work)
@@ -246,13 +255,21 @@ static void find_lowest(struct work *work)
 	}
 }
 
+static int64_t anchor_offsets(const struct work *work)
+{
+	int64_t each = ANCHOR_TOGETHER / work->task->partitions[SOURCE];
+
+	return each < ANCHOR_LEAST ? ANCHOR_LEAST : each > ANCHOR_MOST ? ANCHOR_MOST : each;
+}
+
 /* Goes back from the lowest position until there is a record before it: its twin is what a place can lean on. */
 static int find_anchors(struct work *work)
 {
+	const int64_t least = anchor_offsets(work);
 	int err = 0;
 
 	work->seeking = true;
-	for (int64_t back = ANCHOR_OFFSETS; err == 0; back *= 16) {
+	for (int64_t back = least; err == 0; back *= 16) {
 		bool more = false;
 
 		for (int32_t partition = 0; partition < work->task->partitions[SOURCE]; partition++) {
@@ -260,7 +277,7 @@ static int find_anchors(struct work *work)
 
 			if (span->lowest < 0 || span->record_before)
 				continue;
-			if (back > ANCHOR_OFFSETS && span->anchor == span->start)
+			if (back > least && span->anchor == span->start)
 				continue; /* looked through from the log's start on: there is none */
 			span->anchor = span->lowest - span->start < back ? span->start : span->lowest - back;
 			more |= span->anchor < span->lowest;
@@ -292,19 +309,26 @@ static int find_since(struct work *work, enum log_side side)
 	return err;
 }
 
-/* What was read before is read no more: the next round begins where this one ended. */
-static void advance(struct work *work)
+/*
+ * What is read of the target before the twins of older records is old itself.  Half of what was looked back at is leant on:
+ * who is overtaken by no more than the other half is known.  A log that is read from its first record has no older ones.
+ */
+static void lean(struct work *work)
 {
-	for (int32_t partition = 0; partition < work->task->partitions[SOURCE]; partition++)
-		work->spans[SOURCE][partition].anchor = work->spans[SOURCE][partition].end;
-	for (int32_t partition = 0; partition < work->task->partitions[TARGET]; partition++)
-		work->spans[TARGET][partition].since = work->spans[TARGET][partition].end;
+	for (int32_t partition = 0; partition < work->task->partitions[SOURCE]; partition++) {
+		const struct span *span = &work->spans[SOURCE][partition];
+
+		if (span->lowest >= 0 && span->anchor > 0)
+			tail_lean(work->tail, partition, span->anchor + (span->lowest - span->anchor) / 2);
+	}
 }
 
 static int read_tail(struct work *work)
 {
 	int err;
 
+	if (!work->fixed)
+		lean(work);
 	work->adding = true;
 	err = read_side(work, SOURCE, choose_tail);
 	work->adding = false;
@@ -314,6 +338,7 @@ static int read_tail(struct work *work)
 static int tail_anew(struct work *work)
 {
 	work->added = 0;
+	work->fixed = false;
 	work->oldest_ms = INT64_MAX;
 	tail_free(work->tail);
 	work->tail = tail_new(work->task->partitions[SOURCE], work->task->partitions[TARGET],
@@ -327,6 +352,7 @@ static int tail_anew(struct work *work)
  */
 static int read_near(struct work *work)
 {
+	const int64_t back = anchor_offsets(work);
 	int64_t behind = 0;
 	bool found = true;
 	int err;
@@ -337,8 +363,7 @@ static int read_near(struct work *work)
 		if (span->lowest < 0)
 			continue;
 		behind += span->end - span->lowest;
-		span->anchor = span->lowest - span->start < ANCHOR_OFFSETS ? span->start
-									   : span->lowest - ANCHOR_OFFSETS;
+		span->anchor = span->lowest - span->start < back ? span->start : span->lowest - back;
 	}
 	if (behind <= NEAR_OFFSETS) {
 		err = read_tail(work);
@@ -374,26 +399,33 @@ static int read_once(struct work *work)
 	if (err == 0 && work->with_time && work->broker_time)
 		return ERR_STALE;
 	if (err == 0)
+		err = tail_fix(work->tail);
+	work->fixed = true;
+	if (err == 0)
 		work->alone = tail_settle(work->tail);
 	return err;
 }
 
-/* Again and again what has come since, until nothing is missing any more or the time is over. */
-static int settle(struct work *work)
+/* Lets the logs go on for a moment. */
+static int pause(struct work *work)
 {
-	int64_t until_ms = loop_now_ms(work->mapping->loop) + work->mapping->options->settle_ms;
 	bool never = false;
+	int err = loop_until(work->mapping->loop, &never, loop_now_ms(work->mapping->loop) + SETTLE_PAUSE_MS);
+
+	return err == ERR_CANCELLED ? err : 0;
+}
+
+/* The source's end stands: what the target gets, until nothing below that end is missing. */
+static int await_target(struct work *work, int64_t until_ms)
+{
 	int err = 0;
 
 	while (err == 0 && work->alone && loop_now_ms(work->mapping->loop) < until_ms) {
-		err = loop_until(work->mapping->loop, &never,
-				 loop_now_ms(work->mapping->loop) + SETTLE_PAUSE_MS);
-		if (err == ERR_CANCELLED)
-			return err;
-		advance(work);
-		err = ask_ends(work);
+		err = pause(work);
+		for (int32_t partition = 0; partition < work->task->partitions[TARGET]; partition++)
+			work->spans[TARGET][partition].since = work->spans[TARGET][partition].end;
 		if (err == 0)
-			err = read_tail(work);
+			err = ask_offsets(work, TARGET, &wish_ends, 1);
 		if (err == 0)
 			err = read_side(work, TARGET, choose_target);
 		if (err == 0)
@@ -402,7 +434,49 @@ static int settle(struct work *work)
 	return err;
 }
 
-static int attempt(struct work *work, bool with_time, bool wait)
+/* What the source got behind what was read of it.  1 when there was anything. */
+static int read_on_source(struct work *work)
+{
+	bool grew = false;
+	int err;
+
+	for (int32_t partition = 0; partition < work->task->partitions[SOURCE]; partition++)
+		work->spans[SOURCE][partition].anchor = work->spans[SOURCE][partition].end;
+	err = ask_offsets(work, SOURCE, &wish_ends, 1);
+	for (int32_t partition = 0; err == 0 && partition < work->task->partitions[SOURCE]; partition++)
+		grew |= work->spans[SOURCE][partition].end > work->spans[SOURCE][partition].anchor;
+	if (err == 0)
+		err = read_tail(work);
+	if (err == 0)
+		work->alone = tail_settle(work->tail);
+	return err < 0 ? err : grew;
+}
+
+/* The target's end stands: what the source gets, until nothing of the target is without an origin, or nothing comes. */
+static int await_source(struct work *work, int64_t until_ms)
+{
+	for (int still = 0;;) {
+		int grew = read_on_source(work);
+
+		still = grew ? 0 : still + 1;
+		if (grew < 0 || !tail_strangers(work->tail) || still >= STILL_LOOKS ||
+		    loop_now_ms(work->mapping->loop) >= until_ms)
+			return grew < 0 ? grew : 0;
+		grew = pause(work);
+		if (grew < 0)
+			return grew;
+	}
+}
+
+static int settle(struct work *work)
+{
+	int64_t until_ms = loop_now_ms(work->mapping->loop) + work->mapping->options->settle_ms;
+	int err = await_target(work, until_ms);
+
+	return err < 0 ? err : await_source(work, until_ms);
+}
+
+static int attempt(struct work *work, bool with_time)
 {
 	const struct group_map_options *options = work->mapping->options;
 	int err;
@@ -430,9 +504,7 @@ static int attempt(struct work *work, bool with_time, bool wait)
 	err = read_near(work);
 	if (err == 0)
 		err = read_once(work);
-	if (err == 0 && wait)
-		err = settle(work);
-	return err;
+	return err < 0 ? err : settle(work);
 }
 
 /* With timestamps first, because then little is read; without them when they turn out to say nothing. */
@@ -440,11 +512,11 @@ static int read_logs(struct work *work)
 {
 	bool with_time = !work->mapping->options->ignore_timestamp &&
 			 work->mapping->options->identity == IDENTITY_CONTENT;
-	int err = attempt(work, with_time, true);
+	int err = attempt(work, with_time);
 
 	if (with_time && ((err == ERR_STALE && !work->stop.code) ||
 			  (err == 0 && work->added && work->alone == work->added)))
-		err = attempt(work, false, true);
+		err = attempt(work, false);
 	return err;
 }
 
@@ -494,7 +566,7 @@ static void judge_row(struct work *work, struct group_place *place, const struct
 	place->latest_skipped = found->behind - found->reread;
 	if (found->target >= 0 && found->next)
 		place->proof = PROOF_NEXT;
-	else if (found->target >= 0 && found->behind > found->reread)
+	else if (found->target >= 0 && (found->behind > found->reread || found->held_back))
 		place->proof = PROOF_COVERS;
 	else if (found->target >= 0 && found->anchored)
 		place->proof = PROOF_END;
@@ -509,10 +581,10 @@ static void judge_row(struct work *work, struct group_place *place, const struct
 			 (unsigned long long)found->key.high, (unsigned long long)found->key.low);
 	if (place->target >= target->start)
 		place->earliest_reread = (uint64_t)(place->target - target->start);
-	if (source && place->source > source->end)
+	if (source && place->source > source->stands)
 		place_complain(map, place, false, "POSITION_BEYOND_END",
 			       "the group stands at %lld, and the source's committed log ends at %lld",
-			       (long long)place->source, (long long)source->end);
+			       (long long)place->source, (long long)source->stands);
 	if (found->skipped)
 		place_complain(map, place, true, "POSITION_SKIPS",
 			       "%llu record%s that the group has still to read %s not on the target",

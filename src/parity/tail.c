@@ -5,6 +5,9 @@
  *	lane ---> its records of the tail, in order; how many equal ones stand before them in the source; and records of
  *	          the target that found no twin here: spares, which other lanes of the key may take
  *
+ * A record of the target whose key nobody knows is most often one from before the anchor.  From a *floor* on, the last
+ * twin of a record that is leant on, it is kept: first in a plain list, after tail_fix() as the spare of a key of its own.
+ *
  * Everything lies in arrays and is named by index, so that growing moves nothing that somebody points to.  A thousand
  * equal records cost no more than a thousand different ones: each list has a cursor that only moves on.
  */
@@ -36,12 +39,21 @@ struct node {
 	uint32_t next, lane;
 	int32_t target_partition;
 	bool crossed; /* the twin is a spare of another lane: undone at the next settling */
+	bool beyond;  /* behind the source's end: to be read, and not missed */
 };
 
 struct spare {
 	int64_t offset;
 	uint64_t ordinal;
 	uint32_t next;
+};
+
+/* Of the target, before the source's end stood: its key is unknown. */
+struct unknown {
+	struct digest digest;
+	int64_t offset;
+	uint64_t ordinal;
+	int32_t partition;
 };
 
 struct array {
@@ -58,10 +70,15 @@ struct table {
 struct tail {
 	int32_t partitions[2];
 	size_t memory, taken; /* bytes */
-	struct array keys, lanes, nodes, spares;
+	struct array keys, lanes, nodes, spares, unknown;
 	struct table key_table, lane_table;
 	uint64_t *records; /* of the target, by partition */
+	uint64_t *floors;  /* of the target, by partition: how many records are old; NO_FLOOR before the first twin */
+	int64_t *leans;    /* of the source, by partition */
+	bool fixed;
 };
+
+#define NO_FLOOR UINT64_MAX
 
 struct tail *tail_new(int32_t source_partitions, int32_t target_partitions, size_t memory)
 {
@@ -73,10 +90,16 @@ struct tail *tail_new(int32_t source_partitions, int32_t target_partitions, size
 	tail->partitions[1] = target_partitions;
 	tail->memory = memory;
 	tail->records = calloc((size_t)target_partitions + 1, sizeof *tail->records);
-	if (!tail->records) {
-		free(tail);
+	tail->floors = calloc((size_t)target_partitions + 1, sizeof *tail->floors);
+	tail->leans = calloc((size_t)source_partitions + 1, sizeof *tail->leans);
+	if (!tail->records || !tail->floors || !tail->leans) {
+		tail_free(tail);
 		return NULL;
 	}
+	for (int32_t partition = 0; partition < target_partitions; partition++)
+		tail->floors[partition] = NO_FLOOR;
+	for (int32_t partition = 0; partition < source_partitions; partition++)
+		tail->leans[partition] = INT64_MIN;
 	return tail;
 }
 
@@ -88,9 +111,12 @@ void tail_free(struct tail *tail)
 	free(tail->lanes.at);
 	free(tail->nodes.at);
 	free(tail->spares.at);
+	free(tail->unknown.at);
 	free(tail->key_table.at);
 	free(tail->lane_table.at);
 	free(tail->records);
+	free(tail->floors);
+	free(tail->leans);
 	free(tail);
 }
 
@@ -226,6 +252,7 @@ static int lane_get(struct tail *tail, uint32_t key, int32_t partition, uint32_t
 			.waiting = NONE,
 			.spare_first = NONE,
 			.spare_last = NONE,
+			.spare_cursor = NONE,
 		};
 		key_at(tail, key)->lanes = *slot;
 	}
@@ -275,7 +302,9 @@ int tail_add(struct tail *tail, struct digest digest, int32_t partition, int64_t
 	lane = lane_at(tail, at);
 	index = tail->nodes.count++;
 	node = node_at(tail, index);
-	*node = (struct node){ .source = offset, .target = -1, .next = NONE, .lane = at };
+	*node = (struct node){
+		.source = offset, .target = -1, .next = NONE, .lane = at, .beyond = tail->fixed
+	};
 	if (lane->last == NONE)
 		lane->first = index;
 	else
@@ -307,30 +336,29 @@ int tail_head(struct tail *tail, struct digest digest, int32_t partition)
 	return err;
 }
 
-int tail_target(struct tail *tail, struct digest digest, int32_t partition, int64_t offset)
+void tail_lean(struct tail *tail, int32_t partition, int64_t offset)
 {
-	uint32_t key = key_find(tail, digest), at, index;
-	uint64_t ordinal = tail->records[partition]++;
-	struct lane *lane;
-	int err;
+	tail->leans[partition] = offset;
+}
 
-	if (key == NONE)
-		return 0;
-	err = lane_get(tail, key, partition, &at);
-	if (err == 0)
-		err = array_room(tail, &tail->spares, sizeof(struct spare));
+static void raise_floor(struct tail *tail, int32_t partition, const struct lane *lane,
+			const struct node *node)
+{
+	uint64_t *floor = &tail->floors[partition];
+
+	if (*floor == NO_FLOOR ||
+	    (node->source < tail->leans[lane->partition] && node->ordinal + 1 > *floor))
+		*floor = node->ordinal + 1;
+}
+
+static int spare_add(struct tail *tail, uint32_t at, int64_t offset, uint64_t ordinal)
+{
+	struct lane *lane = lane_at(tail, at);
+	int err = array_room(tail, &tail->spares, sizeof(struct spare));
+	uint32_t index;
+
 	if (err < 0)
 		return err;
-	lane = lane_at(tail, at);
-	if (lane->heads) {
-		lane->heads--;
-		return 0;
-	}
-	if (lane->waiting != NONE) {
-		node_pair(node_at(tail, lane->waiting), partition, offset, ordinal, false);
-		lane->waiting = node_at(tail, lane->waiting)->next;
-		return 0;
-	}
 	index = tail->spares.count++;
 	*spare_at(tail, index) = (struct spare){ .offset = offset, .ordinal = ordinal, .next = NONE };
 	if (lane->spare_last == NONE)
@@ -339,6 +367,72 @@ int tail_target(struct tail *tail, struct digest digest, int32_t partition, int6
 		spare_at(tail, lane->spare_last)->next = index;
 	lane->spare_last = index;
 	return 0;
+}
+
+static int spare_of_unknown(struct tail *tail, const struct unknown *unknown)
+{
+	uint32_t key, at;
+	int err = key_get(tail, unknown->digest, &key);
+
+	if (err == 0)
+		err = lane_get(tail, key, unknown->partition, &at);
+	return err < 0 ? err : spare_add(tail, at, unknown->offset, unknown->ordinal);
+}
+
+static int keep_unknown(struct tail *tail, const struct unknown *unknown)
+{
+	int err;
+
+	if (tail->fixed)
+		return spare_of_unknown(tail, unknown);
+	if (tail->floors[unknown->partition] == NO_FLOOR)
+		return 0;
+	err = array_room(tail, &tail->unknown, sizeof *unknown);
+	if (err == 0)
+		((struct unknown *)tail->unknown.at)[tail->unknown.count++] = *unknown;
+	return err;
+}
+
+int tail_target(struct tail *tail, struct digest digest, int32_t partition, int64_t offset)
+{
+	uint32_t key = key_find(tail, digest), at;
+	uint64_t ordinal = tail->records[partition]++;
+	struct lane *lane;
+	struct node *node;
+	int err;
+
+	if (key == NONE)
+		return keep_unknown(tail, &(struct unknown){ digest, offset, ordinal, partition });
+	err = lane_get(tail, key, partition, &at);
+	if (err < 0)
+		return err;
+	lane = lane_at(tail, at);
+	if (lane->heads) {
+		lane->heads--;
+		return 0;
+	}
+	if (lane->waiting == NONE)
+		return spare_add(tail, at, offset, ordinal);
+	node = node_at(tail, lane->waiting);
+	node_pair(node, partition, offset, ordinal, false);
+	lane->waiting = node->next;
+	raise_floor(tail, partition, lane, node);
+	return 0;
+}
+
+int tail_fix(struct tail *tail)
+{
+	const struct unknown *unknown = tail->unknown.at;
+	int err = 0;
+
+	for (uint32_t index = 0; err == 0 && index < tail->unknown.count; index++)
+		if (unknown[index].ordinal >= tail->floors[unknown[index].partition])
+			err = spare_of_unknown(tail, &unknown[index]);
+	tail->taken -= tail->unknown.capacity * sizeof *unknown;
+	free(tail->unknown.at);
+	tail->unknown = (struct array){ 0 };
+	tail->fixed = true;
+	return err;
 }
 
 /* The next spare of any lane of this key. */
@@ -378,9 +472,36 @@ uint64_t tail_settle(struct tail *tail)
 			node_pair(node, partition, spare->offset, spare->ordinal, true);
 		else
 			node_pair(node, 0, -1, 0, false);
-		alone += !spare;
+		alone += !spare && !node->beyond;
 	}
 	return alone;
+}
+
+/* Of the spares that nobody took, the lowest of each partition; and how many there are. */
+static uint64_t find_strangers(const struct tail *tail, const struct spare **lowest)
+{
+	uint64_t count = 0;
+
+	for (uint32_t index = 0; index < tail->lanes.count; index++) {
+		const struct lane *lane = lane_at(tail, index);
+
+		for (uint32_t at = lane->spare_cursor; at != NONE; at = spare_at(tail, at)->next) {
+			const struct spare *spare = spare_at(tail, at);
+
+			if (spare->ordinal < tail->floors[lane->partition])
+				continue;
+			count++;
+			if (lowest && (!lowest[lane->partition] ||
+				       spare->ordinal < lowest[lane->partition]->ordinal))
+				lowest[lane->partition] = spare;
+		}
+	}
+	return count;
+}
+
+uint64_t tail_strangers(const struct tail *tail)
+{
+	return find_strangers(tail, NULL);
 }
 
 /* What is gathered for one partition of the source while its nodes pass by. */
@@ -431,8 +552,10 @@ static void place_by_tail(const struct tail *tail, const int64_t *positions, con
 
 		if (positions[partition] < 0 || node->source < positions[partition])
 			continue;
-		home->tail++;
+		home->tail += !node->beyond;
 		if (node->target < 0) {
+			if (node->beyond)
+				continue; /* what the source got later has had no time to come */
 			if (node->source < scan->last_paired)
 				home->skipped++;
 			else
@@ -472,11 +595,29 @@ static void place_by_anchor(const struct tail *tail, const struct scan *scans, s
 	}
 }
 
+/* What is nobody's twin may be on its way to the source, where it will stand behind every position: it is not passed by. */
+static void hold_back(const struct tail *tail, const struct spare *const *lowest, struct tail_place *out,
+		      uint64_t *ordinals)
+{
+	for (int32_t partition = 0; partition < tail->partitions[1]; partition++) {
+		const struct spare *stranger = lowest[partition];
+		struct tail_place *place = &out[partition];
+
+		if (!stranger || place->target < 0 || stranger->ordinal >= ordinals[partition])
+			continue;
+		place->target = stranger->offset;
+		ordinals[partition] = stranger->ordinal;
+		place->next = place->anchored = false;
+		place->held_back = true;
+	}
+}
+
 int tail_place(const struct tail *tail, const int64_t *positions, struct tail_place *out)
 {
+	const struct spare **lowest = calloc((size_t)tail->partitions[1] + 1, sizeof *lowest);
 	struct scan *scans = calloc((size_t)tail->partitions[0] + 1, sizeof *scans);
 	uint64_t *ordinals = calloc((size_t)tail->partitions[1] + 1, sizeof *ordinals);
-	int err = scans && ordinals ? 0 : ERR_MEMORY;
+	int err = lowest && scans && ordinals ? 0 : ERR_MEMORY;
 
 	for (int32_t partition = 0; err == 0 && partition < tail->partitions[1]; partition++)
 		out[partition] = (struct tail_place){ .target = -1 };
@@ -485,6 +626,8 @@ int tail_place(const struct tail *tail, const int64_t *positions, struct tail_pl
 		place_by_tail(tail, positions, scans, out, ordinals);
 		if (tail->partitions[0] == tail->partitions[1])
 			place_by_anchor(tail, scans, out, ordinals);
+		find_strangers(tail, lowest);
+		hold_back(tail, lowest, out, ordinals);
 	}
 	for (int32_t partition = 0; err == 0 && partition < tail->partitions[1]; partition++) {
 		struct tail_place *place = &out[partition];
@@ -493,6 +636,7 @@ int tail_place(const struct tail *tail, const int64_t *positions, struct tail_pl
 		place->behind = place->target < 0 ? 0 : tail->records[partition] - ordinals[partition];
 		place->reread = place->behind - (place->target < 0 ? 0 : twins);
 	}
+	free(lowest);
 	free(scans);
 	free(ordinals);
 	return err;
