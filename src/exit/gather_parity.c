@@ -77,6 +77,7 @@ static int options_make(const struct gather_run *run, struct parity_options *out
 	out->rate = run->rate;
 	out->checkpoint = run->checkpoint;
 	out->onward = run->checkpoint != NULL;
+	out->goes_on = true;
 	out->deadline_ms = run->timeout_ms;
 	return 0;
 }
@@ -174,6 +175,7 @@ static int put_topic(struct gathering *g, const struct parity_report *report,
 		draft_value(&d, finding_word((enum finding_class) class), unit_of((enum finding_class) class),
 			    (int64_t)count);
 	}
+	draft_value(&d, "behind", "records", (int64_t)topic->behind);
 	put_positions(&d, topic);
 	put_causes(&d, report, topic->name[SOURCE]);
 	for (size_t i = 0; i < report->normaliser_count; i++)

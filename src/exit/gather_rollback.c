@@ -168,13 +168,16 @@ static int put_levers(const struct gather_run *run, struct fault *fault)
 
 /* ---- the boundary ---- */
 
-/* What the comparison, mirrored, found on the target alone; not known when it was not made, or not whole. */
-static int64_t found_on_target_alone(const struct gathering *g)
+/*
+ * What the comparison, mirrored, found on the target alone; not known when it was not made, or not whole.  Of these, `behind`
+ * may be on their way.
+ */
+static int64_t found_on_target_alone(const struct gathering *g, int64_t *behind)
 {
 	int64_t total = 0;
 
 	for (int i = 0; i < g->topic_count; i++) {
-		const struct evidence_value *lost = NULL;
+		const struct evidence_value *lost = NULL, *late = NULL;
 
 		for (int j = 0; j < g->log->count; j++) {
 			const struct evidence *item = g->log->items[j];
@@ -182,14 +185,17 @@ static int64_t found_on_target_alone(const struct gathering *g)
 			if (view_is(item->claim, "parity.topic") &&
 			    view_equal(item->subject, g->topics[i].source) &&
 			    item->status != EVIDENCE_INSTRUMENT_ERROR &&
-			    item->epochs.authority == g->epochs.authority)
+			    item->epochs.authority == g->epochs.authority) {
 				lost = evidence_value(item, VIEW_LITERAL("LOST"));
+				late = evidence_value(item, VIEW_LITERAL("behind"));
+			}
 		}
 		if (!lost)
 			return BOUNDARY_NOT_KNOWN;
 		total += lost->number;
+		*behind += late ? late->number : 0;
 	}
-	return total;
+	return total + *behind;
 }
 
 /* Where a log of the target ended at the crossing; a partition that came later is there alone, from its beginning. */
@@ -259,12 +265,12 @@ static void target_only(struct draft *d, const struct gather_run *run, const str
 			struct boundary *boundary)
 {
 	const struct gathering *g = run->g;
-	int64_t bytes;
+	int64_t bytes, behind = 0;
 
 	if (!g->mirrored)
 		boundary->target_only_records = 0;
 	else if (g->family->pattern.value == PLAN_PATTERN_DUAL_WRITE)
-		boundary->target_only_records = found_on_target_alone(g);
+		boundary->target_only_records = found_on_target_alone(g, &behind);
 	else if (g->family->back.head.given)
 		boundary->target_only_records = told_by_copier(g);
 	else
@@ -283,7 +289,12 @@ static void target_only(struct draft *d, const struct gather_run *run, const str
 	else if (bytes >= 0 &&
 		 __builtin_mul_overflow(bytes, boundary->target_only_records, &boundary->target_only_bytes))
 		boundary->target_only_bytes = INT64_MAX;
-	draft_value(d, "target-only", "records", boundary->target_only_records);
+	/* A mirror that lags has lost nothing yet; whether it will cannot be told. */
+	if (behind)
+		draft_exclude(d, "PARITY_BEHIND", "%lld records of the target are not on the source yet",
+			      (long long)behind);
+	draft_value(d, "behind", "records", behind);
+	draft_value(d, "target-only", "records", boundary->target_only_records - behind);
 	if (boundary->target_only_bytes >= 0)
 		draft_value(d, "target-only-bytes", "bytes", boundary->target_only_bytes);
 	draft_value(d, "past", "groups", boundary->groups_past);

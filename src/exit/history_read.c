@@ -109,6 +109,15 @@ static json_t *number_or_null(const struct evidence *item, const char *name)
 	return value && value->number != BOUNDARY_NOT_KNOWN ? json_integer(value->number) : json_null();
 }
 
+/* What is behind is on the target alone as well, for now. */
+static json_t *target_only(const struct evidence *item)
+{
+	const struct evidence_value *lost = evidence_value(item, VIEW_LITERAL("target-only"));
+	const struct evidence_value *behind = evidence_value(item, VIEW_LITERAL("behind"));
+
+	return lost ? json_integer(lost->number + (behind ? behind->number : 0)) : json_null();
+}
+
 json_t *boundary_of(const struct evidence_log *log)
 {
 	for (int i = log->count - 1; i >= 0; i--) {
@@ -116,7 +125,7 @@ json_t *boundary_of(const struct evidence_log *log)
 
 		if (view_is(item->claim, "rollback.boundary"))
 			return json_pack("{s:o, s:o, s:o, s:o}", "target_only_records",
-					 number_or_null(item, "target-only"), "target_only_bytes",
+					 target_only(item), "target_only_bytes",
 					 number_or_null(item, "target-only-bytes"), "clean_until",
 					 number_or_null(item, "clean-until"), "groups_past",
 					 number_or_null(item, "past"));

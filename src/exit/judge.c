@@ -43,6 +43,14 @@ int judge_family(const struct judging *judging, unsigned gates, struct arena *ar
 	return 0;
 }
 
+bool judge_heals(const struct rules *rules, const struct evidence *failed, const struct evidence *item)
+{
+	for (int i = 0; i < rules->count; i++)
+		if (rule_heals(&rules->at[i], failed, item))
+			return true;
+	return false;
+}
+
 bool judge_sticks(const struct rules *rules, const struct evidence *item)
 {
 	for (int i = 0; i < rules->count; i++) {

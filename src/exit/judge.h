@@ -48,4 +48,7 @@ enum verdict judge_over(const struct gate_result gates[GATE_COUNT], unsigned ask
  */
 bool judge_sticks(const struct rules *rules, const struct evidence *item);
 
+/* True for an item that takes back, under one of these rules, what an earlier one found wanting: it must be kept as well. */
+bool judge_heals(const struct rules *rules, const struct evidence *failed, const struct evidence *item);
+
 #endif

@@ -109,6 +109,45 @@ static bool controls_hold(const struct rule *rule, const struct evidence *item,
 
 /* ---- failures that stick ---- */
 
+/* Every range of `former` lies within one of `later`. */
+static bool covers(const struct evidence *later, const struct evidence *former)
+{
+	for (int i = 0, j = 0; i < former->position_count; i++) {
+		const struct position *range = &former->positions[i];
+
+		while (j < later->position_count &&
+		       evidence_position_order(&later->positions[j], range) < 0)
+			j++;
+		if (j == later->position_count || evidence_position_order(&later->positions[j], range) != 0 ||
+		    later->positions[j].start > range->start || later->positions[j].end < range->end)
+			return false;
+	}
+	return former->position_count > 0;
+}
+
+bool rule_heals(const struct rule *rule, const struct evidence *failed, const struct evidence *item)
+{
+	int64_t was, is;
+
+	return rule->sticky && rule->heals && about(failed, rule->claim, item->subject, item->family) &&
+	       view_is(item->claim, rule->claim) && value_of(rule, failed, &was) &&
+	       inside(rule->failure, was) && value_of(rule, item, &is) && inside(rule->success, is) &&
+	       item->status == EVIDENCE_OK && item->covered >= item->total &&
+	       failed->epochs.authority == item->epochs.authority &&
+	       failed->epochs.plan.number == item->epochs.plan.number &&
+	       sha256_equal(failed->epochs.plan.hash, item->epochs.plan.hash) && covers(item, failed);
+}
+
+static bool is_healed(const struct rule *rule, const struct rule_facts *facts, int index)
+{
+	for (int i = index + 1; rule->heals && i < facts->log->count; i++)
+		if (rule_heals(rule, facts->log->items[index], facts->log->items[i]) &&
+		    evidence_intact(facts->log->items[i]) &&
+		    controls_hold(rule, facts->log->items[i], facts, true))
+			return true;
+	return false;
+}
+
 /* The worst failure since the window began, or NULL. */
 static const struct evidence *stuck(const struct rule *rule, struct view subject,
 				    const struct rule_facts *facts, int64_t *worst)
@@ -125,7 +164,8 @@ static const struct evidence *stuck(const struct rule *rule, struct view subject
 		if (!value_of(rule, item, &value) || !inside(rule->failure, value) ||
 		    (found && value <= *worst))
 			continue;
-		if (!evidence_intact(item) || !controls_hold(rule, item, facts, true))
+		if (!evidence_intact(item) || !controls_hold(rule, item, facts, true) ||
+		    is_healed(rule, facts, i))
 			continue;
 		found = item;
 		*worst = value;

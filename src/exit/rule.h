@@ -43,6 +43,7 @@ struct rule {
 	bool no_limit;    /* the plan names none, and there is no safe one: unknown, whatever was measured */
 	bool hard;        /* cannot be waived */
 	bool sticky;      /* one failure inside the window stays, whatever came after */
+	bool heals;       /* but for a later item, see rule_heals() */
 	bool advisory;    /* shown, never counted */
 	const char *code; /* when it is shut: "PARITY_LOST" */
 	const char *text; /* when it is shut: "%" stands for the value, "{record|records}" for one or many */
@@ -108,6 +109,13 @@ struct rule_result {
 /* Judges one rule for one subject (VIEW_NULL for the family).  `whole` is evidence_log_whole() of the facts' log. */
 void rule_judge(const struct rule *rule, struct view subject, const struct rule_facts *facts, bool whole,
 		struct rule_result *out);
+
+/*
+ * What was missing may come late, and is missing no more.  True when `item` takes back the failure that `failed` was under
+ * this rule: it is about the same, of the same plan and authority, whole, a success, and saw all that `failed` had seen
+ * (each range that was read, and what lies behind it).  Controls are not looked at; judging does.
+ */
+bool rule_heals(const struct rule *rule, const struct evidence *failed, const struct evidence *item);
 
 /* "EVIDENCE_MISSING", "WAIVED", the rule's own code when it is shut, ...: stable, for machines. */
 const char *rule_result_code(const struct rule_result *result);

@@ -148,10 +148,15 @@ static bool claims_table(const struct plan_family *family)
 	  NO_LIMIT, LIMIT_COMPATIBILITY_AGE, NO_LIMIT, NO_LIMIT, NULL }
 
 /* Findings of the comparer: one rule a class of finding, all on the same evidence, a topic each. */
-#define FINDING(name, value, unit, text, most, wanted, hard_) \
+#define FINDING(name, value, unit, text, most, wanted, hard_) FINDING_THAT(name, value, unit, text, most, wanted, hard_, false)
+
+/* What was missing and has come is missing no more; if it came out of order, that is another finding. */
+#define MISSING(name, value, unit, text) FINDING_THAT(name, value, unit, text, NO_LIMIT, NULL, true, true)
+
+#define FINDING_THAT(name, value, unit, text, most, wanted, hard_, heals_) \
 	{ { NONE_OF(name, GATE_PARITY, RULE_EACH_TOPIC, "parity.topic", value, unit, "PARITY_" value, text, "owner"), \
 	    .controls = { "control.parity.same", "control.parity.planted" }, .control_age_ms_max = CONTROL_AGE_MS, \
-	    .sticky = true, .hard = hard_ }, \
+	    .sticky = true, .heals = heals_, .hard = hard_ }, \
 	  most, LIMIT_PARITY_AGE, LIMIT_PARITY_BEHIND, NO_LIMIT, wanted, .both = true }
 
 /* Where groups stand: found by the comparer's other half, which has a control of its own. */
@@ -170,10 +175,10 @@ static bool claims_table(const struct plan_family *family)
 	  limit, LIMIT_COMPATIBILITY_AGE, NO_LIMIT, NO_LIMIT, wanted }
 
 /* With authority on the target, going back loses what the source does not hold: found by the same comparison, mirrored. */
-#define ROLLBACK_PARITY(name, scope, claim, value, unit, code, text, hard_) \
+#define ROLLBACK_PARITY(name, scope, claim, value, unit, code, text, missing_) \
 	{ { NONE_OF(name, GATE_ROLLBACK, scope, claim, value, unit, code, text, "owner"), \
 	    .controls = { "control.parity.same", "control.parity.planted" }, .control_age_ms_max = CONTROL_AGE_MS, \
-	    .sticky = true, .hard = hard_ }, \
+	    .sticky = true, .heals = missing_, .hard = missing_ }, \
 	  NO_LIMIT, LIMIT_PARITY_AGE, LIMIT_PARITY_BEHIND, NO_LIMIT, feeds_itself, .where = AT_TARGET }
 
 #define CAPACITY(name, claim, value, unit, code, text, limit, wanted, bound_, unchecked_) \
@@ -213,8 +218,8 @@ static const struct blank blanks[] = {
 	COMPATIBILITY("compatibility.schemas-missing", RULE_FAMILY, "compatibility.schemas", "missing", "schemas", "SCHEMA_MISSING",
 		      "% {schema id|schema ids} found in records {is|are} not in the target's registry", "owner", NULL),
 
-	FINDING("parity.lost", "LOST", "records", "% {record|records} of the source {is|are} not on the target", NO_LIMIT, NULL, true),
-	FINDING("parity.torn", "TORN_TXN", "transactions", "% committed {transaction is|transactions are} only partly on the target", NO_LIMIT, NULL, true),
+	MISSING("parity.lost", "LOST", "records", "% {record|records} of the source {is|are} not on the target"),
+	MISSING("parity.torn", "TORN_TXN", "transactions", "% committed {transaction is|transactions are} only partly on the target"),
 	FINDING("parity.altered", "ALTERED", "records", "% {record has|records have} another key or value on the target", NO_LIMIT, NULL, false),
 	FINDING("parity.meta", "META", "records", "% {record differs|records differ} in headers, timestamp or null-ness", NO_LIMIT, NULL, false),
 	FINDING("parity.phantom", "PHANTOM", "records", "% {record|records} of the target {has|have} no origin on the source", NO_LIMIT, NULL, false),
@@ -378,7 +383,7 @@ static struct sha256 hash_of(const struct rules *rules, enum side reference)
 		char text[1000];
 
 		snprintf(text, sizeof text,
-			 "%s %d %d %s %s %s %lld %lld %lld %lld %d %llu %lld %lld %s %s %lld %d%d%d%d%d",
+			 "%s %d %d %s %s %s %lld %lld %lld %lld %d %llu %lld %lld %s %s %lld %d%d%d%d%d%d",
 			 rule->name, rule->gate, rule->scope, rule->claim, rule->value, rule->unit,
 			 (long long)rule->success.low, (long long)rule->success.high,
 			 (long long)rule->failure.low, (long long)rule->failure.high,
@@ -387,7 +392,7 @@ static struct sha256 hash_of(const struct rules *rules, enum side reference)
 			 rule->controls[0] ? rule->controls[0] : "-",
 			 rule->controls[0] && rule->controls[1] ? rule->controls[1] : "-",
 			 (long long)rule->control_age_ms_max, rule->measured, rule->no_limit, rule->hard,
-			 rule->sticky, rule->advisory);
+			 rule->sticky, rule->advisory, rule->heals);
 		hash = sha256_chain(hash, sha256_of(view_text(text)));
 	}
 	return hash;

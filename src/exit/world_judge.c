@@ -66,6 +66,21 @@ static int keep_bytes(struct scene *scene, struct view bytes, struct fault *faul
 	return 0;
 }
 
+/* It takes back what is kept; and nothing that is kept has done so already. */
+static bool takes_back(const struct scene *scene, const struct rules *rules, const struct evidence *item)
+{
+	for (int i = 0; i < scene->kept_count; i++) {
+		const struct evidence *failed = &scene->kept[i]->item;
+		bool done = !judge_heals(rules, failed, item);
+
+		for (int j = i + 1; j < scene->kept_count && !done; j++)
+			done = judge_heals(rules, failed, &scene->kept[j]->item);
+		if (!done)
+			return true;
+	}
+	return false;
+}
+
 static int keep_what_sticks(struct scene *scene, const struct surveyed *surveyed, struct fault *fault)
 {
 	int err = 0;
@@ -74,7 +89,8 @@ static int keep_what_sticks(struct scene *scene, const struct surveyed *surveyed
 		const struct evidence *item = surveyed->log.items[i];
 		struct buffer bytes;
 
-		if (!judge_sticks(&surveyed->rules, item) || is_kept(scene, item))
+		if (is_kept(scene, item) || !(judge_sticks(&surveyed->rules, item) ||
+					      takes_back(scene, &surveyed->rules, item)))
 			continue;
 		buffer_init(&bytes, EVIDENCE_SIZE_MAX);
 		err = evidence_write(item, &bytes);
@@ -108,8 +124,14 @@ static int recall(struct clusters *w, struct scene *scene, const json_t *state, 
 		buffer_init(&item, EVIDENCE_SIZE_MAX);
 		err = journal_blob_get(w->options.journal, basis.evidence[i], &item, fault);
 		err = err ? err : keep_bytes(scene, buffer_bytes(&item), fault);
-		if (!err && !judge_sticks(&rules, &scene->kept[scene->kept_count - 1]->item))
-			kept_free(scene->kept[--scene->kept_count]);
+		if (!err) {
+			struct kept *last = scene->kept[--scene->kept_count];
+
+			if (judge_sticks(&rules, &last->item) || takes_back(scene, &rules, &last->item))
+				scene->kept_count++;
+			else
+				kept_free(last);
+		}
 		buffer_done(&item);
 	}
 	arena_done(&arena);

@@ -436,6 +436,20 @@ static int part_confirm(struct part *part, int64_t from)
 
 /* ---- topics ---- */
 
+int topic_arrived(struct topic *topic)
+{
+	int64_t *ends = calloc((size_t)(topic->partitions[TARGET] > 0 ? topic->partitions[TARGET] : 0) + 1,
+			       sizeof *ends);
+
+	if (!ends)
+		return ERR_MEMORY;
+	for (int32_t p = 0; p < topic->partitions[TARGET]; p++)
+		ends[p] = topic->parts[TARGET][p].limit;
+	join_arrived(topic->join, ends);
+	free(ends);
+	return 0;
+}
+
 int topic_begin(struct topic *topic)
 {
 	struct compare *compare = topic->compare;
@@ -475,6 +489,11 @@ int topic_begin(struct topic *topic)
 		resumed = true;
 		buffer_done(&topic->saved);
 	}
+	/* What the target held when the comparison began, it held for longer than it is waited for afterwards. */
+	if (err == 0 && options->goes_on)
+		err = topic_arrived(topic);
+	if (options->goes_on)
+		join_goes_on(topic->join);
 	for (int side = 0; side < 2; side++) {
 		for (int32_t p = 0; p < topic->partitions[side] && err == 0; p++) {
 			struct part *part = &topic->parts[side][p];

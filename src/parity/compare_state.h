@@ -61,7 +61,7 @@ struct part {
 	size_t raw;		/* bytes in jobs */
 	uint32_t generation;
 	int64_t unreachable_since_ms;
-	int64_t limit;		/* of the target: the first end of the first pass */
+	int64_t limit;		/* of the target: the first end of the first pass, or of a judgement */
 	bool decoding;
 	bool ended;   /* the join was told */
 	bool stopped; /* cannot be read on; the reason is in the report */
@@ -150,6 +150,7 @@ void topics_free(struct compare *compare);
 int readers_start(struct compare *compare);
 void readers_stop(struct compare *compare);
 int topic_begin(struct topic *topic);		/* a new join, from the start */
+int topic_arrived(struct topic *topic);		/* what the target holds below its limits is there now */
 void topic_advance(struct topic *topic);	/* what the join can do now, and new credit */
 int topic_ask(struct topic *topic);		/* reads the source once more */
 void topic_settle(struct topic *topic);

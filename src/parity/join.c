@@ -46,7 +46,7 @@ struct join *join_new(const struct join_options *options)
 	for (int side = 0; side < 2; side++) {
 		for (int32_t p = 0; p < options->partitions[side]; p++) {
 			join->streams[side][p].partition = p;
-			join->streams[side][p].limit = INT64_MAX;
+			join->streams[side][p].limit = join->streams[side][p].arrived = INT64_MAX;
 			join->streams[side][p].side = (enum log_side)side;
 			join->streams[side][p].twin = TWIN_START;
 		}
@@ -404,6 +404,13 @@ static void name_changed(struct join *join, const struct entry *entry, const str
 	add_example(join, &finding);
 }
 
+/* A pair: has the source's record overtaken those before it that still wait? */
+static void note_arrival(struct stream *source, int64_t rank, const struct stream *target, int64_t offset)
+{
+	if (offset < target->arrived && rank >= source->passed)
+		source->passed = rank + 1;
+}
+
 /* The head of `stream` is the twin of `entry`, which has waited for it. */
 static int match(struct join *join, struct stream *stream, struct entry *entry)
 {
@@ -441,6 +448,10 @@ static int match(struct join *join, struct stream *stream, struct entry *entry)
 	pair.timestamp[here] = slab->timestamps[row];
 	pair.timestamp[there] = entry->timestamp;
 	join->offsets_equal &= slab->offsets[row] == entry->offset;
+	if (here == SOURCE)
+		note_arrival(stream, stream->rank, other, entry->offset);
+	else
+		note_arrival(other, entry->rank, stream, slab->offsets[row]);
 	lane->pairs++;
 	if (!join->paired && !entry->details.key_null) {
 		struct record_place places[2];
@@ -612,6 +623,12 @@ static int match_rows(struct join *join, struct lane *lane, struct stream *s, st
 		s->newest->after = t->rank;
 	if (t->newest && t->newest->rank == t->rank - 1)
 		t->newest->after = s->rank;
+	for (uint32_t i = rows; i > 0; i--) {
+		if (t->head->offsets[t->row + i - 1] >= t->arrived)
+			continue;
+		note_arrival(s, s->rank + i - 1, t, t->head->offsets[t->row + i - 1]);
+		break;
+	}
 	if (s->waiting || t->waiting)
 		err = note_pairs(join, lane, s, t, rows);
 	if (err == 0)
@@ -846,6 +863,26 @@ int join_begin(struct join *join, enum log_side side, int32_t partition, int64_t
 void join_limit(struct join *join, int32_t target_partition, int64_t offset)
 {
 	join_stream(join, TARGET, target_partition)->limit = offset;
+}
+
+void stream_passed(struct stream *source)
+{
+	source->passed = source->rank;
+	for (const struct entry *e = source->newest; e && e->rank == source->passed - 1; e = e->lane_prev)
+		source->passed--;
+}
+
+void join_arrived(struct join *join, const int64_t *target_ends)
+{
+	for (int32_t p = 0; p < join->options.partitions[TARGET]; p++)
+		join_stream(join, TARGET, p)->arrived = target_ends[p];
+	for (int32_t p = 0; p < join->options.partitions[SOURCE]; p++)
+		stream_passed(join_stream(join, SOURCE, p));
+}
+
+void join_goes_on(struct join *join)
+{
+	join->goes_on = true;
 }
 
 void join_end(struct join *join, enum log_side side, int32_t partition)

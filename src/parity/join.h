@@ -131,6 +131,16 @@ bool join_waits_below(const struct join *join, enum log_side side, int32_t parti
 size_t join_examples(const struct join *join, struct finding *out, size_t most);
 
 /*
+ * The logs go on behind the end of this comparison, so a record that is missing may yet come.  It is lost only when a
+ * later one of its partition had overtaken it by the moment from which the target was waited for; else it is *behind*:
+ * in order, or overtaken since, which who writes beside others may be for a while.  join_arrived() says the moment, by
+ * the ends of the target (one for each partition): what is eaten by then, and what stands below them, had arrived.
+ * join_goes_on() makes what is behind no finding, but a reason of not knowing.
+ */
+void join_arrived(struct join *join, const int64_t *target_ends);
+void join_goes_on(struct join *join);
+
+/*
  * The comparison ends here, though more may have been read while it waited for the target: a record of the target from
  * `offset` on that has no twin is nobody's fault.
  */

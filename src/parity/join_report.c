@@ -274,6 +274,10 @@ static void name_source(struct join *join, struct entry *entry)
 	struct finding finding = { FINDING_LOST, { place_of(entry) } };
 	struct linked_txn *linked;
 
+	if (join->goes_on && entry->rank >= join_stream(join, SOURCE, entry->partition)->passed) {
+		join->behind++;
+		return;
+	}
 	if (entry->txn && is_torn(join, entry->txn)) {
 		linked = entry->txn->linked ? linked_find(join, entry->txn) : NULL;
 		if (linked ? linked->reported : entry->txn->reported)
@@ -523,6 +527,11 @@ static int add_reasons(struct join *join, struct parity_report *report, const st
 			report, false, "INSTRUMENT_FAULT", name,
 			"the sums over both logs contradict the comparison of their records: a bug "
 			"in Interlock; please report it");
+	if (err == 0 && join->behind)
+		err = parity_report_reason(
+			report, false, "PARITY_BEHIND", name,
+			"the newest %llu records of the source are not on the target yet, and may still come",
+			(unsigned long long)join->behind);
 	if (err == 0 && has_hole(join))
 		err = parity_report_reason(
 			report, false, "COVERAGE_HOLE", name,
@@ -571,6 +580,7 @@ int join_report(struct join *join, struct parity_report *report, struct topic_re
 		topic->partitions[TARGET] = join->options.partitions[TARGET];
 	}
 	topic->matched += join->matched;
+	topic->behind += join->behind;
 	holds = join_proves(join, join->findings, topic->records[SOURCE], topic->records[TARGET],
 			    !topic->unreadable[TARGET]);
 	topic->proved = first || holds < topic->proved ? holds : topic->proved;

@@ -77,6 +77,8 @@ struct stream {
 	bool dry; /* has no more for now: the other side need not wait for it */
 	int64_t from, until;   /* offsets eaten, half-open */
 	int64_t limit;	       /* of the target: see join_limit() */
+	int64_t arrived;       /* of the target: what stands below had arrived; see join_arrived() */
+	int64_t passed;        /* of the source: one past the greatest rank whose twin had arrived */
 	uint64_t beyond_records, beyond_bytes; /* read behind the limit, and no part of the comparison */
 	int64_t rank;	       /* of the next record */
 	int64_t twin;	       /* rank of the twin of the record before that */
@@ -175,6 +177,8 @@ struct join {
 	uint64_t strayed; /* misrouted records without a key: at home anywhere below `partition-order` */
 	uint64_t gaps[2]; /* entries that are no records */
 	uint64_t excused; /* leftovers put down to what cannot be read */
+	uint64_t behind;  /* leftovers of the source that may yet come: only where the logs go on */
+	bool goes_on;     /* see join_goes_on() */
 	struct digest named_sum[2]; /* digests of pairs that are not equal */
 	uint64_t findings[FINDING_CLASSES];
 	struct example_list examples[FINDING_CLASSES];
@@ -238,6 +242,7 @@ int unit_pair(struct join *join, struct unit *unit, const struct run *pair, cons
 int unit_close(struct join *join, struct unit *unit);
 
 /* join.c */
+void stream_passed(struct stream *source); /* all that has a twin now had arrived */
 int entry_link(struct join *join, struct stream *stream, struct entry *entry); /* waits from now on */
 int entry_drop(struct join *join, struct entry *entry); /* matched: out of every list, and freed */
 void add_example(struct join *join, const struct finding *finding);

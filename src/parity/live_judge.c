@@ -5,7 +5,8 @@
  *	                        committed, since what is committed later has had no time to settle
  *	wait                    until nothing below these ends waits; for `settle` at most, and then until both sides
  *	                        have been read to their ends once more
- *	a copy of the join      what is younger than the ends is left out; then as at the end of any comparison
+ *	a copy of the join      what is younger than the ends is left out; then as at the end of any comparison, but
+ *	                        that what nothing had overtaken when the ends were taken is behind, and not lost
  *	ask                     the source is read a second time for names of what only the target has
  */
 #include <stdio.h>
@@ -52,7 +53,8 @@ static int learn_side(struct follower *f, struct question *question, int side)
 	count = 0;
 	for (size_t i = 0; i < compare->topic_count && err == 0; i++)
 		for (int32_t p = 0; p < compare->topics[i].partitions[side]; p++)
-			compare->topics[i].parts[side][p].first_end = queries[count++].offset;
+			compare->topics[i].parts[side][p].first_end =
+				compare->topics[i].parts[side][p].limit = queries[count++].offset;
 	free(queries);
 	return err;
 }
@@ -63,6 +65,9 @@ static int begin(struct follower *f, struct question *question)
 
 	if (err == 0)
 		err = learn_side(f, question, SOURCE);
+	for (size_t i = 0; i < f->compare.topic_count && err == 0; i++)
+		if (f->compare.topics[i].join)
+			err = topic_arrived(&f->compare.topics[i]);
 	question->begun = true;
 	question->begun_ms = loop_now_ms(f->loop);
 	f->compare.pressing = true;
@@ -196,8 +201,10 @@ static int judge_topic(struct follower *f, struct question *question, struct top
 		       "more waits for its twin than can be judged at once");
 		return 0;
 	}
-	if (err == 0)
+	if (err == 0) {
+		join_goes_on(copy);
 		err = leave_out_young(topic, copy);
+	}
 	if (err == 0)
 		err = join_advance(copy, 0);
 	if (err == 0)

@@ -37,6 +37,11 @@ struct parity_options {
 	bool signals;           /* SIGINT and SIGTERM end the comparison in good order */
 	const char *checkpoint; /* path, or NULL */
 	bool onward; /* the checkpoint also holds what was read to the end, and the next run reads on from there */
+	/*
+	 * It is one look of many at logs that go on: the newest records of the source that are missing are behind, and no
+	 * finding (PARITY_BEHIND, unknown); what later ones have overtaken for longer than `settle_ms` is lost.
+	 */
+	bool goes_on;
 	uint64_t memory;     /* bytes, for the whole process */
 	uint64_t rate;       /* bytes a second from both clusters together; 0: as fast as it goes */
 	int findings;        /* examples kept a class */

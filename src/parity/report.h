@@ -81,6 +81,7 @@ struct topic_report {
 	uint64_t records[2];	/* committed data records that were read (an unreadable batch counts by its header) */
 	uint64_t bytes[2];	/* keys, values, header names and header values, without ignored headers */
 	uint64_t matched;	/* pairs that are the same record */
+	uint64_t behind;	/* of the source, not on the target, and no finding: see options.goes_on */
 	uint64_t unidentified;	/* records of both sides without the declared identity */
 	uint64_t findings[FINDING_CLASSES];
 	uint64_t unreadable[2];	/* batches; both sides together are findings[FINDING_UNREADABLE] */

@@ -481,6 +481,34 @@ static void too_few_samples(void **state)
 static void a_failure_is_not_softened_by_what_comes_later(void **state)
 {
 	static struct world w;
+	struct honest *altered, *well, *broken;
+	int victim;
+
+	world_init(&w, SIDE_SOURCE);
+	victim = (int)(item_for(&w, "parity.topic", w.topics[0]) - w.items);
+	altered = again(&w, victim);
+	for (int i = 0; i < altered->item.value_count; i++)
+		if (view_is(altered->values[i].name, "ALTERED"))
+			altered->values[i].number = 1;
+	append(&w, altered);
+	assert_true(judge_sticks(&w.rules, &altered->item));
+	assert_false(judge_sticks(&w.rules, &w.items[victim].item));
+	well = again(&w, victim);
+	append(&w, well);
+	assert_int_equal(judge_now(&w), VERDICT_SHUT);
+	broken = again(&w, victim);
+	broken->item.status = EVIDENCE_INSTRUMENT_ERROR;
+	append(&w, broken);
+	assert_int_equal(judge_now(&w), VERDICT_SHUT);
+	w.judging.window = w.log.count - 2;
+	assert_int_equal(judge_now(&w), VERDICT_UNKNOWN);
+	world_done(&w);
+}
+
+/* What was missing, and came late, is missing no more; nor is it when a later look sees less. */
+static void what_came_late_is_not_missing(void **state)
+{
+	static struct world w;
 	struct honest *lost, *well, *broken;
 	int victim;
 
@@ -492,15 +520,16 @@ static void a_failure_is_not_softened_by_what_comes_later(void **state)
 			lost->values[i].number = 1;
 	append(&w, lost);
 	assert_true(judge_sticks(&w.rules, &lost->item));
-	assert_false(judge_sticks(&w.rules, &w.items[victim].item));
+	assert_int_equal(judge_now(&w), VERDICT_SHUT);
 	well = again(&w, victim);
 	append(&w, well);
-	assert_int_equal(judge_now(&w), VERDICT_SHUT);
+	assert_true(judge_heals(&w.rules, &lost->item, &well->item));
+	assert_false(judge_heals(&w.rules, &well->item, &lost->item));
+	assert_int_equal(judge_now(&w), VERDICT_OPEN);
 	broken = again(&w, victim);
-	broken->item.status = EVIDENCE_INSTRUMENT_ERROR;
+	broken->item.status = EVIDENCE_PARTIAL;
 	append(&w, broken);
-	assert_int_equal(judge_now(&w), VERDICT_SHUT);
-	w.judging.window = w.log.count - 2;
+	assert_false(judge_heals(&w.rules, &lost->item, &broken->item));
 	assert_int_equal(judge_now(&w), VERDICT_UNKNOWN);
 	world_done(&w);
 }
@@ -844,6 +873,7 @@ int main(void)
 		cmocka_unit_test(ended_before_any_measurement),
 		cmocka_unit_test(too_few_samples),
 		cmocka_unit_test(a_failure_is_not_softened_by_what_comes_later),
+		cmocka_unit_test(what_came_late_is_not_missing),
 		cmocka_unit_test(what_nobody_declared_is_not_none),
 		cmocka_unit_test(a_class_without_a_price_limit_is_unknown),
 		cmocka_unit_test(sentences_name_the_side_that_is_meant),

@@ -57,6 +57,7 @@ static void random_rule(struct random *r, struct rule *rule)
 		.measured = !rarely(r, 50),
 		.hard = rarely(r, 3),
 		.sticky = rarely(r, 2),
+		.heals = rarely(r, 2),
 		.advisory = rarely(r, 20),
 		.code = "CODE",
 		.text = "%",

@@ -264,6 +264,88 @@ static void failure_then_good(struct play *play)
 	play->count = 2;
 }
 
+/* What was missing came late: a later look that saw all of it takes the failure back. */
+static void missing_then_there(struct play *play)
+{
+	failure_then_good(play);
+	play->rule.heals = true;
+}
+
+static void missing_then_there_then_unseen(struct play *play)
+{
+	missing_then_there(play);
+	make(&play->items[2], CLAIM, "orders", "LOST", 0);
+	play->items[2].item.status = EVIDENCE_PARTIAL;
+	assert_int_equal(evidence_seal(&play->items[2].item, NULL), 0);
+	play->count = 3;
+}
+
+static void missing_then_there_then_missing(struct play *play)
+{
+	missing_then_there(play);
+	make(&play->items[2], CLAIM, "orders", "LOST", 1);
+	make(&play->items[3], CLAIM, "refunds", "LOST", 0);
+	play->count = 4;
+}
+
+static void there_then_missing(struct play *play)
+{
+	missing_then_there(play);
+	play->items[0].value[0].number = 0;
+	play->items[1].value[0].number = 1;
+	reseal(play);
+	assert_int_equal(evidence_seal(&play->items[1].item, NULL), 0);
+}
+
+static void reseal_second(struct play *play)
+{
+	assert_int_equal(evidence_seal(&play->items[1].item, NULL), 0);
+}
+
+static void missing_then_part_of_it(struct play *play)
+{
+	missing_then_there(play);
+	play->items[1].item.status = EVIDENCE_PARTIAL;
+	reseal_second(play);
+}
+
+static void missing_then_from_later_on(struct play *play)
+{
+	missing_then_there(play);
+	play->items[1].position[SIDE_SOURCE].start = 1;
+	reseal_second(play);
+}
+
+static void missing_then_less_far(struct play *play)
+{
+	missing_then_there(play);
+	play->items[1].position[SIDE_TARGET].end = 99;
+	reseal_second(play);
+}
+
+static void missing_then_another_partition(struct play *play)
+{
+	missing_then_there(play);
+	play->items[1].position[SIDE_SOURCE].partition = 1;
+	reseal_second(play);
+}
+
+static void missing_then_under_another_authority(struct play *play)
+{
+	missing_then_there(play);
+	play->items[1].item.epochs.authority = 2;
+	reseal_second(play);
+	play->facts.now.epochs.authority = 2;
+}
+
+static void missing_then_there_edited(struct play *play)
+{
+	missing_then_there(play);
+	play->items[1].value[0].number = 3;
+	reseal_second(play);
+	play->items[1].value[0].number = 0; /* not what was sealed */
+}
+
 static void failure_before_the_window(struct play *play)
 {
 	failure_then_good(play);
@@ -531,6 +613,16 @@ static const struct row {
 	{ "fail-open: evidence thrown away, verdict kept", broken_log, U, "EVIDENCE_LOG_BROKEN" },
 	{ "fail-open: failure softened by an error", failure_then_error, S, "PARITY_LOST" },
 	{ "failure, then good: it sticks", failure_then_good, S, "PARITY_LOST" },
+	{ "missing, then there", missing_then_there, O, "PROVED" },
+	{ "missing, then there, then not all seen", missing_then_there_then_unseen, U, "EVIDENCE_PARTIAL" },
+	{ "missing, then there, then missing", missing_then_there_then_missing, S, "PARITY_LOST" },
+	{ "there, then missing", there_then_missing, S, "PARITY_LOST" },
+	{ "missing, then not all was looked at", missing_then_part_of_it, S, "PARITY_LOST" },
+	{ "missing, then looked at from later on", missing_then_from_later_on, S, "PARITY_LOST" },
+	{ "missing, then looked at less far", missing_then_less_far, S, "PARITY_LOST" },
+	{ "missing, then another partition was looked at", missing_then_another_partition, S, "PARITY_LOST" },
+	{ "missing, then there under another authority", missing_then_under_another_authority, S, "PARITY_LOST" },
+	{ "fail-open: missing, then an edited look", missing_then_there_edited, S, "PARITY_LOST" },
 	{ "failure before the window", failure_before_the_window, O, "PROVED" },
 	{ "a stuck failure does not age", failure_grown_old, S, "PARITY_LOST" },
 	{ "a stuck failure edited away", stuck_failure_edited_away, U, "EVIDENCE_LOG_BROKEN" },

@@ -270,7 +270,7 @@ static void compare(const struct parity_options *base, const char *checkpoint)
 	json_t *reasons = json_array(), *findings = json_object();
 	int err;
 
-	options.onward = true;
+	options.onward = options.goes_on = true;
 	options.checkpoint = checkpoint;
 	err = parity_compare(loop, clusters[SOURCE], clusters[TARGET], &options, NULL, NULL, &report, &fault);
 	for (size_t i = 0; i < report.reason_count; i++)

@@ -215,6 +215,141 @@ static void copies_leave_the_join_alone(void **state)
 	play_close(&play);
 }
 
+/* One look of many at logs that go on: what is lost, and what is behind. */
+static uint64_t judge_on(struct play *play, uint64_t *behind)
+{
+	struct parity_report report;
+	struct topic_report *topic;
+	struct join *copy;
+	uint64_t lost, moved;
+
+	parity_report_init(&report, CLAIM_KEY_ORDER);
+	topic = parity_report_topic(&report, "t", "t");
+	assert_int_equal(join_clone(play->join, 1 << 20, &copy), 0);
+	join_goes_on(copy);
+	for (int side = 0; side < 2; side++)
+		join_end(copy, (enum log_side)side, 0);
+	assert_int_equal(join_advance(copy, 0), 0);
+	assert_int_equal(join_finish(copy), 0);
+	join_unanswered(copy);
+	assert_int_equal(join_report(copy, &report, topic), 0);
+	assert_int_equal(parity_report_judge(&report), 0);
+	lost = topic->findings[FINDING_LOST];
+	moved = topic->findings[FINDING_REORDERED_KEY];
+	*behind = topic->behind;
+	assert_int_equal(report.verdict, lost || moved ? PARITY_SHUT : *behind ? PARITY_UNKNOWN : PARITY_OPEN);
+	assert_int_equal(report.reason_count, (lost > 0) + (moved > 0) + (*behind > 0));
+	if (*behind)
+		assert_string_equal(report.reasons[0].code, "PARITY_BEHIND");
+	join_free(copy);
+	parity_report_done(&report);
+	return lost;
+}
+
+/* The ends as they are now: what is missing is waited for from here on. */
+static void begin_to_wait(struct play *play)
+{
+	int64_t end = play->read[TARGET];
+
+	join_arrived(play->join, &end);
+}
+
+/* A mirror whose broker is away: however many are missing, and however long, they are the newest. */
+static void what_nothing_has_overtaken_is_behind(void **state)
+{
+	struct join_standing stand;
+	struct play play;
+	uint64_t behind;
+
+	(void)state;
+	play_open(&play, CLAIM_KEY_ORDER);
+	add_both(&play, 0, 10);
+	for (int i = 10; i < 500; i++)
+		add(&play, SOURCE, i);
+	look(&play, &stand);
+	begin_to_wait(&play);
+	assert_int_equal(judge_on(&play, &behind), 0);
+	assert_int_equal(behind, 490);
+	for (int i = 10; i < 400; i++)
+		add(&play, TARGET, i);
+	look(&play, &stand);
+	assert_int_equal(judge_on(&play, &behind), 0);
+	assert_int_equal(behind, 100);
+	for (int i = 400; i < 500; i++)
+		add(&play, TARGET, i);
+	look(&play, &stand);
+	assert_int_equal(judge_on(&play, &behind), 0);
+	assert_int_equal(behind, 0);
+	assert_int_equal(stand.proved, CLAIM_OFFSETS);
+	play_close(&play);
+}
+
+/*
+ * Two writers, of whom one comes back later than the other: what is overtaken while it is waited for is not lost yet; what
+ * had been overtaken when waiting began is.  And what was lost and comes is not lost any more.
+ */
+static void what_was_overtaken_before_is_lost(void **state)
+{
+	struct join_standing stand;
+	struct play play;
+	uint64_t behind;
+
+	(void)state;
+	play_open(&play, CLAIM_KEY_ORDER);
+	add_both(&play, 0, 10);
+	for (int i = 10; i < 20; i++)
+		add(&play, SOURCE, i);
+	look(&play, &stand);
+	begin_to_wait(&play);
+	add(&play, TARGET, 15);
+	look(&play, &stand);
+	assert_int_equal(judge_on(&play, &behind), 0);
+	assert_int_equal(behind, 9);
+	begin_to_wait(&play); /* 10 to 14 are waited for once more, and in vain */
+	assert_int_equal(judge_on(&play, &behind), 5);
+	assert_int_equal(behind, 4);
+	for (int i = 16; i < 20; i++)
+		add(&play, TARGET, i);
+	look(&play, &stand);
+	assert_int_equal(judge_on(&play, &behind), 5);
+	assert_int_equal(behind, 0);
+	for (int i = 10; i < 15; i++)
+		add(&play, TARGET, i);
+	look(&play, &stand);
+	assert_int_equal(judge_on(&play, &behind), 0);
+	assert_int_equal(behind, 0);
+	assert_true(stand.findings[FINDING_REORDERED_KEY] > 0);
+	play_close(&play);
+}
+
+/* What stood on the target when waiting began had arrived, though it is read only now. */
+static void what_was_there_unread_had_arrived(void **state)
+{
+	struct join_standing stand;
+	struct play play;
+	uint64_t behind;
+
+	(void)state;
+	play_open(&play, CLAIM_KEY_ORDER);
+	add_both(&play, 0, 10);
+	look(&play, &stand);
+	for (int i = 10; i < 20; i++)
+		add(&play, SOURCE, i);
+	for (int i = 12; i < 16; i++)
+		add(&play, TARGET, i);
+	join_arrived(play.join, (const int64_t[]){ 13 }); /* of these, three */
+	look(&play, &stand);
+	assert_int_equal(stand.pending[SOURCE], 6);
+	assert_int_equal(judge_on(&play, &behind), 2);
+	assert_int_equal(behind, 4);
+	for (int i = 17; i < 20; i++)
+		add(&play, TARGET, i);
+	look(&play, &stand);
+	assert_int_equal(judge_on(&play, &behind), 2);
+	assert_int_equal(behind, 1); /* 16, overtaken since */
+	play_close(&play);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +357,9 @@ int main(void)
 		cmocka_unit_test(what_is_missing_waits_and_may_come),
 		cmocka_unit_test(what_is_too_much_is_asked_about),
 		cmocka_unit_test(copies_leave_the_join_alone),
+		cmocka_unit_test(what_nothing_has_overtaken_is_behind),
+		cmocka_unit_test(what_was_overtaken_before_is_lost),
+		cmocka_unit_test(what_was_there_unread_had_arrived),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -223,7 +223,8 @@ def test_a_fault_in_the_tail(pair, topic, kind, code):
 
 
 @pytest.mark.parametrize("kind, found", [
-    ("LOST", {"LOST": 1}), ("ALTERED", {"ALTERED": 1}), ("DUPLICATE", {"DUPLICATE": 1}), ("PHANTOM", {"PHANTOM": 1}),
+    ("LOST", {"LOST": 1}), ("LOST_LAST", {"LOST": 1}), ("ALTERED", {"ALTERED": 1}), ("DUPLICATE", {"DUPLICATE": 1}),
+    ("PHANTOM", {"PHANTOM": 1}),
     ("MISROUTED", {"MISROUTED": 1}), ("REORDERED", {"REORDERED_KEY": 1}), ("NOTHING", {})])
 def test_judged_while_written_to(pair, topic, kind, found):
     both(pair, topic)
@@ -232,7 +233,8 @@ def test_judged_while_written_to(pair, topic, kind, found):
         produce(pair.source, topic, planted)
         produce(pair.target, topic, tail_of(kind, planted))
         writer = DualWriter(*pair, topic, first=100)
-        time.sleep(0.5)
+        while min(end_offsets(pair.target, topic).values()) < 60:   # until everything planted has been overtaken
+            time.sleep(0.1)
         for _ in range(2):  # it goes on from where it is, and finds the same again
             answer = follower.ask("judge 20000")
             assert answer["findings"] == found, answer
@@ -373,19 +375,28 @@ def test_gathering_goes_onward(pair, topic, tmp_path):
         third = compare()
         assert (third["verdict"], third["matched"]) == ("open", 20200)
         assert third["bytes_read"] < first["bytes_read"] / 10
+        # The target behind, for longer than it is given: not lost while nothing has overtaken it, and then there.
+        late = stream(100, start=20200)
+        produce(pair.source, topic, late)
+        for there in (0, 60):
+            produce(pair.target, topic, late[:there])
+            answer = compare()
+            assert (answer["verdict"], answer["findings"], answer["reasons"]) == ("unknown", {}, ["PARITY_BEHIND"])
+        produce(pair.target, topic, late[60:])
+        assert compare()["verdict"] == "open"
         # A finding stays found, and is found by name in each run.
-        lost = stream(50, start=20200)
+        lost = stream(50, start=20300)
         produce(pair.source, topic, lost)
         produce(pair.target, topic, lost[:20] + lost[21:] + [lost[30]])
         for more in range(3):
             answer = compare()
             assert (answer["verdict"], answer["findings"]) == ("shut", {"LOST": 1, "DUPLICATE": 1})
             for cluster in pair:
-                produce(cluster, topic, stream(10, start=20250 + more * 10))
+                produce(cluster, topic, stream(10, start=20350 + more * 10))
     # A follower takes up what a gathering has read.
     with Follower(*pair, topic, checkpoint=file) as follower:
         answer = follower.level(3000)
-        assert answer["verdict"] == "not level" and answer["matched"] == 20200 + 49 + 30
+        assert answer["verdict"] == "not level" and answer["matched"] == 20300 + 49 + 30
 
 
 def test_gathering_goes_onward_over_an_open_transaction(pair, topic, tmp_path):
