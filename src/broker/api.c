@@ -23,6 +23,10 @@ const struct api_line api_lines[] = {
 	{ API_DELETE_RECORDS,            0,  2, handle_delete_records },
 	{ API_INIT_PRODUCER_ID,          0,  5, handle_init_producer_id },
 	{ API_OFFSET_FOR_LEADER_EPOCH,   2,  4, handle_offset_for_leader_epoch },
+	{ API_ADD_PARTITIONS_TO_TXN,     0,  5, handle_add_partitions_to_txn },
+	{ API_ADD_OFFSETS_TO_TXN,        0,  4, handle_add_offsets_to_txn },
+	{ API_END_TXN,                   0,  5, handle_end_txn },
+	{ API_TXN_OFFSET_COMMIT,         0,  5, handle_txn_offset_commit },
 	{ API_DESCRIBE_CONFIGS,          1,  4, handle_describe_configs },
 	{ API_ALTER_CONFIGS,             0,  2, handle_alter_configs },
 	{ API_CREATE_PARTITIONS,         0,  3, handle_create_partitions },
@@ -31,6 +35,7 @@ const struct api_line api_lines[] = {
 	{ API_OFFSET_DELETE,             0,  0, handle_offset_delete },
 	{ API_DESCRIBE_CLUSTER,          0,  2, handle_describe_cluster },
 	{ API_DESCRIBE_PRODUCERS,        0,  0, handle_describe_producers },
+	{ API_DESCRIBE_TRANSACTIONS,     0,  0, handle_describe_transactions },
 	{ API_DESCRIBE_TOPIC_PARTITIONS, 0,  0, handle_describe_topic_partitions },
 	{ 0, 0, 0, NULL },
 };

@@ -4,10 +4,12 @@
 #include "broker/api.h"
 #include "broker/coordinator.h"
 #include "broker/group.h"
+#include "broker/transaction.h"
 
 struct coordinator {
 	struct broker *broker;
 	struct groups *groups;
+	struct transactions *transactions;
 };
 
 int coordinator_new(struct broker *broker, struct coordinator **out, struct fault *fault)
@@ -17,7 +19,11 @@ int coordinator_new(struct broker *broker, struct coordinator **out, struct faul
 	if (!coordinator)
 		return fault_set(fault, ERR_MEMORY, "out of memory");
 	coordinator->broker = broker;
-	if (groups_new(broker, &coordinator->groups) < 0) {
+	broker->coordinator = coordinator; /* groups and transactions look at each other */
+	if (groups_new(broker, &coordinator->groups) < 0 ||
+	    transactions_new(broker, &coordinator->transactions) < 0) {
+		broker->coordinator = NULL;
+		groups_free(coordinator->groups);
 		free(coordinator);
 		return fault_set(fault, ERR_MEMORY, "out of memory");
 	}
@@ -30,16 +36,24 @@ struct groups *broker_groups(struct broker *broker)
 	return broker->coordinator->groups;
 }
 
+struct transactions *broker_transactions(struct broker *broker)
+{
+	return broker->coordinator->transactions;
+}
+
 void coordinator_stop(struct coordinator *coordinator)
 {
-	if (coordinator)
-		groups_stop(coordinator->groups);
+	if (!coordinator)
+		return;
+	groups_stop(coordinator->groups);
+	transactions_stop(coordinator->transactions);
 }
 
 void coordinator_free(struct coordinator *coordinator)
 {
 	if (!coordinator)
 		return;
+	transactions_free(coordinator->transactions);
 	groups_free(coordinator->groups);
 	free(coordinator);
 }
@@ -47,6 +61,7 @@ void coordinator_free(struct coordinator *coordinator)
 void coordinator_tick(struct broker *broker)
 {
 	groups_tick(broker->coordinator->groups);
+	transactions_tick(broker->coordinator->transactions);
 }
 
 static bool of_topic(void *context, struct view topic, int32_t partition, const struct position *position)
@@ -60,25 +75,23 @@ void coordinator_topic_deleted(struct broker *broker, const struct store_topic *
 	group_forget(slot->value, of_topic, (void *)topic->name, NULL, NULL);
 }
 
-int16_t coordinator_may_write(struct broker *broker, const struct batch_head *head, int16_t produce_version)
-{
-	return KAFKA_INVALID_TXN_STATE; /* there are no transactions in this version */
-}
-
 /* ---- FindCoordinator ------------------------------------------------------------------------------------------------- */
 
-enum { KEY_GROUP = 0 };
+enum { KEY_GROUP = 0, KEY_TRANSACTION = 1, KEY_SHARE = 2 };
 
 /* This broker, once the topic of the state is there. */
 static int16_t find(struct broker *broker, int8_t type, struct view key)
 {
 	int16_t error;
 
-	if (type != KEY_GROUP)
-		return type == 1 || type == 2 ? KAFKA_COORDINATOR_NOT_AVAILABLE : KAFKA_INVALID_REQUEST;
+	if (type == KEY_SHARE)
+		return KAFKA_COORDINATOR_NOT_AVAILABLE;
+	if (type != KEY_GROUP && type != KEY_TRANSACTION)
+		return KAFKA_INVALID_REQUEST;
 	if (key.size == 0)
-		return KAFKA_INVALID_GROUP_ID;
-	error = internal_log_ready(&broker_groups(broker)->log);
+		return type == KEY_GROUP ? KAFKA_INVALID_GROUP_ID : KAFKA_INVALID_REQUEST;
+	error = internal_log_ready(type == KEY_GROUP ? &broker_groups(broker)->log
+						     : &broker_transactions(broker)->log);
 	return error == KAFKA_COORDINATOR_LOAD_IN_PROGRESS ? KAFKA_NONE : error;
 }
 

@@ -22,6 +22,7 @@ void coordinator_tick(struct broker *broker);
 void coordinator_topic_deleted(struct broker *broker, const struct store_topic *topic);
 
 /* May this transactional batch be written?  KAFKA_NONE, or the producer's error. */
-int16_t coordinator_may_write(struct broker *broker, const struct batch_head *head, int16_t produce_version);
+int16_t coordinator_may_write(struct broker *broker, struct view topic, int32_t partition,
+			      const struct batch_head *head, int16_t produce_version);
 
 #endif

@@ -118,11 +118,12 @@ static int16_t keys_there(struct broker *broker, const struct batch *batch)
 }
 
 /* What the log engine does not look at. */
-static int16_t check_batch(struct production *production, const struct topic_state *state,
+static int16_t check_batch(struct production *production, const struct store_topic *of, int32_t index,
 			   struct view records, const char **text)
 {
 	struct request *request = production->request;
-	struct view rest = records;
+	const struct topic_state *state = topic_state(of);
+	struct view rest = records, topic = view_text(of->name);
 	struct batch batch;
 	int16_t error;
 
@@ -158,8 +159,13 @@ static int16_t check_batch(struct production *production, const struct topic_sta
 			return KAFKA_INVALID_TIMESTAMP;
 		}
 	}
+	if (batch.head.producer_id >= 0 && batch.head.base_sequence < 0) {
+		*text = "Idempotent batches are numbered";
+		return KAFKA_INVALID_RECORD;
+	}
 	if (batch.head.transactional) {
-		error = coordinator_may_write(request->broker, &batch.head, request_version(request));
+		error = coordinator_may_write(request->broker, topic, index, &batch.head,
+					      request_version(request));
 		if (error)
 			return error;
 	}
@@ -185,7 +191,7 @@ static void produce_one(struct production *production, struct store_topic *topic
 		refuse(production, result, topic ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : missing, NULL);
 		return;
 	}
-	error = check_batch(production, topic_state(topic), in->records, &text);
+	error = check_batch(production, topic, in->index, in->records, &text);
 	if (error) {
 		refuse(production, result, error, text);
 		return;

@@ -1,8 +1,8 @@
-/* producer_ids.c - InitProducerId without a transactional id, and the stock of ids. */
+/* producer_ids.c - the stock of producer ids. */
 #include <stdlib.h>
 
-#include "broker/api.h"
 #include "broker/producer_ids.h"
+#include "wire/kafka_error.h"
 
 #define IDS_EACH_TIME 1000
 
@@ -41,33 +41,4 @@ void producer_id_take(struct broker *broker, producer_id_done *done, void *conte
 		free(taking);
 		done(context, KAFKA_COORDINATOR_NOT_AVAILABLE, -1);
 	}
-}
-
-static void given(void *context, int16_t error, int64_t id)
-{
-	struct request *request = context;
-	struct init_producer_id_response *response = request_response(request);
-
-	if (response) {
-		response->error_code = error;
-		response->producer_id = error ? -1 : id;
-		response->producer_epoch = error ? -1 : 0;
-	}
-	request_answer(request, response);
-}
-
-void handle_init_producer_id(struct request *request)
-{
-	const struct init_producer_id_request *in = request->message;
-
-	if (in->transactional_id.at) {
-		struct init_producer_id_response *response = request_response(request);
-
-		if (response)
-			response->error_code =
-				KAFKA_COORDINATOR_NOT_AVAILABLE; /* no transactions in this version */
-		request_answer(request, response);
-		return;
-	}
-	producer_id_take(request->broker, given, request);
 }

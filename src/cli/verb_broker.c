@@ -174,13 +174,14 @@ const struct verb verb_broker = {
 		"any moment.\n\n"
 		"This is the first form of the broker, on one machine and one node. It tells clients exactly "
 		"the APIs that it "
-		"has: produce (also idempotent), fetch, topics and their configs, offsets, classic consumer "
-		"groups. Not in "
-		"this version: transactions, the newer group protocol (KIP-848), TLS, SASL, ACLs, quotas, "
-		"compaction (a topic "
-		"with cleanup.policy=compact keeps everything), more than one node. A replication factor of "
-		"any size is "
-		"accepted and kept as a label: there is one copy, on the disk under --data.\n\n"
+		"has: produce (also idempotent and in transactions), fetch, topics and their configs, "
+		"offsets, classic consumer "
+		"groups. Not in this version: the newer group protocol (KIP-848), transactions of version 2 "
+		"(KIP-890), TLS, SASL, "
+		"ACLs, quotas, compaction (a topic with cleanup.policy=compact keeps everything), more than "
+		"one node. A "
+		"replication factor of any size is accepted and kept as a label: there is one copy, on the "
+		"disk under --data.\n\n"
 		"A property that has no effect in this version is told at the start, and is not an error.",
 	.examples = examples,
 	.run = run,

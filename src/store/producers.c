@@ -131,6 +131,8 @@ enum producer_verdict producer_judge(const struct producer *producer, const stru
 	if (head->control)
 		return coordinator_epoch < producer->coordinator_epoch ? PRODUCER_COORDINATOR_FENCED
 								       : PRODUCER_TAKE;
+	if (head->base_sequence < 0)
+		return PRODUCER_TAKE; /* a coordinator's own: positions within a transaction are not numbered */
 	for (int i = 0; i < producer->count && head->producer_epoch == producer->epoch; i++)
 		if (producer->batches[i].first_sequence == head->base_sequence &&
 		    producer->batches[i].last_sequence == last_sequence) {
@@ -155,6 +157,8 @@ void producer_apply(struct producer *producer, const struct batch_head *head, in
 		return;
 	}
 	producer->in_transaction = head->transactional;
+	if (head->base_sequence < 0)
+		return;
 	if (producer->count == PRODUCER_BATCHES) {
 		memmove(producer->batches, producer->batches + 1,
 			(PRODUCER_BATCHES - 1) * sizeof *producer->batches);

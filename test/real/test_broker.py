@@ -352,3 +352,131 @@ def test_positions_are_kept_with_what_was_said_of_them(broker, topic):
     with pytest.raises(KafkaException) as refused:
         broker.admin().delete_consumer_groups([f"{topic}-none"])[f"{topic}-none"].result(20)
     assert refused.value.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND
+
+
+# ---- transactions
+
+
+def transactional(broker, name, **how):
+    client = Producer({"bootstrap.servers": broker.bootstrap, "transactional.id": name, "linger.ms": 1, "log_level": 0,
+                       **{k.replace("_", "."): v for k, v in how.items()}})
+    client.init_transactions(20)
+    return client
+
+
+def values_of(broker, topic, isolation):
+    return [v for _, v in read(broker, topic, **{"isolation.level": isolation})[0]]
+
+
+def test_transactions_are_all_or_nothing(broker, topic):
+    create(broker, topic)
+    client = transactional(broker, topic)
+    for round_, commits in enumerate([True, False, True, False]):
+        client.begin_transaction()
+        for i in range(20):
+            client.produce(topic, b"%d-%d" % (round_, i))
+        if commits:
+            client.commit_transaction(20)
+        else:
+            client.abort_transaction(20)
+    expected = [b"%d-%d" % (r, i) for r in (0, 2) for i in range(20)]
+    assert values_of(broker, topic, "read_committed") == expected
+    assert set(values_of(broker, topic, "read_uncommitted")) >= set(expected)
+    client.begin_transaction()
+    client.produce(topic, b"open")
+    client.flush(20)
+    assert values_of(broker, topic, "read_committed") == expected
+    assert values_of(broker, topic, "read_uncommitted")[-1] == b"open"
+    client.commit_transaction(20)
+    assert values_of(broker, topic, "read_committed") == [*expected, b"open"]
+
+
+def test_a_second_producer_of_the_name_fences_the_first(broker, topic):
+    create(broker, topic)
+    first = transactional(broker, topic)
+    first.begin_transaction()
+    first.produce(topic, b"lost")
+    first.flush(20)
+    second = transactional(broker, topic)
+    second.begin_transaction()
+    second.produce(topic, b"kept")
+    second.commit_transaction(20)
+    with pytest.raises(KafkaException) as fenced:
+        first.produce(topic, b"late")
+        first.commit_transaction(20)
+    assert fenced.value.args[0].fatal() or fenced.value.args[0].code() in (KafkaError._FENCED, KafkaError.PRODUCER_FENCED)
+    assert values_of(broker, topic, "read_committed") == [b"kept"]
+
+
+def test_a_silent_transaction_is_aborted(broker, topic):
+    create(broker, topic)
+    client = transactional(broker, topic, transaction_timeout_ms=1000)
+    client.begin_transaction()
+    client.produce(topic, b"forgotten")
+    client.flush(20)
+    done = produce(broker, topic, [b"plain"])
+    assert done == [(0, 1)]
+    for _ in range(100):
+        if values_of(broker, topic, "read_committed") == [b"plain"]:
+            break
+        threading.Event().wait(0.1)
+    assert values_of(broker, topic, "read_committed") == [b"plain"]
+
+
+def test_positions_within_a_transaction(run_folder, topic):
+    """Read, write and commit the position as one; killed between; nothing is read twice in what was committed."""
+    with Broker(run_folder / topic) as broker:
+        create(broker, f"{topic}-in")
+        create(broker, f"{topic}-out")
+        produce(broker, f"{topic}-in", [b"%d" % i for i in range(60)])
+        for end in (20, 40, 60):
+            client = transactional(broker, topic, transaction_timeout_ms=10000)
+            reader = consumer(broker, topic, isolation_level="read_committed", enable_auto_commit=False)
+            reader.subscribe([f"{topic}-in"])
+            take(reader, 20)
+            for commits in (False, True):
+                client.begin_transaction()
+                start = reader.committed([TopicPartition(f"{topic}-in", 0)], 20)[0].offset
+                assert max(start, 0) == end - 20
+                for value in range(end - 20, end):
+                    client.produce(f"{topic}-out", b"%d" % value)
+                client.send_offsets_to_transaction([TopicPartition(f"{topic}-in", 0, end)],
+                                                   reader.consumer_group_metadata(), 20)
+                if commits:
+                    client.commit_transaction(20)
+                else:
+                    client.abort_transaction(20)
+            reader.close()
+            broker.kill()
+            broker.start()
+        assert values_of(broker, f"{topic}-out", "read_committed") == [b"%d" % i for i in range(60)]
+        broker.stop()
+
+
+def test_a_decision_survives_a_kill(run_folder, topic):
+    """Killed again and again around commits: each transaction is there whole or not at all, and each that was told is."""
+    with Broker(run_folder / topic) as broker:
+        create(broker, topic)
+        told = []
+        for round_ in range(6):
+            client = transactional(broker, topic, transaction_timeout_ms=20000, reconnect_backoff_ms=20,
+                                   reconnect_backoff_max_ms=100)
+            client.begin_transaction()
+            for i in range(10):
+                client.produce(topic, b"%d-%d" % (round_, i))
+            client.flush(20)
+            killer = threading.Timer(0.002 * round_, broker.kill)
+            killer.start()
+            try:
+                client.commit_transaction(0.5)
+                told.append(round_)
+            except KafkaException:
+                pass
+            killer.join()
+            broker.start()
+        transactional(broker, topic)  # ends what was open
+        seen = values_of(broker, topic, "read_committed")
+        for round_ in range(6):
+            of_it = [v for v in seen if v.startswith(b"%d-" % round_)]
+            assert of_it in ([], [b"%d-%d" % (round_, i) for i in range(10)])
+            assert of_it or round_ not in told

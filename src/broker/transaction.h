@@ -1,0 +1,79 @@
+/*
+ * transaction.h - the transaction coordinator: transactional ids, their producers, what a transaction has written to.
+ *
+ *	EMPTY ---> ONGOING ---> PREPARE_COMMIT ---> COMPLETE_COMMIT ---> ONGOING ...
+ *	              |
+ *	              +-------> PREPARE_ABORT ----> COMPLETE_ABORT ----> ONGOING ...
+ *
+ * Each step is a record of __transaction_state before it counts (KIP-98, KIP-360, KIP-447).  PREPARE is the decision: from
+ * there on only forward, over any crash, until every partition has its marker.
+ */
+#ifndef BROKER_TRANSACTION_H
+#define BROKER_TRANSACTION_H
+
+#include "broker/internal_log.h"
+
+/* Kafka's numbers, as the log keeps them. */
+enum transaction_state {
+	TRANSACTION_EMPTY = 0,
+	TRANSACTION_ONGOING = 1,
+	TRANSACTION_PREPARE_COMMIT = 2,
+	TRANSACTION_PREPARE_ABORT = 3,
+	TRANSACTION_COMPLETE_COMMIT = 4,
+	TRANSACTION_COMPLETE_ABORT = 5,
+};
+
+#define TRANSACTION_PARTITIONS_MAX 10000 /* of one transaction */
+
+/* What a record says but for the partitions. */
+struct transaction_image {
+	int64_t producer_id, start_ms, update_ms;
+	int32_t timeout_ms;
+	int16_t epoch, last_epoch; /* last_epoch: before the latest bump, -1 for none */
+	enum transaction_state state;
+};
+
+struct transaction {
+	char *id;
+	struct transactions *all;
+	struct transaction_image is;
+	struct map partitions; /* position_key() to itself */
+	bool busy;             /* a record is being written */
+	int markers_left;      /* of PREPARE_*: under way */
+	bool marking;          /* markers are being sent, or shall be again */
+	int64_t retry_ms;      /* monotonic; when markers that failed are sent again */
+};
+
+struct transactions {
+	struct broker *broker;
+	struct internal_log log;
+	struct map by_id, by_producer;
+	bool resumed, stopped;
+};
+
+int transactions_new(struct broker *broker, struct transactions **out);
+void transactions_stop(struct transactions *transactions);
+void transactions_free(struct transactions *transactions);
+void transactions_tick(struct transactions *transactions);
+struct transactions *broker_transactions(struct broker *broker);
+
+const char *transaction_state_name(enum transaction_state state);
+struct transaction *transaction_named(struct transactions *transactions, struct view id);
+struct transaction *transaction_of_producer(struct transactions *transactions, int64_t producer_id);
+struct transaction *transaction_make(struct transactions *transactions, struct view id);
+
+/* Is the partition part of the transaction? */
+bool transaction_has(const struct transaction *transaction, struct view topic, int32_t partition);
+
+/*
+ * Writes `next`, with `count` partitions added (keys as position_key() makes them, copied); then it holds, and `done` is told
+ * KAFKA_NONE, or an error and it does not.  Not to be called while busy.  Always answers through `done`.
+ */
+typedef void transaction_written(void *context, struct transaction *transaction, int16_t error);
+void transaction_write(struct transaction *transaction, const struct transaction_image *next,
+		       const struct view *added, int count, transaction_written *done, void *context);
+
+/* PREPARE_*, was written: sends the markers, and completes. */
+void transaction_mark(struct transaction *transaction);
+
+#endif
