@@ -121,22 +121,24 @@ int wal_segments_release(struct wal_file *wal, uint64_t lsn, struct fault *fault
 
 	while (released + 1 < wal->segment_count && wal->segments[released + 1].first_lsn <= lsn) {
 		uint64_t number = wal->segments[released].number;
+		bool spare = wal->spare_count < WAL_SPARES_MAX;
 		char from[4096];
 
 		snprintf(from, sizeof from, "%s", wal_segment_path(wal, number, false));
-		if (wal->spare_count < WAL_SPARES_MAX) {
-			err = disk->rename(disk, from, wal_segment_path(wal, number, true), fault);
-			if (err == 0)
-				wal->spares[wal->spare_count++] = number;
-		} else
-			err = disk->remove(disk, from, fault);
+		err = spare ? disk->rename(disk, from, wal_segment_path(wal, number, true), fault)
+			    : disk->remove(disk, from, fault);
 		if (err < 0)
 			break;
 		released++;
-		/* One by one and in order: a hole in the numbers would look like damage. */
+		/*
+		 * One by one and in order: a hole in the numbers would look like damage.  And a spare is one only once its name
+		 * is kept, or a new head might come back under the old name.
+		 */
 		err = disk->sync_folder(disk, wal->folder, fault);
 		if (err < 0)
 			break;
+		if (spare)
+			wal->spares[wal->spare_count++] = number;
 	}
 	if (!released)
 		return err;

@@ -87,7 +87,7 @@ def check(address, *outputs, whole=True):
     return frames
 
 
-@pytest.mark.parametrize("program", ["base_test_sql", "exit_test_journal_store"])
+@pytest.mark.parametrize("program", ["base_test_sql", "exit_test_journal_store", "store_test_metadata"])
 def test_unit_tests_on_a_server(server, tmp_path, subtests, program):
     prefix = f"{program}_"
     server.make_schemas(f"{prefix}{number}" for number in range(1, 60))
@@ -102,8 +102,8 @@ def test_unit_tests_on_a_server(server, tmp_path, subtests, program):
                 wrong = case.find("failure") if case.find("failure") is not None else case.find("error")
                 assert wrong is None, wrong.text
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
-    assert int(server.sql(f"SELECT COUNT(*) FROM pg_tables WHERE tablename LIKE 'interlock%' AND schemaname LIKE "
-                          f"'{prefix}%'")) > 5       # it was this server that they used
+    assert int(server.sql(f"SELECT COUNT(*) FROM pg_tables WHERE (tablename LIKE 'interlock%' OR tablename LIKE 'store%') "
+                          f"AND schemaname LIKE '{prefix}%'")) > 5       # it was this server that they used
 
 
 @pytest.mark.parametrize("kind", ["file", "server"])

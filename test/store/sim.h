@@ -30,6 +30,12 @@ void sim_disk_crash_after(struct sim_disk *disk, uint64_t calls);
 bool sim_disk_dead(const struct sim_disk *disk);
 uint64_t sim_disk_calls(const struct sim_disk *disk);
 
+/* The call after `calls` more fails, as a disk does that has a bad moment; a write or a sync may have been done in part. */
+void sim_disk_err_after(struct sim_disk *disk, uint64_t calls);
+
+/* Has that come to pass since this was last asked? */
+bool sim_disk_erred(struct sim_disk *disk);
+
 /* Bytes that may be written more before it is full; INT64_MAX: any. */
 void sim_disk_room(struct sim_disk *disk, int64_t bytes);
 
@@ -129,12 +135,13 @@ struct sim {
 	int flights;
 	bool broken;
 	bool rotten; /* a read may fail */
+	bool hurt;   /* so may one now: the disk had a bad moment */
 };
 
 /* What all worlds of this process have been through, so that nobody believes in worlds where nothing happens. */
 struct sim_totals {
 	uint64_t crashes, acknowledged, duplicates, failed, full, refused_full, batches_read, cold_reads,
-		uploads, upload_failures, merges, starts_moved, rotten, rot_seen;
+		uploads, upload_failures, merges, errors, broken_logs, starts_moved, rotten, rot_seen;
 };
 
 extern struct sim_totals sim_totals;

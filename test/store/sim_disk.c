@@ -34,7 +34,7 @@ enum change_kind { CHANGE_CREATE, CHANGE_RENAME, CHANGE_REMOVE };
 struct change {
 	enum change_kind kind;
 	char from[200], to[200];
-	struct node *node; /* of a creation: a reference */
+	struct node *node; /* of a creation or a renaming: a reference */
 };
 
 struct sim_disk {
@@ -43,7 +43,8 @@ struct sim_disk {
 	struct names seen, kept;
 	struct change changes[2000];
 	int change_count;
-	uint64_t calls, crash_at;
+	uint64_t calls, crash_at, err_at;
+	bool erred;
 	int64_t room;
 	bool dead;
 	char locked[200];
@@ -67,6 +68,11 @@ static int call(struct sim_disk *disk, struct fault *fault)
 	disk->calls++;
 	if (disk->crash_at && disk->calls >= disk->crash_at)
 		disk->dead = true;
+	if (disk->err_at && disk->calls >= disk->err_at) {
+		disk->err_at = 0;
+		disk->erred = true;
+		return fault_set(fault, ERR_IO, "the disk has a bad moment");
+	}
 	return disk->dead ? fault_set(fault, ERR_IO, "the power is gone") : 0;
 }
 
@@ -117,7 +123,7 @@ static bool name_drop(struct names *names, const char *path)
 	return true;
 }
 
-/* Does it to `names`; false when that cannot be (its forerunner was lost). */
+/* Does it to `names`; false when there is nothing to remove. */
 static bool apply(struct names *names, const struct change *change)
 {
 	struct node **found;
@@ -126,11 +132,10 @@ static bool apply(struct names *names, const struct change *change)
 	case CHANGE_CREATE: name_set(names, change->from, change->node); return true;
 	case CHANGE_REMOVE: return name_drop(names, change->from);
 	case CHANGE_RENAME:
+		/* An entry of a folder names a node: whatever else was lost, it is this one. */
 		found = name_find(names, change->from);
-		if (!found)
-			return false;
-		name_set(names, change->to, *found);
-		return name_drop(names, change->from);
+		name_set(names, change->to, change->node);
+		return !found || *found != change->node || name_drop(names, change->from);
 	}
 	return false;
 }
@@ -238,7 +243,8 @@ static int sim_write(struct disk_file *file, uint64_t offset, const struct iovec
 	struct sim_disk *disk = disk_of(file->disk);
 	struct node *node = node_of(file);
 	size_t size = 0, done = 0, part;
-	bool dies = disk->crash_at && disk->calls + 1 >= disk->crash_at && !disk->dead;
+	bool dies = !disk->dead && ((disk->crash_at && disk->calls + 1 >= disk->crash_at) ||
+				    (disk->err_at && disk->calls + 1 >= disk->err_at));
 
 	for (int i = 0; i < count; i++)
 		size += pieces[i].iov_len;
@@ -285,8 +291,11 @@ static int sim_sync(struct disk_file *file, struct fault *fault)
 {
 	struct sim_disk *disk = disk_of(file->disk);
 
-	if (call(disk, fault) < 0)
+	if (call(disk, fault) < 0) {
+		if (!disk->dead && random_below(disk->random, 2))
+			keep(node_of(file));
 		return ERR_IO;
+	}
 	if (disk->mutant != MUTANT_SYNC_LIES)
 		keep(node_of(file));
 	return 0;
@@ -312,15 +321,19 @@ static int sim_reserve(struct disk_file *file, uint64_t size, struct fault *faul
 
 static int sim_rename(struct disk *base, const char *from, const char *to, struct fault *fault)
 {
+	struct sim_disk *disk = disk_of(base);
 	struct change change = { .kind = CHANGE_RENAME };
+	struct node **found;
 
-	if (call(disk_of(base), fault) < 0)
+	if (call(disk, fault) < 0)
 		return ERR_IO;
+	found = name_find(&disk->seen, from);
+	if (!found)
+		return fault_set(fault, ERR_NOT_FOUND, "%s: is not there", from);
+	change.node = *found;
 	snprintf(change.from, sizeof change.from, "%s", from);
 	snprintf(change.to, sizeof change.to, "%s", to);
-	return change_names(disk_of(base), &change) < 0
-		       ? fault_set(fault, ERR_NOT_FOUND, "%s: is not there", from)
-		       : 0;
+	return change_names(disk, &change);
 }
 
 static int sim_remove(struct disk *base, const char *path, struct fault *fault)
@@ -450,6 +463,19 @@ void sim_disk_crash_after(struct sim_disk *disk, uint64_t calls)
 	disk->crash_at = calls ? disk->calls + calls : 0;
 }
 
+void sim_disk_err_after(struct sim_disk *disk, uint64_t calls)
+{
+	disk->err_at = disk->calls + calls;
+}
+
+bool sim_disk_erred(struct sim_disk *disk)
+{
+	bool erred = disk->erred;
+
+	disk->erred = false;
+	return erred;
+}
+
 bool sim_disk_dead(const struct sim_disk *disk)
 {
 	return disk->dead;
@@ -510,7 +536,7 @@ void sim_disk_restart(struct sim_disk *disk, bool gentle)
 		name_set(&disk->seen, disk->kept.at[i].path, disk->kept.at[i].node);
 	}
 	disk->dead = false;
-	disk->crash_at = 0;
+	disk->crash_at = disk->err_at = 0;
 }
 
 static bool is_segment(const char *path)

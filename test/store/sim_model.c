@@ -231,6 +231,12 @@ static int read_now(struct sim *sim, int index, int64_t offset, int64_t size_max
 	store_partition_state(sim->topic->partitions[index], &is);
 	if (err == ERR_NOT_FOUND && offset < is.log_start)
 		return ERR_CANCELLED;
+	/* Told, and tried again by whoever reads: then it is there. */
+	sim->hurt = sim_disk_erred(sim->disk) || sim->hurt;
+	if (err == ERR_IO && sim->hurt) {
+		sim->hurt = false;
+		return read_now(sim, index, offset, size_max, isolation, read);
+	}
 	if (err < 0 && !sim->rotten)
 		return sim_broken(sim, "a read of partition %d at %lld: %s", index, (long long)offset,
 				  fault.text);

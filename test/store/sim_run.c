@@ -298,6 +298,19 @@ void sim_settle(struct sim *sim)
 	}
 }
 
+/* A write-ahead log that broke takes nothing more: its owner restarts. */
+static bool must_restart(struct sim *sim)
+{
+	struct store_numbers numbers;
+
+	sim_totals.errors += sim_disk_erred(sim->disk);
+	store_numbers(sim->store, &numbers);
+	if (sim_disk_dead(sim->disk))
+		return true;
+	sim_totals.broken_logs += numbers.write_err == ERR_IO;
+	return numbers.write_err == ERR_IO && random_below(&sim->random, 3) == 0;
+}
+
 static int restart(struct sim *sim)
 {
 	bool gentle = random_below(&sim->random, 3) == 0;
@@ -390,6 +403,8 @@ static void one_step(struct sim *sim)
 		store_flush(sim->store, NULL, NULL);
 	else if (dice < 97)
 		sim_settle(sim);
+	else if (dice < 98 && random_below(&sim->random, 3) == 0)
+		sim_disk_err_after(sim->disk, 1 + random_below(&sim->random, 20));
 	else if (dice < 98)
 		sim_disk_room(sim->disk, (int64_t)random_below(&sim->random, 100000));
 	else if (dice < 99)
@@ -401,8 +416,15 @@ static void one_step(struct sim *sim)
 /* Everything that waits comes to its end: with room on the disk every sender gets through. */
 static int finish(struct sim *sim)
 {
+	struct store_numbers numbers;
+
 	sim_disk_crash_after(sim->disk, 0);
+	sim_disk_err_after(sim->disk, INT32_MAX);
 	sim_disk_room(sim->disk, INT64_MAX);
+	sim_settle(sim);
+	store_numbers(sim->store, &numbers);
+	if (numbers.write_err == ERR_IO && restart(sim) < 0)
+		return -1;
 	for (int round = 0; round < 60; round++) {
 		bool waits = false;
 
@@ -468,7 +490,7 @@ static int live(struct sim *sim)
 	sim_mutate_disk(sim->disk, sim->options.mutant);
 	for (int step = 0; step < STEPS && !sim->broken; step++) {
 		one_step(sim);
-		if (sim_disk_dead(sim->disk) && !sim->broken && restart(sim) < 0)
+		if (!sim->broken && must_restart(sim) && restart(sim) < 0)
 			return -1;
 	}
 	if (sim->broken || finish(sim) < 0)
