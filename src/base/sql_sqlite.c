@@ -20,10 +20,14 @@
 
 #include "base/sql_inside.h"
 
+#define KEPT_COUNT 16
+
 struct sqlite {
 	sqlite3 *handle;
 	dev_t device; /* with inode: the file that was opened */
 	ino_t inode;
+	sqlite3_stmt *kept[KEPT_COUNT]; /* prepared, and at rest; NULL: room */
+	int kept_next;
 };
 
 static int say(struct sql *sql, int code, const char *message, struct fault *fault)
@@ -97,14 +101,53 @@ static void done(struct sql *sql)
 	free(sql->own);
 }
 
+/*
+ * Statements with values are kept for the next time, for to prepare one costs more than to find a row.  One that is under
+ * way is not in its place meanwhile.
+ */
+static sqlite3_stmt *take_kept(struct sqlite *own, const char *text)
+{
+	for (int i = 0; i < KEPT_COUNT; i++) {
+		sqlite3_stmt *statement = own->kept[i];
+
+		if (statement && strcmp(sqlite3_sql(statement), text) == 0) {
+			own->kept[i] = NULL;
+			return statement;
+		}
+	}
+	return NULL;
+}
+
+/* Where there is no room one gives way, in turn. */
+static void keep(struct sqlite *own, sqlite3_stmt *statement)
+{
+	int at = own->kept_next;
+
+	sqlite3_clear_bindings(statement); /* which pointed into the caller's memory */
+	for (int i = 0; i < KEPT_COUNT && own->kept[at]; i++)
+		at = (at + 1) % KEPT_COUNT;
+	sqlite3_finalize(own->kept[at]);
+	own->kept[at] = statement;
+	own->kept_next = (at + 1) % KEPT_COUNT;
+}
+
+static void forget_kept(struct sqlite *own)
+{
+	for (int i = 0; i < KEPT_COUNT; i++) {
+		sqlite3_finalize(own->kept[i]);
+		own->kept[i] = NULL;
+	}
+}
+
 static void disconnect(struct sql *sql)
 {
 	struct sqlite *own = sql->own;
 
-	if (own)
-		sqlite3_close_v2(own->handle);
-	if (own)
-		own->handle = NULL;
+	if (!own)
+		return;
+	forget_kept(own);
+	sqlite3_close_v2(own->handle);
+	own->handle = NULL;
 }
 
 static bool connected(const struct sql *sql)
@@ -382,14 +425,17 @@ static int run(struct sql *sql, const char *text, const struct sql_value *values
 {
 	struct sqlite *own = sql->own;
 	struct sql_value row[SQL_COLUMNS_MAX];
-	sqlite3_stmt *statement = NULL;
-	int code = sqlite3_prepare_v2(own->handle, text, -1, &statement, NULL), columns, err = 0;
+	sqlite3_stmt *statement = take_kept(own, text);
+	int code = SQLITE_OK, columns, err = 0;
+
+	if (!statement)
+		code = sqlite3_prepare_v2(own->handle, text, -1, &statement, NULL);
 
 	for (int i = 0; code == SQLITE_OK && i < count; i++)
 		code = bind(statement, i + 1, &values[i]);
 	if (code != SQLITE_OK) {
 		err = say_handle(sql, fault);
-		goto finalize;
+		goto give_back;
 	}
 	columns = sqlite3_column_count(statement);
 	assert(columns <= SQL_COLUMNS_MAX);
@@ -402,8 +448,12 @@ static int run(struct sql *sql, const char *text, const struct sql_value *values
 		err = say_handle(sql, fault);
 	if (err == 0 && affected)
 		*affected = sqlite3_changes(own->handle);
-finalize:
-	sqlite3_finalize(statement);
+give_back:
+	/* One that failed says so again when it is reset, and is not kept. */
+	if (statement && count && sqlite3_reset(statement) == SQLITE_OK)
+		keep(own, statement);
+	else
+		sqlite3_finalize(statement);
 	return err;
 }
 

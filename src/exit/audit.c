@@ -5,6 +5,7 @@
 #include "exit/audit_inside.h"
 
 #define VERDICT_MEMORY ((size_t)512 << 20)
+#define RULES_MEMORY   ((size_t)512 << 20) /* of PLAN_FAMILIES_MAX families */
 
 const char *audit_word(enum audit_answer answer)
 {
@@ -236,16 +237,21 @@ int audit_journal(const struct audit_options *options, struct audit *out, struct
 
 	*out = (struct audit){ 0 };
 	a.last = calloc(AUDIT_LAST_COUNT, sizeof *a.last);
-	err = a.last ? state_init(&a.state) : ERR_MEMORY;
+	a.kept = calloc(AUDIT_KEPT_COUNT, sizeof *a.kept);
+	err = a.last && a.kept ? state_init(&a.state) : ERR_MEMORY;
 	if (err < 0) {
 		free(a.last);
+		free(a.kept);
 		return fault_set(fault, err, "no memory for the state of the journal");
 	}
 	arena_init(&a.arena, VERDICT_MEMORY);
+	arena_init(&a.bound, RULES_MEMORY);
 	err = walk(&a);
 	plan_free(a.plan);
 	arena_done(&a.arena);
+	arena_done(&a.bound);
 	state_done(&a.state);
+	audit_forget(&a);
 	free(a.last);
 	if (err < 0 && fault)
 		*fault = own;

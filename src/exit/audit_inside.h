@@ -3,18 +3,32 @@
 #define EXIT_AUDIT_INSIDE_H
 
 #include "exit/audit.h"
+#include "exit/rules.h"
 #include "exit/state.h"
 
 /* A note is made of the last frame; only acts of owners can come between it and its CHECKPOINT frame. */
 #define AUDIT_LAST_COUNT 4096
+
+/* Evidence that one verdict after another names is read once in a while: by the first bytes of its hash, bounded in size. */
+#define AUDIT_KEPT_COUNT    1024
+#define AUDIT_KEPT_SIZE_MAX (16 << 10)
+
+struct audit_kept {
+	struct sha256 id;
+	uint8_t *at; /* NULL: none */
+	size_t size;
+};
 
 struct auditing {
 	const struct audit_options *options;
 	struct audit *out;
 	struct state state;
 	struct plan *plan;  /* in force; NULL: none yet, or it could not be read */
+	struct arena bound; /* what is made of the plan: rules, by reference and family */
+	struct rules *rules[SIDE_COUNT];
 	struct arena arena; /* of one verdict */
-	int next_note;      /* the first from outside that is not passed yet */
+	struct audit_kept *kept;
+	int next_note; /* the first from outside that is not passed yet */
 	bool has_key;
 	uint8_t key[NOTE_KEY_SIZE]; /* of the last checkpoint in the journal */
 	struct journal_head head;   /* what the journal says of itself; sequence -1: it cannot be read */
@@ -53,6 +67,8 @@ const json_t *audit_act(const struct auditing *a, const json_t *body);
 /* Why nothing may be carried out for that act on the family that the body names; NULL: it may.  Needs a plan. */
 const char *audit_act_wrong(const struct auditing *a, const json_t *act, const json_t *body,
 			    struct fault *fault);
+
+void audit_forget(struct auditing *a); /* what was kept */
 
 /* The family of the plan in force that the body names; NULL when there is none. */
 const struct plan_family *audit_family(const struct auditing *a, const json_t *body);

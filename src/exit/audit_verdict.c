@@ -5,6 +5,7 @@
  * evidence that the basis names is there and comes to the same gates, and when the frame says exactly that.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "exit/audit_inside.h"
 #include "exit/basis.h"
@@ -77,6 +78,8 @@ int audit_plan(struct auditing *a, const struct frame *frame, const json_t *body
 
 	plan_free(a->plan);
 	a->plan = NULL;
+	memset(a->rules, 0, sizeof a->rules);
+	arena_reset(&a->bound);
 	body_hash(body, "plan", &a->out->plan);
 	snprintf(a->out->exit, sizeof a->out->exit, "%s",
 		 body_text(body, "exit") ? body_text(body, "exit") : "");
@@ -108,15 +111,47 @@ struct finding {
 	int recorded; /* what audit_blob() returned for an item that is not there */
 };
 
+static struct audit_kept *place_of(struct auditing *a, const struct sha256 *id)
+{
+	return &a->kept[(id->bytes[0] | id->bytes[1] << 8) % AUDIT_KEPT_COUNT];
+}
+
+/* What is held under its hash once may be believed again; memory that is out only means that it is not kept. */
+static void keep(struct auditing *a, const struct sha256 *id, struct view bytes)
+{
+	struct audit_kept *place = place_of(a, id);
+	uint8_t *copy = bytes.size && bytes.size <= AUDIT_KEPT_SIZE_MAX ? malloc(bytes.size) : NULL;
+
+	if (!copy)
+		return;
+	memcpy(copy, bytes.at, bytes.size);
+	free(place->at);
+	*place = (struct audit_kept){ *id, copy, bytes.size };
+}
+
+void audit_forget(struct auditing *a)
+{
+	for (int i = 0; i < AUDIT_KEPT_COUNT; i++)
+		free(a->kept[i].at);
+	free(a->kept);
+}
+
 static int find(void *context, const struct sha256 *id, struct view *bytes)
 {
 	struct finding *finding = context;
+	const struct audit_kept *place = place_of(finding->a, id);
 	struct buffer item;
 	int err;
+
+	if (place->at && sha256_equal(place->id, *id)) {
+		*bytes = arena_copy(&finding->a->arena, view_of(place->at, place->size));
+		return bytes->at ? 0 : ERR_MEMORY;
+	}
 
 	buffer_init(&item, EVIDENCE_SIZE_MAX);
 	err = audit_blob(finding->a, finding->frame, *id, "an item of evidence", &item);
 	if (err == 0) {
+		keep(finding->a, id, buffer_bytes(&item));
 		*bytes = arena_copy(&finding->a->arena, buffer_bytes(&item));
 		err = bytes->at ? 0 : ERR_MEMORY;
 	} else {
@@ -202,6 +237,24 @@ static void compare(struct auditing *a, const struct frame *frame, const json_t 
 	json_decref(said);
 }
 
+/* Bound once a plan: a long journal has many verdicts on few families. */
+static int rules_of(struct auditing *a, const struct plan_family *family, enum side reference,
+		    const struct rules **out, struct fault *fault)
+{
+	struct rules **all = &a->rules[reference], *rules;
+	int err = 0;
+
+	if (!*all)
+		*all = arena_array(&a->bound, (size_t)a->plan->family_count, sizeof **all);
+	if (!*all)
+		return fault_set(fault, ERR_MEMORY, "no memory for rules");
+	rules = &(*all)[family - a->plan->families];
+	if (!rules->at)
+		err = rules_bind(family, reference, &a->bound, rules, fault);
+	*out = rules;
+	return err;
+}
+
 static int judge_again(struct auditing *a, const struct frame *frame, const json_t *body,
 		       const struct basis *basis, struct sha256 input, const struct plan_family *family)
 {
@@ -210,18 +263,19 @@ static int judge_again(struct auditing *a, const struct frame *frame, const json
 	struct judgement judged;
 	struct evidence_log log;
 	struct fault fault = { 0 };
-	struct rules rules;
+	const struct rules *rules = NULL;
 	json_t *made;
-	int err = rules_bind(family, basis->reference, &a->arena, &rules, &fault);
+	int err = rules_of(a, family, basis->reference, &rules, &fault);
 
-	if (err == 0 && !sha256_equal(rules.hash, basis->rules)) {
+	if (err == 0 && !sha256_equal(rules->hash, basis->rules)) {
 		audit_found(a, AUDIT_UNDECIDED, frame->sequence,
 			    "frame %llu (VERDICT): was judged by other rules than this version has; use the "
 			    "version that wrote it",
 			    number);
 		return 0;
 	}
-	err = err ? err : basis_audit_log(basis, family, find, &finding, &a->arena, &log, &judged, &fault);
+	err = err ? err
+		  : basis_audit_log(basis, family, rules, find, &finding, &a->arena, &log, &judged, &fault);
 	if (finding.recorded)
 		return finding.recorded < 0 ? finding.recorded : 0;
 	if (err == ERR_MEMORY)

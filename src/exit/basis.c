@@ -109,39 +109,13 @@ int basis_write(const struct basis *basis, struct buffer *out)
 
 /* ---- reading ---- */
 
-struct reader {
-	struct cursor c;
-	struct arena *arena;
-};
-
-/* Room for as many elements as the next count says, if the bytes left can hold them. */
-static void *take_list(struct reader *r, size_t size_min, size_t size, int *count)
-{
-	uint32_t wanted = cursor_u32(&r->c);
-	void *at;
-
-	*count = 0;
-	if (r->c.fault)
-		return NULL;
-	if (wanted > cursor_left(&r->c) / size_min) {
-		cursor_fail(&r->c, "a list is longer than the bytes that are left");
-		return NULL;
-	}
-	at = arena_array(r->arena, (size_t)wanted + 1, size);
-	if (!at)
-		cursor_fail(&r->c, "a list needs more memory than its limit");
-	else
-		*count = (int)wanted;
-	return at;
-}
-
-static void take_now(struct reader *r, struct fresh_now *now)
+static void take_now(struct canon_reader *r, struct fresh_now *now)
 {
 	struct position *ends;
 
 	now->moment = canon_take_moment(&r->c);
 	now->epochs = canon_take_epochs(&r->c);
-	ends = take_list(r, END_SIZE_MIN, sizeof *ends, &now->end_count);
+	ends = canon_take_list(r, END_SIZE_MIN, sizeof *ends, &now->end_count);
 	for (int i = 0; i < now->end_count; i++) {
 		ends[i].side = (uint8_t)cursor_i8(&r->c);
 		ends[i].topic = canon_take_text(&r->c);
@@ -152,18 +126,18 @@ static void take_now(struct reader *r, struct fresh_now *now)
 	now->ends = ends;
 }
 
-static void take_subjects(struct reader *r, struct rule_subjects *subjects)
+static void take_subjects(struct canon_reader *r, struct rule_subjects *subjects)
 {
 	struct view *at;
 
 	subjects->declared = cursor_i8(&r->c) != 0;
-	at = take_list(r, TEXT_SIZE_MIN, sizeof *at, &subjects->count);
+	at = canon_take_list(r, TEXT_SIZE_MIN, sizeof *at, &subjects->count);
 	for (int i = 0; i < subjects->count; i++)
 		at[i] = canon_take_text(&r->c);
 	subjects->at = at;
 }
 
-static void take_waiver(struct reader *r, struct waiver *waiver)
+static void take_waiver(struct canon_reader *r, struct waiver *waiver)
 {
 	bool has_subject;
 
@@ -183,7 +157,7 @@ static void take_waiver(struct reader *r, struct waiver *waiver)
 	waiver->expires_ms = cursor_i64(&r->c);
 }
 
-static void take_all(struct reader *r, struct basis *basis)
+static void take_all(struct canon_reader *r, struct basis *basis)
 {
 	struct waiver *waivers;
 	struct sha256 *ids;
@@ -195,14 +169,14 @@ static void take_all(struct reader *r, struct basis *basis)
 	take_now(r, &basis->now);
 	for (int scope = 0; scope < RULE_SCOPE_COUNT; scope++)
 		take_subjects(r, &basis->subjects[scope]);
-	waivers = take_list(r, WAIVER_SIZE_MIN, sizeof *waivers, &basis->waiver_count);
+	waivers = canon_take_list(r, WAIVER_SIZE_MIN, sizeof *waivers, &basis->waiver_count);
 	for (int i = 0; i < basis->waiver_count; i++)
 		take_waiver(r, &waivers[i]);
 	basis->waivers = waivers;
 	basis->window = cursor_i32(&r->c);
 	basis->rules = canon_take_hash(&r->c);
 	basis->head = canon_take_hash(&r->c);
-	ids = take_list(r, SHA256_SIZE, sizeof *ids, &basis->evidence_count);
+	ids = canon_take_list(r, SHA256_SIZE, sizeof *ids, &basis->evidence_count);
 	for (int i = 0; i < basis->evidence_count; i++)
 		ids[i] = canon_take_hash(&r->c);
 	basis->evidence = ids;
@@ -227,7 +201,7 @@ static bool makes_sense(const struct basis *basis)
 
 int basis_read(struct view bytes, struct arena *arena, struct basis *out, struct fault *fault)
 {
-	struct reader r = { cursor_over(bytes), arena };
+	struct canon_reader r = { cursor_over(bytes), arena };
 	struct basis basis = { 0 };
 	const uint8_t *magic = cursor_take(&r.c, sizeof head);
 	struct buffer again;
@@ -303,8 +277,8 @@ static int compare(const struct basis *basis, const struct judgement *made, stru
 	return 0;
 }
 
-int basis_audit_log(const struct basis *basis, const struct plan_family *family, basis_find_fn *find,
-		    void *context, struct arena *arena, struct evidence_log *log_out, struct judgement *out,
+int basis_audit_log(const struct basis *basis, const struct plan_family *family, const struct rules *rules,
+		    basis_find_fn *find, void *context, struct arena *arena, struct evidence_log *log_out, struct judgement *out,
 		    struct fault *fault)
 {
 	struct judging judging = { .family = family,
@@ -313,7 +287,8 @@ int basis_audit_log(const struct basis *basis, const struct plan_family *family,
 				   .now = basis->now,
 				   .stage = basis->stage,
 				   .waivers = basis->waivers,
-				   .waiver_count = basis->waiver_count };
+				   .waiver_count = basis->waiver_count,
+				   .rules = rules };
 	struct judgement made = { 0 };
 	struct evidence_log log;
 	int err;
@@ -340,7 +315,7 @@ int basis_audit(const struct basis *basis, const struct plan_family *family, bas
 		struct arena *arena, struct judgement *out, struct fault *fault)
 {
 	struct evidence_log log;
-	int err = basis_audit_log(basis, family, find, context, arena, &log, out, fault);
+	int err = basis_audit_log(basis, family, NULL, find, context, arena, &log, out, fault);
 
 	if (err == 0)
 		evidence_log_done(&log);

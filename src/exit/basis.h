@@ -47,9 +47,12 @@ typedef int basis_find_fn(void *context, const struct sha256 *id, struct view *b
 int basis_audit(const struct basis *basis, const struct plan_family *family, basis_find_fn *find,
 		void *context, struct arena *arena, struct judgement *out, struct fault *fault);
 
-/* The same; `log` gets the evidence, for the caller to end with evidence_log_done(). */
-int basis_audit_log(const struct basis *basis, const struct plan_family *family, basis_find_fn *find,
-		    void *context, struct arena *arena, struct evidence_log *log, struct judgement *out,
+/*
+ * The same; `log` gets the evidence, for the caller to end with evidence_log_done().  `rules` are those of the family and the
+ * basis's reference, bound already, or NULL.
+ */
+int basis_audit_log(const struct basis *basis, const struct plan_family *family, const struct rules *rules,
+		    basis_find_fn *find, void *context, struct arena *arena, struct evidence_log *log, struct judgement *out,
 		    struct fault *fault);
 
 #endif

@@ -1,11 +1,12 @@
 /*
- * canon.h - the small pieces of which canonical bytes are made: texts, hashes, moments, epochs.
+ * canon.h - the small pieces of which canonical bytes are made: texts, hashes, moments, epochs, lists.
  *
- * Integers are big-endian, a text is its size (4 bytes) and its bytes.  What is read is a view of what it was read from.
+ * Integers are big-endian, a text is its size (4 bytes) and its bytes, a list its count (4 bytes) and its elements.  What is read is a view of what it was read from.
  */
 #ifndef EXIT_CANON_H
 #define EXIT_CANON_H
 
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/cursor.h"
 #include "exit/evidence.h"
@@ -78,6 +79,37 @@ static inline struct epochs canon_take_epochs(struct cursor *c)
 	epochs.context.hash = canon_take_hash(c);
 	epochs.authority = cursor_u64(c);
 	return epochs;
+}
+
+struct canon_reader {
+	struct cursor c;
+	struct arena *arena;
+};
+
+/*
+ * Room for as many elements of `size` as the next count says, if the bytes left can hold them at `size_min` each; NULL for an
+ * empty list, and with a fault.  *count is 0 unless there is room.
+ */
+static inline void *canon_take_list(struct canon_reader *r, size_t size_min, size_t size, int *count)
+{
+	uint32_t wanted = cursor_u32(&r->c);
+	void *at;
+
+	*count = 0;
+	if (r->c.fault)
+		return NULL;
+	if (wanted > cursor_left(&r->c) / size_min) {
+		cursor_fail(&r->c, "a list is longer than the bytes that are left");
+		return NULL;
+	}
+	if (!wanted)
+		return NULL;
+	at = arena_array(r->arena, wanted, size);
+	if (!at)
+		cursor_fail(&r->c, "a list needs more memory than its limit");
+	else
+		*count = (int)wanted;
+	return at;
 }
 
 #endif

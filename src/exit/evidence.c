@@ -247,34 +247,7 @@ const struct evidence_value *evidence_value(const struct evidence *item, struct 
 
 /* ---- reading ---- */
 
-struct reader {
-	struct cursor c;
-	struct arena *arena;
-};
-
-/* Room for as many elements as the next count says, if the bytes left can hold them.  *count stays 0 on a fault. */
-static void *take_list(struct reader *r, size_t size_min, size_t size, int *count)
-{
-	uint32_t wanted = cursor_u32(&r->c);
-	void *at;
-
-	if (r->c.fault)
-		return NULL;
-	if (wanted > cursor_left(&r->c) / size_min) {
-		cursor_fail(&r->c, "a list is longer than the bytes that are left");
-		return NULL;
-	}
-	if (!wanted)
-		return NULL;
-	at = arena_array(r->arena, wanted, size);
-	if (!at)
-		cursor_fail(&r->c, "a list needs more memory than its limit");
-	else
-		*count = (int)wanted;
-	return at;
-}
-
-static void take_position(struct reader *r, struct position *p)
+static void take_position(struct canon_reader *r, struct position *p)
 {
 	bool has_group;
 
@@ -292,9 +265,9 @@ static void take_position(struct reader *r, struct position *p)
 	p->high_watermark = cursor_i64(&r->c);
 }
 
-static struct evidence_remark *take_remarks(struct reader *r, int *count)
+static struct evidence_remark *take_remarks(struct canon_reader *r, int *count)
 {
-	struct evidence_remark *at = take_list(r, REMARK_SIZE_MIN, sizeof *at, count);
+	struct evidence_remark *at = canon_take_list(r, REMARK_SIZE_MIN, sizeof *at, count);
 
 	for (int i = 0; i < *count; i++) {
 		at[i].what = canon_take_text(&r->c);
@@ -304,34 +277,44 @@ static struct evidence_remark *take_remarks(struct reader *r, int *count)
 	return at;
 }
 
-static void take_lists(struct reader *r, struct evidence *item)
+static void take_lists(struct canon_reader *r, struct evidence *item)
 {
-	item->values = take_list(r, VALUE_SIZE_MIN, sizeof *item->values, &item->value_count);
+	item->values = canon_take_list(r, VALUE_SIZE_MIN, sizeof *item->values, &item->value_count);
 	for (int i = 0; i < item->value_count; i++) {
 		item->values[i].name = canon_take_text(&r->c);
 		item->values[i].unit = canon_take_text(&r->c);
 		item->values[i].number = cursor_i64(&r->c);
 	}
-	item->positions = take_list(r, POSITION_SIZE_MIN, sizeof *item->positions, &item->position_count);
+	item->positions = canon_take_list(r, POSITION_SIZE_MIN, sizeof *item->positions, &item->position_count);
 	for (int i = 0; i < item->position_count; i++)
 		take_position(r, &item->positions[i]);
 	item->excluded = take_remarks(r, &item->excluded_count);
 	item->normalisers = take_remarks(r, &item->normaliser_count);
-	item->artefacts = take_list(r, ARTEFACT_SIZE_MIN, sizeof *item->artefacts, &item->artefact_count);
+	item->artefacts = canon_take_list(r, ARTEFACT_SIZE_MIN, sizeof *item->artefacts, &item->artefact_count);
 	for (int i = 0; i < item->artefact_count; i++) {
 		item->artefacts[i].name = canon_take_text(&r->c);
 		item->artefacts[i].digest = canon_take_hash(&r->c);
 	}
-	item->parents = take_list(r, SHA256_SIZE, sizeof *item->parents, &item->parent_count);
+	item->parents = canon_take_list(r, SHA256_SIZE, sizeof *item->parents, &item->parent_count);
 	for (int i = 0; i < item->parent_count; i++)
 		item->parents[i] = canon_take_hash(&r->c);
 }
 
+static bool is_written_as(const struct evidence *item, struct view bytes)
+{
+	struct buffer again;
+	bool same;
+
+	buffer_init(&again, EVIDENCE_SIZE_MAX);
+	same = evidence_write(item, &again) == 0 && view_equal(buffer_bytes(&again), bytes);
+	buffer_done(&again);
+	return same;
+}
+
 int evidence_read(struct view bytes, struct arena *arena, struct evidence *out, struct fault *fault)
 {
-	struct reader r = { cursor_over(bytes), arena };
+	struct canon_reader r = { cursor_over(bytes), arena };
 	struct evidence item = { 0 };
-	struct sha256 again;
 	const uint8_t *magic;
 
 	if (bytes.size > EVIDENCE_SIZE_MAX)
@@ -361,10 +344,10 @@ int evidence_read(struct view bytes, struct arena *arena, struct evidence *out, 
 		return fault_set(fault, ERR_MALFORMED, "evidence ends early or lies about its size: %s",
 				 r.c.fault);
 	/* Written again it must give the very same bytes: no second spelling, nothing behind the end. */
-	if (cursor_left(&r.c) || hash_now(&item, &again) < 0 || !sha256_equal(again, sha256_of(bytes)))
+	if (cursor_left(&r.c) || !is_written_as(&item, bytes))
 		return fault_set(fault, ERR_MALFORMED, "evidence for %.*s is not in its one encoding",
 				 VIEW_ARGS(item.claim));
-	item.id = again;
+	item.id = sha256_of(bytes);
 	*out = item;
 	return 0;
 }

@@ -73,7 +73,8 @@ int gate_judge(enum gate gate, const struct rule *rules, int rule_count, const s
 	       struct arena *arena, struct gate_result *out, struct fault *fault)
 {
 	struct gate_result result = { .gate = gate };
-	bool whole = evidence_log_whole(facts->log);
+	bool whole = facts->log_is == LOG_NOT_LOOKED_AT ? evidence_log_whole(facts->log)
+							: facts->log_is == LOG_WHOLE;
 	int total = 0, at = 0;
 
 	for (int i = 0; i < rule_count; i++) {

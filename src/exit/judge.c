@@ -1,8 +1,7 @@
 /* judge.c - from evidence, limits and a moment to six answers. */
 #include "exit/judge.h"
 
-int judge_gate(const struct judging *judging, const struct rules *rules, enum gate gate, struct arena *arena,
-	       struct gate_result *out, struct fault *fault)
+static struct rule_facts facts_of(const struct judging *judging)
 {
 	struct rule_facts facts = { .family = judging->family->name.text,
 				    .log = judging->log,
@@ -13,6 +12,14 @@ int judge_gate(const struct judging *judging, const struct rules *rules, enum ga
 				    .stage = judging->stage };
 
 	memcpy(facts.subjects, judging->subjects, sizeof facts.subjects);
+	return facts;
+}
+
+int judge_gate(const struct judging *judging, const struct rules *rules, enum gate gate, struct arena *arena,
+	       struct gate_result *out, struct fault *fault)
+{
+	struct rule_facts facts = facts_of(judging);
+
 	return gate_judge(gate, rules->at, rules->count, &facts, arena, out, fault);
 }
 
@@ -32,10 +39,17 @@ int judge_family(const struct judging *judging, unsigned gates, struct arena *ar
 		 struct fault *fault)
 {
 	struct judgement made = { 0 };
-	int err = rules_bind(judging->family, judging->reference, arena, &made.rules, fault);
+	struct rule_facts facts = facts_of(judging);
+	int err = 0;
 
+	if (judging->rules)
+		made.rules = *judging->rules;
+	else
+		err = rules_bind(judging->family, judging->reference, arena, &made.rules, fault);
+	facts.log_is = evidence_log_whole(judging->log) ? LOG_WHOLE : LOG_CHANGED;
 	for (int gate = 0; gate < GATE_COUNT && !err; gate++)
-		err = judge_gate(judging, &made.rules, (enum gate)gate, arena, &made.gates[gate], fault);
+		err = gate_judge((enum gate)gate, made.rules.at, made.rules.count, &facts, arena,
+				 &made.gates[gate], fault);
 	if (err < 0)
 		return err;
 	made.verdict = judge_over(made.gates, gates ? gates : GATES_ALL);

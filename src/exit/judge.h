@@ -20,6 +20,7 @@ struct judging {
 	struct view stage; /* "OBSERVING"; for waivers */
 	const struct waiver *waivers;
 	int waiver_count;
+	const struct rules *rules; /* of this family and reference, bound already; NULL: judge_family() binds them */
 };
 
 struct judgement {

@@ -52,6 +52,11 @@ static bool about(const struct evidence *item, const char *claim, struct view su
 	       same_subject(item->family, family);
 }
 
+static bool intact(const struct rule_facts *facts, const struct evidence *item)
+{
+	return facts->log_is == LOG_WHOLE || evidence_intact(item);
+}
+
 /* The item that came last, by the log's order and not by its date. */
 static const struct evidence *latest(const struct rule_facts *facts, const char *claim, struct view subject)
 {
@@ -93,7 +98,7 @@ static bool control_holds(const char *claim, const struct rule *rule, const stru
 	    !view_equal(control->version, measured->version))
 		return false;
 	unexpected = evidence_value(control, VIEW_LITERAL("unexpected"));
-	if (!unexpected || unexpected->number != 0 || !evidence_intact(control))
+	if (!unexpected || unexpected->number != 0 || !intact(facts, control))
 		return false;
 	return ever || fresh_judge(control, &limits, &facts->now) == STALE_NOT;
 }
@@ -142,7 +147,7 @@ static bool is_healed(const struct rule *rule, const struct rule_facts *facts, i
 {
 	for (int i = index + 1; rule->heals && i < facts->log->count; i++)
 		if (rule_heals(rule, facts->log->items[index], facts->log->items[i]) &&
-		    evidence_intact(facts->log->items[i]) &&
+		    intact(facts, facts->log->items[i]) &&
 		    controls_hold(rule, facts->log->items[i], facts, true))
 			return true;
 	return false;
@@ -164,7 +169,7 @@ static const struct evidence *stuck(const struct rule *rule, struct view subject
 		if (!value_of(rule, item, &value) || !inside(rule->failure, value) ||
 		    (found && value <= *worst))
 			continue;
-		if (!evidence_intact(item) || !controls_hold(rule, item, facts, true) ||
+		if (!intact(facts, item) || !controls_hold(rule, item, facts, true) ||
 		    is_healed(rule, facts, i))
 			continue;
 		found = item;
@@ -283,7 +288,7 @@ static enum rule_why judge(const struct rule *rule, struct view subject, const s
 	item = out->evidence = latest(facts, rule->claim, subject);
 	if (!item)
 		return RULE_MISSING;
-	if (!evidence_intact(item))
+	if (!intact(facts, item))
 		return RULE_CHANGED;
 	if (item->status == EVIDENCE_INSTRUMENT_ERROR)
 		return RULE_INSTRUMENT;

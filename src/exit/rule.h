@@ -71,6 +71,11 @@ struct rule_facts {
 	const struct waiver *waivers;
 	int waiver_count;
 	struct view stage; /* for waivers: "OBSERVING" */
+	/*
+	 * Whether every item of the log is what its id says, and in its place.  Looked for once by whoever judges a whole
+	 * family; else by each gate, and each item again by each rule that uses it.
+	 */
+	enum { LOG_NOT_LOOKED_AT, LOG_WHOLE, LOG_CHANGED } log_is;
 };
 
 /* Why a rule came out as it did. */

@@ -173,6 +173,38 @@ static void a_callback_ends_a_query(void **state)
 	sql_close(sql);
 }
 
+static int count_row(void *context, const struct sql_value *row, int count)
+{
+	++*(int *)context;
+	return 0;
+}
+
+/* The same text again and again, in turn with more others than are kept, after one that was cut short, and one that failed. */
+static void a_text_that_is_asked_again(void **state)
+{
+	struct sql *sql = open_at(place_new(), SQL_WRITE);
+	struct fault fault;
+	int seen;
+
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(add(sql, i, VIEW_LITERAL("x"), &fault), 0);
+	assert_true(add(sql, 7, VIEW_LITERAL("x"), &fault) < 0);
+	assert_int_equal(add(sql, 40, VIEW_LITERAL("x"), &fault), 0);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 40; i++) {
+			char text[100];
+
+			snprintf(text, sizeof text, "SELECT id FROM thing WHERE id >= ? AND id < %d", 41 + i);
+			seen = 0;
+			assert_int_equal(sql_query(sql, text, SQL_VALUES(sql_int(0)), stop_at_two, &seen, &fault), 42);
+			seen = 0;
+			assert_int_equal(sql_query(sql, text, SQL_VALUES(sql_int(i)), count_row, &seen, &fault), 0);
+			assert_int_equal(seen, 41 - i);
+		}
+	}
+	sql_close(sql);
+}
+
 static void what_was_rolled_back_never_was(void **state)
 {
 	struct sql *sql = open_at(place_new(), SQL_WRITE);
@@ -604,6 +636,7 @@ int main(void)
 	const struct CMUnitTest both[] = {
 		cmocka_unit_test(values_come_back_as_they_went),
 		cmocka_unit_test(a_callback_ends_a_query),
+		cmocka_unit_test(a_text_that_is_asked_again),
 		cmocka_unit_test(what_was_rolled_back_never_was),
 		cmocka_unit_test(a_failure_ends_a_transaction),
 		cmocka_unit_test(what_is_kept_is_there_the_next_time),

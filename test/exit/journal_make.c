@@ -18,14 +18,9 @@
 
 #include "base/text.h"
 #include "exit/act_sign.h"
-#include "exit/basis.h"
-#include "exit/evidence_make.h"
 #include "exit/journal.h"
 #include "exit/note.h"
-#include "exit/verdict_body.h"
-
-#define ITEMS_MAX  100
-#define VALUES_MAX 20
+#include "exit/verdict_make.h"
 
 #define PLAN_TEXT(more, class)                                                                               \
 	"exit: a\nsource: s:1\ntarget: t:1\n" more "families:\n"                                             \
@@ -78,96 +73,6 @@ static uint64_t put(enum frame_kind kind, json_t *body)
 	return sequence;
 }
 
-/* ---- honest evidence: for each claim and subject one item whose values prove every rule on it ---- */
-
-struct honest {
-	struct evidence item;
-	struct evidence_value values[VALUES_MAX];
-	struct position positions[2];
-};
-
-static struct honest items[ITEMS_MAX];
-static int item_count;
-
-static struct honest *item_for(const struct judging *judging, const char *claim, struct view subject)
-{
-	struct honest *made;
-
-	for (int i = 0; i < item_count; i++)
-		if (view_is(items[i].item.claim, claim) && view_compare(items[i].item.subject, subject) == 0)
-			return &items[i];
-	assert(item_count < ITEMS_MAX);
-	made = &items[item_count++];
-	memcpy(made->positions, ends_made, sizeof made->positions);
-	made->item = (struct evidence){ .kind = EVIDENCE_MEASUREMENT,
-					.status = EVIDENCE_OK,
-					.claim = view_text(claim),
-					.subject = subject,
-					.family = judging->family->name.text,
-					.method = VIEW_LITERAL("join"),
-					.version = VIEW_LITERAL("1"),
-					.collector = VIEW_LITERAL("test"),
-					.began = moment_at(2000),
-					.ended = moment_at(1000),
-					.covered = 100,
-					.total = 100,
-					.samples = 100,
-					.epochs = judging->now.epochs,
-					.values = made->values,
-					.positions = made->positions,
-					.position_count = 2 };
-	return made;
-}
-
-static void prove(const struct judging *judging, const struct rule *rule)
-{
-	struct view subject = rule->scope == RULE_FAMILY ? VIEW_NULL : judging->subjects[rule->scope].at[0];
-	struct honest *made = item_for(judging, rule->claim, subject);
-	int64_t proves = rule->success.low > 0    ? rule->success.low
-			 : rule->success.high < 0 ? rule->success.high
-						  : 0;
-
-	for (int i = 0; rule->controls[i]; i++) {
-		struct honest *control = item_for(judging, rule->controls[i], VIEW_NULL);
-
-		control->item.kind = EVIDENCE_CONTROL;
-		control->values[0] =
-			(struct evidence_value){ VIEW_LITERAL("unexpected"), VIEW_LITERAL("findings"), 0 };
-		control->item.value_count = 1;
-	}
-	for (int i = 0; i < made->item.value_count; i++)
-		if (view_is(made->values[i].name, rule->value)) {
-			if (made->values[i].number < proves)
-				made->values[i].number = proves;
-			return;
-		}
-	assert(made->item.value_count < VALUES_MAX);
-	made->values[made->item.value_count++] =
-		(struct evidence_value){ view_text(rule->value), view_text(rule->unit), proves };
-}
-
-static void gather(const struct judging *judging, struct evidence_log *log)
-{
-	struct moment now = moment_at(0);
-	struct rules rules;
-
-	must(rules_bind(judging->family, judging->reference, &arena, &rules, &fault));
-	item_count = 0;
-	for (int i = 0; i < rules.count; i++)
-		prove(judging, &rules.at[i]);
-	for (int i = 0; i < item_count; i++) {
-		struct buffer bytes;
-		struct sha256 id;
-
-		must(evidence_seal(&items[i].item, &fault));
-		must(evidence_log_append(log, &items[i].item, &now));
-		buffer_init(&bytes, EVIDENCE_SIZE_MAX);
-		must(evidence_write(&items[i].item, &bytes));
-		must(journal_blob_put(journal, buffer_bytes(&bytes), &id, &fault));
-		buffer_done(&bytes);
-	}
-}
-
 /* ---- frames ---- */
 
 static json_t *public_of(const struct note_key *of)
@@ -205,45 +110,18 @@ static void put_plan(void)
 				  "families", "orders"));
 }
 
+static int put_blob(void *context, struct view bytes, struct sha256 *hash)
+{
+	return journal_blob_put(journal, bytes, hash, &fault);
+}
+
 static void put_verdict(void)
 {
-	static const struct view topic = { (const uint8_t *)"orders", 6 },
-				 group = { (const uint8_t *)"billing", 7 },
-				 principal = { (const uint8_t *)"User:shop", 9 };
-	struct judging judging = { .family = &plan->families[0],
-				   .now = { moment_at(0), epochs_made(), ends_made, 2 } };
-	struct waiver waivers[VERDICT_WAIVERS_MAX];
+	struct verdict_maker maker = { plan, &arena, put_blob, NULL };
 	struct standing now;
-	struct judgement judged;
-	struct evidence_log log;
-	struct basis basis;
-	struct buffer bytes;
-	struct sha256 input;
-	json_t *body;
 
 	state_family(journal_state(journal), "orders", &now);
-	judging.reference = now.authority == AUTHORITY_TARGET ? SIDE_TARGET : SIDE_SOURCE;
-	judging.now.epochs.plan.hash = plan->hash;
-	judging.now.epochs.authority = now.epoch;
-	judging.stage = view_text(stage_word(now.stage));
-	judging.waivers = waivers;
-	judging.waiver_count = verdict_waivers(now.json, waivers);
-	judging.subjects[RULE_EACH_TOPIC] = (struct rule_subjects){ &topic, 1, true };
-	judging.subjects[RULE_EACH_GROUP] = (struct rule_subjects){ &group, 1, true };
-	judging.subjects[RULE_EACH_PRINCIPAL] = (struct rule_subjects){ &principal, 1, true };
-	evidence_log_init(&log);
-	judging.log = &log;
-	gather(&judging, &log);
-	must(judge_family(&judging, 0, &arena, &judged, &fault));
-	must(basis_of(&judging, 0, &judged, &arena, &basis));
-	buffer_init(&bytes, BASIS_SIZE_MAX);
-	must(basis_write(&basis, &bytes));
-	must(journal_blob_put(journal, buffer_bytes(&bytes), &input, &fault));
-	body = verdict_body(&judged, &log, input, now.epoch, NOW_WALL_MS);
-	json_object_set_new(body, "family", json_string("orders"));
-	put(FRAME_VERDICT, body);
-	buffer_done(&bytes);
-	evidence_log_done(&log);
+	put(FRAME_VERDICT, verdict_make(&maker, &now));
 }
 
 /* `act` 0: nobody asked for it. */

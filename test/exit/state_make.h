@@ -25,6 +25,7 @@ struct made_state {
 	struct fault fault;
 	uint64_t lease, act;
 	int64_t wall_ms;
+	void (*wrote)(struct made_state *made, const struct frame *frame, struct view bytes); /* or NULL */
 };
 
 static inline uint64_t last_intent(const struct standing *now)
@@ -97,6 +98,8 @@ static inline int state_put_bytes(struct made_state *made, enum frame_kind kind,
 	err = state_apply(&made->state, &frame, &made->fault);
 	if (err == 0 && kind == FRAME_ACT)
 		made->act = made->state.sequence;
+	if (err == 0 && made->wrote)
+		made->wrote(made, &frame, buffer_bytes(&bytes));
 	buffer_done(&bytes);
 	return err;
 }
