@@ -7,7 +7,7 @@
  *
  *	what was acknowledged, or once read, is there, at its offset, with its bytes
  *	nothing is there that nobody sent, and nothing of a producer with sequences twice
- *	offsets have no holes; the last stable offset and the aborted ranges are what the log itself says
+ *	offsets have no holes (in compacted worlds: what is missing has a later record of its key, or was aborted); the last stable offset and the aborted ranges are what the log itself says
  *
  * Metadata is real, in a file of SQLite that is closed without a word at a crash.
  */
@@ -64,8 +64,12 @@ struct sent {
 	int32_t count;
 	int64_t producer; /* -1 for none */
 	bool gone; /* it was not there after a crash, or was refused: it may not be seen, unless it is sent again */
-	bool seen; /* by the check that runs */
+	bool seen;       /* by the check that runs */
+	uint8_t present; /* which of its records were seen by it: a bit for each */
 };
+
+#define SIM_COUNT_MAX 8 /* records of a batch */
+#define SIM_KEYS      5 /* record i of batch n has key (n + i) % SIM_KEYS */
 
 /* What a batch that was seen means for transactions, in order of offset. */
 struct event {
@@ -88,6 +92,9 @@ struct sim;
 void model_done(struct model *model);
 struct sent *model_send(struct model *model, uint64_t number, int32_t count, int64_t producer);
 struct sent *model_find(struct model *model, uint64_t number);
+
+/* What a batch means for transactions, told in order of offset; what was told before is passed over. */
+void model_remember(struct model *model, const struct event *event);
 
 /* An answer to the sender. */
 int model_acknowledge(struct sim *sim, int index, uint64_t number, int64_t offset);
@@ -134,14 +141,15 @@ struct sim {
 	char why[1500];
 	int flights;
 	bool broken;
-	bool rotten; /* a read may fail */
-	bool hurt;   /* so may one now: the disk had a bad moment */
+	bool compacting; /* of each key the latest record is enough */
+	bool rotten;     /* a read may fail */
+	bool hurt;       /* so may one now: the disk had a bad moment */
 };
 
 /* What all worlds of this process have been through, so that nobody believes in worlds where nothing happens. */
 struct sim_totals {
 	uint64_t crashes, acknowledged, duplicates, failed, full, refused_full, batches_read, cold_reads,
-		uploads, upload_failures, merges, errors, broken_logs, starts_moved, rotten, rot_seen;
+		uploads, upload_failures, merges, errors, compacted, starts_moved, rotten, rot_seen;
 };
 
 extern struct sim_totals sim_totals;

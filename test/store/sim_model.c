@@ -25,7 +25,7 @@ struct sent *model_send(struct model *model, uint64_t number, int32_t count, int
 		model->sent_capacity = model->sent_capacity ? 2 * model->sent_capacity : 64;
 		model->sent = realloc(model->sent, model->sent_capacity * sizeof *model->sent);
 	}
-	model->sent[model->sent_count] = (struct sent){ number, -1, count, producer, false, false };
+	model->sent[model->sent_count] = (struct sent){ number, -1, count, producer, false, false, 0 };
 	return &model->sent[model->sent_count++];
 }
 
@@ -44,6 +44,11 @@ static size_t record_size(uint64_t number)
 	return 8 + (dice % 8 ? dice % 100 : dice % SIM_RECORD_SIZE_MAX);
 }
 
+static uint8_t key_of(uint64_t number, int32_t index)
+{
+	return (uint8_t)('a' + (number + (uint64_t)index) % SIM_KEYS);
+}
+
 void sim_make_batch(struct buffer *out, const struct batch_options *options, uint64_t number, int32_t count)
 {
 	static uint8_t value[8 + SIM_RECORD_SIZE_MAX];
@@ -53,8 +58,12 @@ void sim_make_batch(struct buffer *out, const struct batch_options *options, uin
 	batch_writer_init(&writer, options, NULL, 1 << 20);
 	memset(value, (int)(number & 0x7f), size);
 	put_le64(value, number);
-	for (int32_t i = 0; i < count; i++)
-		batch_writer_add(&writer, 1000 + (int64_t)number, VIEW_NULL, view_of(value, size), NULL, 0);
+	for (int32_t i = 0; i < count; i++) {
+		uint8_t key = key_of(number, i);
+
+		batch_writer_add(&writer, 1000 + (int64_t)number, view_of(&key, 1), view_of(value, size),
+				 NULL, 0);
+	}
 	buffer_reset(out);
 	batch_writer_finish(&writer, out);
 	batch_writer_done(&writer);
@@ -76,8 +85,8 @@ int model_acknowledge(struct sim *sim, int index, uint64_t number, int64_t offse
 	return 0;
 }
 
-/* The number in a batch, if all its records say the same and are as they were made. */
-static bool number_of(const struct batch *batch, uint64_t *number)
+/* The number in a batch, if all its records say the same and are as they were made; and which of them are there. */
+static bool number_of(const struct batch *batch, uint64_t *number, uint8_t *present)
 {
 	struct record_walk walk;
 	struct record_span span;
@@ -95,8 +104,11 @@ static bool number_of(const struct batch *batch, uint64_t *number)
 			return false;
 		if (first)
 			*number = get_le64(record.value.at);
-		if (get_le64(record.value.at) != *number || record.value.size != record_size(*number))
+		if (get_le64(record.value.at) != *number || record.value.size != record_size(*number) ||
+		    span.offset_delta >= SIM_COUNT_MAX || record.key.size != 1 ||
+		    *record.key.at != key_of(*number, span.offset_delta))
 			return false;
+		*present |= (uint8_t)(1 << span.offset_delta);
 		for (size_t i = 8; i < record.value.size; i++)
 			if (record.value.at[i] != (*number & 0x7f))
 				return false;
@@ -119,26 +131,16 @@ static bool marker_of(const struct batch *batch, bool *commits)
 	return true;
 }
 
-/* What the batch says is remembered once: what was seen stays so. */
-static void remember(struct model *model, const struct batch *batch, bool commits)
+void model_remember(struct model *model, const struct event *event)
 {
-	struct event *event;
-
-	if (model->event_count && model->events[model->event_count - 1].offset >= batch->head.base_offset)
+	if (model->event_count && model->events[model->event_count - 1].offset >= event->offset)
 		return;
 	if (model->event_count == model->event_capacity) {
 		model->event_capacity = model->event_capacity ? 2 * model->event_capacity : 64;
 		model->events = realloc(model->events, model->event_capacity * sizeof *model->events);
 	}
-	event = &model->events[model->event_count++];
-	*event = (struct event){ batch->head.base_offset,
-				 batch_last_offset(&batch->head),
-				 batch->head.producer_id,
-				 batch->head.transactional,
-				 batch->head.control,
-				 commits,
-				 false };
-	if (!event->control || commits)
+	model->events[model->event_count++] = *event;
+	if (!event->control || event->commits)
 		return;
 	/* An abort takes back what its producer has sent since its marker before. */
 	for (size_t i = model->event_count - 1; i > 0; i--) {
@@ -150,6 +152,39 @@ static void remember(struct model *model, const struct batch *batch, bool commit
 			break;
 		before->aborted = before->transactional;
 	}
+}
+
+static void remember(struct model *model, const struct batch *batch, bool commits)
+{
+	model_remember(model, &(struct event){ batch->head.base_offset, batch_last_offset(&batch->head),
+					       batch->head.producer_id, batch->head.transactional,
+					       batch->head.control, commits, false });
+}
+
+static bool is_aborted(const struct model *model, int64_t offset)
+{
+	for (size_t i = 0; i < model->event_count; i++)
+		if (model->events[i].offset == offset)
+			return model->events[i].aborted;
+	return false;
+}
+
+/* Compaction may have taken the record: its transaction was aborted, or its key was written later. */
+static bool may_be_gone(const struct model *model, const struct sent *sent, int32_t index)
+{
+	if (is_aborted(model, sent->offset))
+		return true;
+	for (size_t i = 0; i < model->sent_count; i++) {
+		const struct sent *later = &model->sent[i];
+
+		if (later->offset < 0 || is_aborted(model, later->offset))
+			continue;
+		for (int32_t k = 0; k < later->count; k++)
+			if (later->offset + k > sent->offset + index &&
+			    key_of(later->number, k) == key_of(sent->number, index))
+				return true;
+	}
+	return false;
 }
 
 /* First offset of the oldest transaction without a marker, or `otherwise`. */
@@ -178,7 +213,11 @@ static int check_batch(struct sim *sim, int index, const struct batch *batch, in
 	bool commits = false;
 	struct sent *sent;
 
-	if (*next == model->log_start ? base > *next : base != *next)
+	uint8_t present = 0;
+
+	if (sim->compacting             ? batch_last_offset(&batch->head) < *next
+	    : *next == model->log_start ? base > *next
+					: base != *next)
 		return sim_broken(sim, "partition %d has a hole: %lld follows %lld", index, (long long)base,
 				  (long long)*next);
 	*next = batch_last_offset(&batch->head) + 1;
@@ -189,7 +228,7 @@ static int check_batch(struct sim *sim, int index, const struct batch *batch, in
 		remember(model, batch, commits);
 		return 0;
 	}
-	if (!number_of(batch, &number))
+	if (!number_of(batch, &number, &present))
 		return sim_broken(sim, "the batch at %lld of partition %d is damaged", (long long)base,
 				  index);
 	sent = model_find(model, number);
@@ -201,7 +240,9 @@ static int check_batch(struct sim *sim, int index, const struct batch *batch, in
 				  (unsigned long long)number, index, (long long)sent->offset,
 				  (long long)base);
 	sent->seen = true;
-	if (sent->count != batch->head.count || sent->producer != batch->head.producer_id)
+	sent->present = present;
+	if ((sim->compacting ? sent->count < batch->head.count : sent->count != batch->head.count) ||
+	    sent->producer != batch->head.producer_id)
 		return sim_broken(sim, "batch %llu is another one", (unsigned long long)number);
 	remember(model, batch, false);
 	sim_totals.batches_read++;
@@ -251,8 +292,10 @@ static int read_all(struct sim *sim, int index, int64_t *next)
 	while (err == 0) {
 		err = read_now(sim, index, *next, 1 + (int64_t)random_below(&sim->random, 20000),
 			       STORE_READ_UNCOMMITTED, &read);
-		if (err != 0 || read.count == 0)
+		if (err != 0 || (read.count == 0 && read.next_offset == *next))
 			break;
+		if (read.count == 0 && sim->compacting)
+			*next = read.next_offset; /* nothing was left there */
 		for (int i = 0; i < read.count && err == 0; i++) {
 			struct view bytes = read.pieces[i].bytes;
 			struct batch batch;
@@ -336,8 +379,10 @@ int model_check(struct sim *sim, int index, bool whole)
 	if (is.high_watermark < model->seen_end && !sim->rotten)
 		return sim_broken(sim, "partition %d ends at %lld, and %lld was readable", index,
 				  (long long)is.high_watermark, (long long)model->seen_end);
-	for (size_t i = 0; i < model->sent_count; i++)
+	for (size_t i = 0; i < model->sent_count; i++) {
 		model->sent[i].seen = false;
+		model->sent[i].present = 0;
+	}
 	next = model->log_start;
 	err = read_all(sim, index, &next);
 	if (err != 0)
@@ -349,13 +394,17 @@ int model_check(struct sim *sim, int index, bool whole)
 	for (size_t i = 0; i < model->sent_count; i++) {
 		struct sent *sent = &model->sent[i];
 
-		if (sent->seen || sent->gone ||
-		    (sent->offset >= 0 && sent->offset + sent->count <= model->log_start))
+		if (sent->offset < 0 && !sent->seen && whole)
+			sent->gone = true;
+		if (sent->offset < 0 || sent->gone)
 			continue;
-		if (sent->offset >= 0)
-			return sim_broken(sim, "batch %llu of partition %d is lost: it was at %lld",
-					  (unsigned long long)sent->number, index, (long long)sent->offset);
-		sent->gone = whole;
+		for (int32_t k = 0; k < sent->count; k++)
+			if (sent->offset + k >= model->log_start && !(sent->present & 1 << k) &&
+			    ++sim_totals.compacted && !(sim->compacting && may_be_gone(model, sent, k)))
+				return sim_broken(sim,
+						  "batch %llu of partition %d is lost: record %d was at %lld",
+						  (unsigned long long)sent->number, index, k,
+						  (long long)sent->offset + k);
 	}
 	model->seen_end = is.high_watermark;
 	return read_committed(sim, index);

@@ -39,7 +39,8 @@ struct flight {
 	int producer;
 	int index;
 	uint64_t number;
-	int64_t id;
+	int32_t count;
+	struct event event;
 };
 
 struct sim_totals sim_totals;
@@ -113,6 +114,11 @@ static void flight_ended(void *context, const struct store_appended *appended)
 		sim_totals.duplicates += appended->duplicate;
 		if (!marker)
 			model_acknowledge(sim, flight->index, flight->number, appended->base_offset);
+		/* At once: compaction may take it before anybody has read it. */
+		flight->event.offset = appended->base_offset;
+		flight->event.last_offset = appended->base_offset + flight->count - 1;
+		if (!appended->duplicate)
+			model_remember(&sim->models[flight->index], &flight->event);
 	} else {
 		sim_totals.failed++;
 		sim_totals.full += appended->err == ERR_FULL;
@@ -136,7 +142,15 @@ static bool send(struct sim *sim, int index, int producer, const struct batch_op
 	int err;
 
 	buffer_init(&out, 1 << 20);
-	*flight = (struct flight){ sim, producer, index, sending->number, options->producer_id };
+	*flight = (struct flight){ sim,
+				   producer,
+				   index,
+				   sending->number,
+				   sending->marker ? 1 : sending->count,
+				   { .producer = options->producer_id,
+				     .transactional = options->transactional,
+				     .control = sending->marker,
+				     .commits = sending->commits } };
 	if (sending->marker) {
 		batch_write_marker(&out, options, sending->commits, 1, 5000);
 	} else {
@@ -231,6 +245,18 @@ static void producer_step(struct sim *sim, int which)
 
 /* ---- opening and crashing */
 
+static void configure(struct sim *sim)
+{
+	struct store_log_options log = { .retention_ms = -1,
+					 .retention_bytes = -1,
+					 .compact = sim->compacting,
+					 .delete_retention_ms = 500,
+					 .min_dirty_percent = 1 };
+
+	if (sim->topic)
+		store_topic_log_options(sim->topic, &log);
+}
+
 static int open_store(struct sim *sim)
 {
 	struct store_options options;
@@ -249,7 +275,7 @@ static int open_store(struct sim *sim)
 	options.read_bytes_max = 30000;
 	options.flush_bytes = 2000 + (int64_t)random_below(&sim->random, 30000);
 	options.merge_count_min = 2 + (int32_t)random_below(&sim->random, 3);
-	options.retention_check_ms = 2000;
+	options.retention_check_ms = sim->compacting ? 500 : 2000;
 	options.flush_ms = 5000;
 	for (int i = 0; i < STORE_LANES; i++) {
 		if (lane_new_stepped(NULL, NULL, &sim->lanes[i]) < 0)
@@ -267,6 +293,7 @@ static int open_store(struct sim *sim)
 		return err;
 	}
 	sim->topic = store_topic_named(sim->store, VIEW_LITERAL("orders"));
+	configure(sim);
 	return 0;
 }
 
@@ -307,7 +334,6 @@ static bool must_restart(struct sim *sim)
 	store_numbers(sim->store, &numbers);
 	if (sim_disk_dead(sim->disk))
 		return true;
-	sim_totals.broken_logs += numbers.write_err == ERR_IO;
 	return numbers.write_err == ERR_IO && random_below(&sim->random, 3) == 0;
 }
 
@@ -359,6 +385,7 @@ static int create_topic(struct sim *sim)
 		return -1;
 	sim_settle(sim);
 	sim->topic = store_topic_named(sim->store, VIEW_LITERAL("orders"));
+	configure(sim);
 	return err == 0 && sim->topic ? 0 : sim_broken(sim, "no topic: %d", err);
 }
 
@@ -522,6 +549,7 @@ int sim_run(const struct sim_options *options, char why[1500], uint64_t *hash)
 	sim->options = *options;
 	sim->hash = 0xcbf29ce484222325;
 	random_seed(&sim->random, options->seed);
+	sim->compacting = random_below(&sim->random, 3) == 0;
 	sim->disk = sim_disk_new(&sim->random);
 	sim->clock = (struct clock){ sim_monotonic, sim_wall, sim };
 	sim->producers = calloc(PRODUCERS * SIM_PARTITIONS, sizeof *sim->producers);
