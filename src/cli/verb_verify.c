@@ -61,6 +61,27 @@ static enum status status_of(enum audit_answer answer)
 					   : STATUS_SHUT;
 }
 
+/* A holder that the journal names, and that is not among what was given. */
+static bool was_given(const struct verifying *v, const char *holder)
+{
+	if (strncmp(holder, "file ", 5) != 0)
+		return false;
+	for (int i = 0; i < v->file_count; i++)
+		if (strcmp(v->files[i], holder + 5) == 0)
+			return true;
+	return false;
+}
+
+static json_t *not_held(const struct verifying *v)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < v->audit.holder_count; i++)
+		if (!was_given(v, v->audit.holders[i]))
+			json_array_append_new(list, json_words(v->audit.holders[i]));
+	return list;
+}
+
 static void show_json(struct verifying *v)
 {
 	const struct audit *audit = &v->audit;
@@ -73,22 +94,53 @@ static void show_json(struct verifying *v)
 		first = json_pack("{s:o, s:o}", "frame",
 				  audit->frame ? json_count(audit->frame) : json_null(), "text",
 				  json_words(audit->text));
-	output_json(v->output,
-		    json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:i, s:i, s:i, s:o}, "
-			      "s:b, s:o}",
-			      "journal", json_words(v->journal), "answer", audit_word(audit->answer), "exit",
-			      audit->exit[0] ? json_words(audit->exit) : json_null(), "frames",
-			      json_count(audit->frames), "verdicts", json_count(audit->verdicts), "acts",
-			      json_count(audit->acts), "checkpoints", json_count(audit->checkpoints), "head",
-			      json_string(sha256_text(audit->head, head)), "plan",
-			      sha256_none(audit->plan) ? json_null()
-						       : json_string(sha256_text(audit->plan, plan)),
-			      "fault", first, "outside", "given", v->note_count, "held", audit->notes_held,
-			      "of_other_exits", audit->notes_of_others, "files",
-			      json_list(v->files, v->file_count), "topics_asked", 0, "remarks", remarks));
+	output_json(
+		v->output,
+		json_pack(
+			"{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:i, s:i, s:i, s:o, s:o}, "
+			"s:b, s:o}",
+			"journal", json_words(v->journal), "answer", audit_word(audit->answer), "exit",
+			audit->exit[0] ? json_words(audit->exit) : json_null(), "frames",
+			json_count(audit->frames), "verdicts", json_count(audit->verdicts), "acts",
+			json_count(audit->acts), "checkpoints", json_count(audit->checkpoints), "head",
+			json_string(sha256_text(audit->head, head)), "plan",
+			sha256_none(audit->plan) ? json_null() : json_string(sha256_text(audit->plan, plan)),
+			"fault", first, "outside", "given", v->note_count, "held", audit->notes_held,
+			"of_other_exits", audit->notes_of_others, "files", json_list(v->files, v->file_count),
+			"not_held_against", not_held(v), "topics_asked", 0, "remarks", remarks));
 }
 
 /* ---- for people ---- */
+
+/* The journal may be anybody's: what it says must not steer a terminal. */
+static void wrap_safe(struct paper *paper, const char *text)
+{
+	struct buffer safe;
+
+	buffer_init(&safe, 4 * AUDIT_TEXT_SIZE);
+	text_safe(&safe, view_text(text));
+	paper_wrap(paper, 0, 2, buffer_string(&safe));
+	buffer_done(&safe);
+}
+
+/* What was not looked at is said, name by name: a note there may say otherwise. */
+static void say_not_held(struct verifying *v, struct paper *paper)
+{
+	char text[AUDIT_HOLDER_SIZE_MAX + 100];
+
+	for (int i = 0; i < v->audit.holder_count; i++) {
+		const char *holder = v->audit.holders[i];
+
+		if (was_given(v, holder))
+			continue;
+		snprintf(text, sizeof text, "not held against: %s (%s)", holder,
+			 strncmp(holder, "file ", 5) == 0 ? "not given" : "not asked");
+		wrap_safe(paper, text);
+	}
+	if (v->audit.holders_left_off)
+		paper_line(paper, "not held against: %d more that the journal names (not asked)",
+			   v->audit.holders_left_off);
+}
 
 static void say_outside(struct verifying *v, struct paper *paper)
 {
@@ -108,19 +160,8 @@ static void say_outside(struct verifying *v, struct paper *paper)
 			buffer_printf(&line, "; %d of other exits were passed over", audit->notes_of_others);
 	}
 	paper_wrap(paper, 0, 2, buffer_string(&line));
-	paper_line(paper, "the topics that keep checkpoints were not asked");
+	say_not_held(v, paper);
 	buffer_done(&line);
-}
-
-/* The journal may be anybody's: what it says must not steer a terminal. */
-static void wrap_safe(struct paper *paper, const char *text)
-{
-	struct buffer safe;
-
-	buffer_init(&safe, 4 * AUDIT_TEXT_SIZE);
-	text_safe(&safe, view_text(text));
-	paper_wrap(paper, 0, 2, buffer_string(&safe));
-	buffer_done(&safe);
 }
 
 static void show_paper(struct verifying *v)

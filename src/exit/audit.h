@@ -28,6 +28,9 @@ const char *audit_word(enum audit_answer answer);
 #define AUDIT_REMARKS_MAX 20
 #define AUDIT_TEXT_SIZE   1200
 
+#define AUDIT_HOLDERS_MAX     20
+#define AUDIT_HOLDER_SIZE_MAX 300
+
 /* A note from outside, and the place that held it. */
 struct audit_outside {
 	struct note note;
@@ -55,6 +58,9 @@ struct audit {
 	char remarks[AUDIT_REMARKS_MAX]
 		    [AUDIT_TEXT_SIZE]; /* what else does not hold, and what should be known */
 	int remark_count, remarks_left_off;
+	/* Who was given checkpoints, as the journal says: "topic __interlock on the source", "file x".  Nobody has asked them. */
+	char holders[AUDIT_HOLDERS_MAX][AUDIT_HOLDER_SIZE_MAX];
+	int holder_count, holders_left_off;
 };
 
 /*

@@ -82,13 +82,32 @@ static bool is_for(const struct auditing *a, const struct frame *frame, const js
 	       note->size > 0 && note->size < frame->sequence;
 }
 
+/* Each once: where in a topic a note lies does not make it another holder. */
+static void name_holder(struct audit *out, const char *holder)
+{
+	const char *offset = strstr(holder, ", offset ");
+	char name[AUDIT_HOLDER_SIZE_MAX];
+
+	snprintf(name, sizeof name, "%.*s", (int)(offset ? offset - holder : (ptrdiff_t)strlen(holder)),
+		 holder);
+	for (int i = 0; i < out->holder_count; i++)
+		if (strcmp(out->holders[i], name) == 0)
+			return;
+	if (out->holder_count == AUDIT_HOLDERS_MAX)
+		out->holders_left_off++;
+	else
+		memcpy(out->holders[out->holder_count++], name, sizeof name);
+}
+
 int audit_checkpoint(struct auditing *a, const struct frame *frame, const json_t *body)
 {
 	const char *text = body_text(body, "note");
 	unsigned long long number = frame->sequence;
 	struct fault fault = { 0 };
+	json_t *holder;
 	struct sha256 root;
 	struct note note;
+	size_t index;
 	int err;
 
 	if (!text || note_read(view_text(text), &note, &fault) < 0) {
@@ -115,6 +134,11 @@ int audit_checkpoint(struct auditing *a, const struct frame *frame, const json_t
 	}
 	follow_key(a, frame, &note);
 	a->out->checkpoints++;
+	json_array_foreach(json_object_get(body, "holders"), index, holder)
+	{
+		if (json_is_string(holder))
+			name_holder(a->out, json_string_value(holder));
+	}
 	return 0;
 }
 

@@ -177,6 +177,21 @@ def test_says_what_it_was_held_against(journal):
     assert "held against 3 notes" in verify(journal.path, *notes(journal), json_too=False)[1]
 
 
+def test_says_who_was_not_asked(journal):
+    """Each holder that the journal names, once, unless its notes were given; whatever a name says, it steers no terminal."""
+    last = journal.find(CHECKPOINT, 2)
+    file = notes(journal)[1]
+    holders = [f"topic t on the {side}, offset {offset}" for offset in (1, 2) for side in ("source", "target")]
+    journal.rechain({last: put(holders=[*holders, f"file {file}", "file b", "two\nlines", 7, *(f"x{i}" for i in range(30))])},
+                    [s for s in journal.frames() if s > last])
+    text = verify(journal.path, json_too=False)[1]
+    for line in ("topic t on the source (not asked)", "topic t on the target (not asked)", f"file {file} (not given)",
+                 "file b (not given)", "a file (not asked)", "two\\x0alines (not asked)", "16 more that the journal names"):
+        assert text.count(f"not held against: {line}") == 1, (line, text)
+    found = verify(journal.path, *notes(journal))[1]
+    assert f"file {file}" not in found["outside"]["not_held_against"] and len(found["outside"]["not_held_against"]) == 19
+
+
 def test_long_with_snapshots(tmp_path):
     make(tmp_path, 2500)
     journal = Journal(tmp_path / "interlock.db")
