@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "exit/gather_run.h"
 #include "exit/mirror.h"
+#include "exit/parity_choice.h"
 #include "parity/compare.h"
 #include "parity/controls.h"
 
@@ -31,47 +32,12 @@ static const char *unit_of(enum finding_class class)
 
 /* ---- options ---- */
 
-struct options_made {
-	struct parity_options options;
-	struct topic_choice *topics;
-};
-
-static void identity_of(const struct view text, struct arena *arena, struct parity_options *out)
-{
-	const uint8_t *colon = text.size ? memchr(text.at, ':', text.size) : NULL;
-
-	if (!colon)
-		return;
-	out->identity = text.at[0] == 'k' ? IDENTITY_KEY_HEADER : IDENTITY_HEADER;
-	out->identity_header =
-		arena_printf(arena, "%.*s", (int)(text.at + text.size - colon - 1), (const char *)colon + 1);
-}
-
 static int options_make(const struct gather_run *run, struct parity_options *out)
 {
-	const struct plan_family *family = run->g->family;
-	const struct plan_number *limits = family->class->limits;
-	struct topic_choice *topics =
-		arena_array(run->g->arena, (size_t)run->g->topic_count + 1, sizeof *topics);
-	const char **headers =
-		arena_array(run->g->arena, (size_t)family->match.ignore_headers.count + 1, sizeof *headers);
+	int err = parity_choice(run->g->family, run->g->topics, run->g->topic_count, false, run->g->arena, out);
 
-	if (!topics || !headers)
-		return ERR_MEMORY;
-	parity_options_init(out);
-	for (int i = 0; i < run->g->topic_count; i++)
-		topics[i] = (struct topic_choice){ (const char *)run->g->topics[i].source.at,
-						   (const char *)run->g->topics[i].target.at };
-	for (int i = 0; i < family->match.ignore_headers.count; i++)
-		headers[i] = (const char *)family->match.ignore_headers.at[i].text.at;
-	out->topics = topics;
-	out->topic_count = (size_t)run->g->topic_count;
-	out->claim = (enum claim)(limits[LIMIT_PARITY_CLAIM].value + CLAIM_COUNTS);
-	out->settle_ms = limits[LIMIT_PARITY_SETTLE].value;
-	identity_of(family->match.identity.text, run->g->arena, out);
-	out->ignore_headers = headers;
-	out->ignore_header_count = (size_t)family->match.ignore_headers.count;
-	out->ignore_timestamp = family->match.ignore_timestamp.value != 0;
+	if (err < 0)
+		return err;
 	if (run->memory)
 		out->memory = run->memory;
 	out->rate = run->rate;

@@ -3,7 +3,7 @@
 
 #include "base/units.h"
 #include "exit/gather_run.h"
-#include "parity/group_map.h"
+#include "exit/parity_choice.h"
 
 #define METHOD "tail"
 
@@ -127,43 +127,22 @@ static int put_failure(struct gathering *g, const struct fault *why, struct faul
 
 static int options_make(const struct gather_run *run, struct group_map_options *out)
 {
-	const struct plan_family *family = run->g->family;
-	const char **groups = arena_array(run->g->arena, (size_t)family->groups.count + 1, sizeof *groups);
-	const char **headers =
-		arena_array(run->g->arena, (size_t)family->match.ignore_headers.count + 1, sizeof *headers);
-	struct topic_choice *topics =
-		arena_array(run->g->arena, (size_t)run->g->topic_count + 1, sizeof *topics);
-	struct view identity = family->match.identity.text;
-	const uint8_t *colon = identity.size ? memchr(identity.at, ':', identity.size) : NULL;
+	const struct plan_names *names = &run->g->family->groups;
+	const char **groups = arena_array(run->g->arena, (size_t)names->count + 1, sizeof *groups);
+	int err = positions_choice(run->g->family, run->g->topics, run->g->topic_count, false, run->g->arena,
+				   out);
 
-	if (!groups || !headers || !topics)
+	if (!groups || err < 0)
 		return ERR_MEMORY;
-	for (int i = 0; i < family->groups.count; i++)
-		groups[i] = (const char *)family->groups.at[i].text.at;
-	for (int i = 0; i < family->match.ignore_headers.count; i++)
-		headers[i] = (const char *)family->match.ignore_headers.at[i].text.at;
-	for (int i = 0; i < run->g->topic_count; i++)
-		topics[i] = (struct topic_choice){ (const char *)run->g->topics[i].source.at,
-						   (const char *)run->g->topics[i].target.at };
-	*out = (struct group_map_options){
-		.groups = groups,
-		.group_count = (size_t)family->groups.count,
-		.topics = topics,
-		.topic_count = (size_t)run->g->topic_count,
-		.ignore_headers = headers,
-		.ignore_header_count = (size_t)family->match.ignore_headers.count,
-		.ignore_timestamp = family->match.ignore_timestamp.value != 0,
-		.settle_ms = family->class->limits[LIMIT_PARITY_SETTLE].value,
-		.memory = run->memory,
-		.rate = run->rate,
-		.deadline_ms = run->timeout_ms,
-		.progress = run->progress,
-		.context = run->context,
-	};
-	if (colon) {
-		out->identity = identity.at[0] == 'k' ? IDENTITY_KEY_HEADER : IDENTITY_HEADER;
-		out->identity_header = arena_printf(run->g->arena, "%s", (const char *)colon + 1);
-	}
+	for (int i = 0; i < names->count; i++)
+		groups[i] = (const char *)names->at[i].text.at;
+	out->groups = groups;
+	out->group_count = (size_t)names->count;
+	out->memory = run->memory;
+	out->rate = run->rate;
+	out->deadline_ms = run->timeout_ms;
+	out->progress = run->progress;
+	out->context = run->context;
 	return 0;
 }
 

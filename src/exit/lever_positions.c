@@ -4,7 +4,7 @@
 
 #include "client/admin_groups.h"
 #include "exit/lever_positions.h"
-#include "parity/group_map.h"
+#include "exit/parity_choice.h"
 
 #define MEMORY        ((size_t)64 << 20)
 #define POSITIONS_MAX 100000
@@ -87,44 +87,16 @@ static int observe(struct lever *lever, int64_t timeout_ms, struct buffer *value
 
 /* ---- exact ---- */
 
-static void identity_of(struct view text, struct arena *arena, struct group_map_options *out)
-{
-	const uint8_t *colon = text.size ? memchr(text.at, ':', text.size) : NULL;
-
-	if (!colon)
-		return;
-	out->identity = text.at[0] == 'k' ? IDENTITY_KEY_HEADER : IDENTITY_HEADER;
-	out->identity_header =
-		arena_printf(arena, "%.*s", (int)(text.at + text.size - colon - 1), (const char *)colon + 1);
-}
-
 static int options_make(const struct lever_positions *p, struct arena *arena, struct group_map_options *out)
 {
-	enum side from = p->options.side == SIDE_TARGET ? SIDE_SOURCE : SIDE_TARGET;
-	const struct plan_match *match = &p->options.family->match;
-	struct topic_choice *topics = arena_array(arena, (size_t)p->options.topic_count + 1, sizeof *topics);
-	const char **headers = arena_array(arena, (size_t)match->ignore_headers.count + 1, sizeof *headers);
+	int err = positions_choice(p->options.family, p->options.topics, p->options.topic_count,
+				   p->options.side == SIDE_SOURCE, arena, out);
 
-	if (!topics || !headers)
-		return ERR_MEMORY;
-	for (int i = 0; i < p->options.topic_count; i++)
-		topics[i] = (struct topic_choice){ topic_on(p, i, from), topic_on(p, i, p->options.side) };
-	for (int i = 0; i < match->ignore_headers.count; i++)
-		headers[i] = (const char *)match->ignore_headers.at[i].text.at;
-	*out = (struct group_map_options){
-		.groups = &p->options.group,
-		.group_count = 1,
-		.topics = topics,
-		.topic_count = (size_t)p->options.topic_count,
-		.ignore_headers = headers,
-		.ignore_header_count = (size_t)match->ignore_headers.count,
-		.ignore_timestamp = match->ignore_timestamp.value != 0,
-		.settle_ms = p->options.family->class->limits[LIMIT_PARITY_SETTLE].value,
-		.memory = p->options.memory,
-		.rate = p->options.rate
-	};
-	identity_of(match->identity.text, arena, out);
-	return 0;
+	out->groups = &p->options.group;
+	out->group_count = 1;
+	out->memory = p->options.memory;
+	out->rate = p->options.rate;
+	return err;
 }
 
 static int parse(const char *value, struct arena *arena, struct group_position **out, int *count)
