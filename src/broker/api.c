@@ -105,6 +105,26 @@ void api_start(struct request *request)
 	request->line->handle(request);
 }
 
+/* Transactions of version 2 (KIP-890).  Before version 4 of the answer clients stumble over a feature that begins at 0. */
+static bool tell_features(struct request *request, struct api_versions_response *response)
+{
+	response->finalized_features.at =
+		REQUEST_ARRAY(request, api_versions_response_finalized_feature_shape, 1);
+	response->supported_features.at =
+		REQUEST_ARRAY(request, api_versions_response_supported_feature_shape, 1);
+	if (!response->finalized_features.at || !response->supported_features.at)
+		return false;
+	response->finalized_features_epoch = 0;
+	response->finalized_features.count = 1;
+	response->finalized_features.at[0].name = VIEW_LITERAL("transaction.version");
+	response->finalized_features.at[0].max_version_level =
+		response->finalized_features.at[0].min_version_level = 2;
+	response->supported_features.count = request_version(request) >= 4;
+	response->supported_features.at[0].name = VIEW_LITERAL("transaction.version");
+	response->supported_features.at[0].max_version = 2;
+	return true;
+}
+
 void handle_api_versions(struct request *request)
 {
 	struct api_versions_response *response = request_response(request);
@@ -127,5 +147,5 @@ void handle_api_versions(struct request *request)
 		if (api_lines[i].key == API_PRODUCE)
 			response->api_keys.at[i].min_version = 0;
 	}
-	request_answer(request, response);
+	request_answer(request, tell_features(request, response) ? response : NULL);
 }

@@ -150,6 +150,20 @@ void pipeline_answered(struct pipeline *pipeline, struct request *request)
 	timer_start(pipeline->broker->soon, 0);
 }
 
+void pipeline_alone(struct request *request)
+{
+	if (request->pipeline && !request->alone)
+		request->pipeline->running_alone++;
+	request->alone = true;
+}
+
+void pipeline_overlap(struct request *request)
+{
+	if (request->pipeline && request->alone)
+		request->pipeline->running_alone--;
+	request->alone = false;
+}
+
 void pipelines_pump(struct broker *broker)
 {
 	timer_stop(broker->soon);

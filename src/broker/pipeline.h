@@ -60,6 +60,10 @@ void pipeline_filled(struct pipeline *pipeline, size_t size);
 /* To be called when the peer took what was queued. */
 void pipeline_drained(struct pipeline *pipeline);
 
+/* A produce request that nothing may overtake for now, and the end of that. */
+void pipeline_alone(struct request *request);
+void pipeline_overlap(struct request *request);
+
 /* For request.c: this request was answered, or its connection must end. */
 void pipeline_answered(struct pipeline *pipeline, struct request *request);
 /* Sends what was answered since, and starts what comes next; for broker.c. */

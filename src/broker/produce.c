@@ -5,12 +5,16 @@
  */
 #include "broker/api.h"
 #include "broker/coordinator.h"
+#include "broker/group.h"
+#include "broker/pipeline.h"
 #include "broker/topic_config.h"
+#include "broker/transaction.h"
 #include "wire/batch.h"
 #include "wire/record.h"
 
 #define ZSTD_SINCE       7
 #define TOPIC_IDS_SINCE  13
+#define ADDS_SINCE       12
 #define OPENED_BYTES_MAX ((size_t)256 << 20)
 #define SPANS            256
 
@@ -246,7 +250,7 @@ static void produce_topic(struct production *production, const struct produce_re
 	}
 }
 
-void handle_produce(struct request *request)
+static void produce_now(struct request *request)
 {
 	const struct produce_request *in = request->message;
 	struct production *production = arena_take(&request->arena, sizeof *production);
@@ -263,4 +267,77 @@ void handle_produce(struct request *request)
 	for (int32_t i = 0; i < in->topic_data.count; i++)
 		produce_topic(production, &in->topic_data.at[i], &response->responses.at[i]);
 	step(production);
+}
+
+static void places_added(void *context, int16_t error)
+{
+	struct request *request = context;
+
+	/* After an error the batches are outside of the transaction, and are refused as such. */
+	pipeline_overlap(request);
+	produce_now(request);
+}
+
+/* Partitions of the request that its transaction does not have yet, as keys; how many. */
+static int new_places(struct request *request, const struct transaction *transaction, struct view *keys,
+		      int room)
+{
+	const struct produce_request *in = request->message;
+	struct store *store = request->broker->store;
+	int count = 0;
+
+	for (int32_t i = 0; i < in->topic_data.count; i++) {
+		const struct produce_request_topic *asked = &in->topic_data.at[i];
+		struct store_topic *topic = request_version(request) >= TOPIC_IDS_SINCE
+						    ? store_topic_by_id(store, asked->topic_id.bytes)
+						    : store_topic_named(store, asked->name);
+
+		for (int32_t k = 0; topic && k < asked->partition_data.count && count < room; k++) {
+			struct view bytes = asked->partition_data.at[k].records,
+				    name = view_text(topic->name);
+			int32_t index = asked->partition_data.at[k].index;
+			uint8_t raw[POSITION_KEY_MAX];
+			struct batch batch;
+
+			if (!bytes.at || batch_next(&bytes, &batch) != 1 || !batch.head.transactional ||
+			    transaction_owner_check(transaction, batch.head.producer_id,
+						    batch.head.producer_epoch) ||
+			    index < 0 || index >= topic->partition_count ||
+			    (transaction->is.state == TRANSACTION_ONGOING &&
+			     transaction_has(transaction, name, index)))
+				continue;
+			keys[count] = arena_copy(&request->arena, position_key(raw, name, index));
+			count += keys[count].at != NULL;
+		}
+	}
+	return count;
+}
+
+/* With transactions of version 2 (KIP-890) a producer just writes: the partitions are added for it. */
+static bool add_places(struct request *request)
+{
+	const struct produce_request *in = request->message;
+	struct transactions *all = broker_transactions(request->broker);
+	struct transaction *transaction;
+	struct view *keys;
+	int count = 0;
+
+	if (request_version(request) < ADDS_SINCE || !in->transactional_id.at || !all->log.loaded)
+		return false;
+	transaction = transaction_named(all, in->transactional_id);
+	for (int32_t i = 0; i < in->topic_data.count; i++)
+		count += in->topic_data.at[i].partition_data.count;
+	keys = transaction ? arena_array(&request->arena, (size_t)count, sizeof *keys) : NULL;
+	count = keys ? new_places(request, transaction, keys, count) : 0;
+	if (count == 0)
+		return false;
+	pipeline_alone(request); /* what comes behind it must not overtake it */
+	transaction_add(transaction, keys, count, places_added, request);
+	return true;
+}
+
+void handle_produce(struct request *request)
+{
+	if (!add_places(request))
+		produce_now(request);
 }

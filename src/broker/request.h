@@ -34,6 +34,7 @@ struct request {
 	void *own;                             /* the handler's */
 	void (*gone)(struct request *request); /* the client left; may answer */
 	struct buffer out;                     /* the answer's frame */
+	bool alone;                            /* a produce request that nothing may overtake */
 	enum request_state state;
 	size_t size; /* of the frame */
 	uint8_t frame[];

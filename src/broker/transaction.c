@@ -5,7 +5,7 @@
 #include "broker/group.h"
 #include "broker/transaction.h"
 
-#define VALUE_VERSION     0
+#define VALUE_VERSION     1
 #define RETRY_MS          100
 #define COORDINATOR_EPOCH 0 /* one coordinator, for ever */
 #define ARENA_MAX         ((size_t)16 << 20)
@@ -48,6 +48,7 @@ struct transaction *transaction_make(struct transactions *transactions, struct v
 	}
 	transaction->all = transactions;
 	transaction->is.producer_id = transaction->is.epoch = transaction->is.last_epoch = NO_EPOCH;
+	transaction->is.next_id = transaction->is.previous_id = -1;
 	map_init(&transaction->partitions);
 	return transaction;
 }
@@ -92,6 +93,8 @@ static bool has_partitions(enum transaction_state state)
 static void replay_value(struct transaction *transaction, const struct transaction_log_value *value)
 {
 	struct transaction_image image = { .producer_id = value->producer_id,
+					   .next_id = value->next_producer_id,
+					   .previous_id = value->previous_producer_id,
 					   .epoch = value->producer_epoch,
 					   .last_epoch = NO_EPOCH,
 					   .timeout_ms = value->transaction_timeout_ms,
@@ -234,6 +237,9 @@ static int append_record(struct transaction *transaction, struct writing *writin
 	key.transactional_id = view_text(transaction->id);
 	value.producer_id = writing->next.producer_id;
 	value.producer_epoch = writing->next.epoch;
+	value.previous_producer_id = writing->next.previous_id;
+	value.next_producer_id = writing->next.next_id;
+	value.next_producer_epoch = writing->next.next_id >= 0 ? 0 : -1;
 	value.transaction_timeout_ms = writing->next.timeout_ms;
 	value.transaction_status = (int8_t)writing->next.state;
 	value.transaction_last_update_timestamp_ms = writing->next.update_ms;
@@ -313,6 +319,12 @@ static void markers_done(struct transaction *transaction)
 	transaction->marking = false;
 	next.state = next.state == TRANSACTION_PREPARE_COMMIT ? TRANSACTION_COMPLETE_COMMIT
 							      : TRANSACTION_COMPLETE_ABORT;
+	if (next.next_id >= 0) {
+		next.previous_id = next.producer_id;
+		next.producer_id = next.next_id;
+		next.next_id = -1;
+		next.epoch = 0;
+	}
 	transaction_write(transaction, &next, NULL, 0, completed, NULL);
 }
 

@@ -28,6 +28,8 @@ enum transaction_state {
 /* What a record says but for the partitions. */
 struct transaction_image {
 	int64_t producer_id, start_ms, update_ms;
+	int64_t next_id; /* takes over at the end, since the epochs of this one are used up; -1 for none */
+	int64_t previous_id; /* whose place this one took, or -1 */
 	int32_t timeout_ms;
 	int16_t epoch, last_epoch; /* last_epoch: before the latest bump, -1 for none */
 	enum transaction_state state;
@@ -72,6 +74,14 @@ bool transaction_has(const struct transaction *transaction, struct view topic, i
 typedef void transaction_written(void *context, struct transaction *transaction, int16_t error);
 void transaction_write(struct transaction *transaction, const struct transaction_image *next,
 		       const struct view *added, int count, transaction_written *done, void *context);
+
+/* Is this producer the one that may go on with the transaction (NULL: there is none)?  KAFKA_NONE or its error. */
+int16_t transaction_owner_check(const struct transaction *transaction, int64_t producer_id, int16_t epoch);
+
+/* Makes the places part of the transaction, which begins if need be; always answers through `done`. */
+typedef void transaction_added(void *context, int16_t error);
+void transaction_add(struct transaction *transaction, const struct view *keys, int count,
+		     transaction_added *done, void *context);
 
 /* PREPARE_*, was written: sends the markers, and completes. */
 void transaction_mark(struct transaction *transaction);

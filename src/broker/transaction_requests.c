@@ -57,6 +57,8 @@ static void init_with_id(void *context, int16_t error, int64_t id)
 	struct transactions *all = broker_transactions(request->broker);
 	struct transaction *transaction = transaction_named(all, in->transactional_id);
 	struct transaction_image next = { .producer_id = id,
+					  .next_id = -1,
+					  .previous_id = -1,
 					  .last_epoch = -1,
 					  .timeout_ms = in->transaction_timeout_ms,
 					  .state = TRANSACTION_EMPTY,
@@ -113,6 +115,7 @@ static void init_again(struct request *request, struct transaction *transaction)
 		return;
 	}
 	next.last_epoch = named ? next.epoch : -1;
+	next.previous_id = -1;
 	next.epoch++;
 	next.state = TRANSACTION_EMPTY;
 	next.timeout_ms = in->transaction_timeout_ms;
@@ -151,8 +154,7 @@ void handle_init_producer_id(struct request *request)
 
 /* ---- adding ---------------------------------------------------------------------------------------------------------- */
 
-/* Is this producer the one that may go on with the transaction? */
-static int16_t owner_check(const struct transaction *transaction, int64_t producer_id, int16_t epoch)
+int16_t transaction_owner_check(const struct transaction *transaction, int64_t producer_id, int16_t epoch)
 {
 	if (!transaction || transaction->is.producer_id != producer_id)
 		return KAFKA_INVALID_PRODUCER_ID_MAPPING;
@@ -163,10 +165,8 @@ static int16_t owner_check(const struct transaction *transaction, int64_t produc
 	return KAFKA_NONE;
 }
 
-typedef void added(void *context, int16_t error);
-
 struct adding {
-	added *done;
+	transaction_added *done;
 	void *context;
 };
 
@@ -178,9 +178,8 @@ static void add_written(void *context, struct transaction *transaction, int16_t 
 	adding.done(adding.context, error);
 }
 
-/* Makes the places part of the transaction; always answers through `done`. */
-static void add_places(struct transaction *transaction, const struct view *keys, int count, added *done,
-		       void *context)
+void transaction_add(struct transaction *transaction, const struct view *keys, int count,
+		     transaction_added *done, void *context)
 {
 	struct transaction_image next = transaction->is;
 	struct view *fresh = calloc(count ? (size_t)count : 1, sizeof *fresh);
@@ -305,7 +304,7 @@ static bool add_partitions(struct partitions_adding *adding, struct view id, int
 		return false;
 	transaction = error ? NULL : transaction_named(broker_transactions(request->broker), id);
 	if (!error)
-		error = owner_check(transaction, producer_id, epoch);
+		error = transaction_owner_check(transaction, producer_id, epoch);
 	if (error == KAFKA_PRODUCER_FENCED && request_version(request) < FENCED_NEW_END)
 		error = KAFKA_INVALID_PRODUCER_EPOCH;
 	if (error) {
@@ -321,7 +320,7 @@ static bool add_partitions(struct partitions_adding *adding, struct view id, int
 						: KAFKA_TRANSACTION_ABORTABLE;
 	} else if (known) {
 		++*adding->left;
-		add_places(transaction, keys, keys_count, partitions_added, adding);
+		transaction_add(transaction, keys, keys_count, partitions_added, adding);
 	}
 	return true;
 }
@@ -410,14 +409,14 @@ void handle_add_offsets_to_txn(struct request *request)
 
 	if (!error) {
 		transaction = transaction_named(broker_transactions(request->broker), in->transactional_id);
-		error = owner_check(transaction, in->producer_id, in->producer_epoch);
+		error = transaction_owner_check(transaction, in->producer_id, in->producer_epoch);
 	}
 	if (!error)
 		error = offsets_key(request, in->group_id, &key);
 	if (error)
 		offsets_added(request, error);
 	else
-		add_places(transaction, &key, 1, offsets_added, request);
+		transaction_add(transaction, &key, 1, offsets_added, request);
 }
 
 /* ---- EndTxn ---------------------------------------------------------------------------------------------------------- */
@@ -431,8 +430,10 @@ static void end_answer(struct request *request, int16_t error, const struct tran
 	if (response) {
 		response->error_code = error;
 		if (!error && request_version(request) >= BUMP_SINCE) {
-			response->producer_id = transaction->is.producer_id;
-			response->producer_epoch = transaction->is.epoch;
+			bool over = transaction->is.next_id >= 0;
+
+			response->producer_id = over ? transaction->is.next_id : transaction->is.producer_id;
+			response->producer_epoch = over ? 0 : transaction->is.epoch;
 		}
 	}
 	request_answer(request, response);
@@ -451,25 +452,64 @@ static bool decided_so(const struct transaction *transaction, bool commit)
 	return transaction->is.state == (commit ? TRANSACTION_COMPLETE_COMMIT : TRANSACTION_COMPLETE_ABORT);
 }
 
-static void end_now(struct request *request, struct transaction *transaction)
+static void end_write(struct request *request, struct transaction *transaction, int64_t next_id)
 {
 	const struct end_txn_request *in = request->message;
 	struct transaction_image next = transaction->is;
+
+	if (request_version(request) >= BUMP_SINCE) {
+		next.last_epoch = next.epoch;
+		next.epoch++;
+		next.next_id = next_id;
+		next.previous_id = -1;
+	}
+	next.state = in->committed ? TRANSACTION_PREPARE_COMMIT : TRANSACTION_PREPARE_ABORT;
+	transaction_write(transaction, &next, NULL, 0, decided, request);
+}
+
+/* The last epoch of a producer id: the next transaction gets another id. */
+static void end_with_id(void *context, int16_t error, int64_t id)
+{
+	struct request *request = context;
+	const struct end_txn_request *in = request->message;
+	struct transaction *transaction =
+		transaction_named(broker_transactions(request->broker), in->transactional_id);
+
+	if (!error)
+		error = transaction_owner_check(transaction, in->producer_id, in->producer_epoch);
+	if (error)
+		end_answer(request, error, transaction);
+	else
+		end_write(request, transaction, id);
+}
+
+static void end_now(struct request *request, struct transaction *transaction)
+{
+	const struct end_txn_request *in = request->message;
 	bool bumps = request_version(request) >= BUMP_SINCE;
 
-	if (next.state != TRANSACTION_ONGOING && !(bumps && !in->committed)) {
+	/* With an epoch for each transaction an abort may be of one that the coordinator never heard of. */
+	if (transaction->is.state != TRANSACTION_ONGOING && !(bumps && !in->committed))
 		end_answer(request,
 			   !bumps && decided_so(transaction, in->committed) ? KAFKA_NONE
 									    : KAFKA_INVALID_TXN_STATE,
 			   transaction);
-		return;
-	}
-	if (bumps) {
-		next.last_epoch = next.epoch;
-		next.epoch++;
-	}
-	next.state = in->committed ? TRANSACTION_PREPARE_COMMIT : TRANSACTION_PREPARE_ABORT;
-	transaction_write(transaction, &next, NULL, 0, decided, request);
+	else if (bumps && transaction->is.epoch >= EPOCH_LAST)
+		producer_id_take(request->broker, end_with_id, request);
+	else
+		end_write(request, transaction, -1);
+}
+
+/* Was the answer to this very end lost?  Then the epoch is one further already, or the next id has taken over. */
+static bool asked_again(const struct request *request, const struct transaction *transaction)
+{
+	const struct end_txn_request *in = request->message;
+	const struct transaction_image *is = &transaction->is;
+
+	if (request_version(request) < BUMP_SINCE || is->state < TRANSACTION_PREPARE_COMMIT)
+		return false;
+	return (is->producer_id == in->producer_id && in->producer_epoch == is->epoch - 1) ||
+	       (is->previous_id == in->producer_id && in->producer_epoch == EPOCH_LAST && is->epoch == 0);
 }
 
 void handle_end_txn(struct request *request)
@@ -479,11 +519,7 @@ void handle_end_txn(struct request *request)
 	struct transaction *transaction =
 		error ? NULL : transaction_named(broker_transactions(request->broker), in->transactional_id);
 
-	if (!error && (!transaction || transaction->is.producer_id != in->producer_id))
-		error = KAFKA_INVALID_PRODUCER_ID_MAPPING;
-	/* The answer was lost, and the epoch is one further already: the same end is answered again. */
-	if (!error && request_version(request) >= BUMP_SINCE &&
-	    in->producer_epoch == transaction->is.last_epoch && transaction->is.last_epoch >= 0) {
+	if (!error && transaction && asked_again(request, transaction)) {
 		if (transaction->busy || prepared(transaction))
 			error = KAFKA_CONCURRENT_TRANSACTIONS;
 		else if (!decided_so(transaction, in->committed))
@@ -491,6 +527,8 @@ void handle_end_txn(struct request *request)
 		end_answer(request, error, transaction);
 		return;
 	}
+	if (!error && (!transaction || transaction->is.producer_id != in->producer_id))
+		error = KAFKA_INVALID_PRODUCER_ID_MAPPING;
 	if (!error && in->producer_epoch != transaction->is.epoch)
 		error = KAFKA_PRODUCER_FENCED;
 	if (!error && transaction->busy)
@@ -520,6 +558,8 @@ int16_t coordinator_may_write(struct broker *broker, struct view topic, int32_t 
 		return KAFKA_INVALID_PRODUCER_ID_MAPPING;
 	if (head->producer_epoch != transaction->is.epoch)
 		return KAFKA_INVALID_PRODUCER_EPOCH;
+	if (produce_version >= 12 && (transaction->busy || prepared(transaction)))
+		return KAFKA_CONCURRENT_TRANSACTIONS; /* the markers of the last one are on their way */
 	if (transaction->is.state != TRANSACTION_ONGOING || !transaction_has(transaction, topic, partition))
 		return produce_version >= 11 ? KAFKA_TRANSACTION_ABORTABLE : KAFKA_INVALID_TXN_STATE;
 	return KAFKA_NONE;
@@ -656,12 +696,12 @@ void handle_txn_offset_commit(struct request *request)
 				     in->generation_id, true);
 	if (!error) {
 		transaction = transaction_named(broker_transactions(request->broker), in->transactional_id);
-		error = owner_check(transaction, in->producer_id, in->producer_epoch);
+		error = transaction_owner_check(transaction, in->producer_id, in->producer_epoch);
 		error = error == KAFKA_PRODUCER_FENCED ? KAFKA_INVALID_PRODUCER_EPOCH : error;
 	}
 	/* From version 5 on the group's place in the transaction is taken here (KIP-890). */
 	if (!error && request_version(request) >= 5) {
-		add_places(transaction, &key, 1, txn_commit_added, request);
+		transaction_add(transaction, &key, 1, txn_commit_added, request);
 		return;
 	}
 	if (!error &&
