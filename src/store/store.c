@@ -123,6 +123,7 @@ int store_open(const struct store_options *options, struct store **out, struct f
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		list_init(lists[i]);
 	map_init(&store->by_name);
+	map_init(&store->by_id);
 	map_init(&store->settings);
 	buffer_init(&store->inflated, INFLATED_SIZE_MAX);
 	store->folder = strdup(options->folder);
@@ -397,6 +398,7 @@ void store_close(struct store *store)
 		topic_free(container_of(store->dying.next, struct topic, link));
 	settings_free(store);
 	map_done(&store->by_name);
+	map_done(&store->by_id);
 	object_store_free(store->objects);
 	metadata_close(store->metadata);
 	disk_close(store->lock);

@@ -155,7 +155,7 @@ struct store {
 	struct metadata_state state;
 
 	struct list topics;
-	struct map by_name;
+	struct map by_name, by_id; /* of topics */
 	struct partition **partitions; /* by id; NULL for those that are no more */
 	size_t partition_capacity;
 	struct map settings; /* kind, zero, name -> struct setting */

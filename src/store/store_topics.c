@@ -110,12 +110,33 @@ struct topic *topic_make(struct store *store, const uint8_t *id, struct view nam
 	return topic;
 }
 
+static struct view id_of(const uint8_t *id)
+{
+	return view_of(id, STORE_TOPIC_ID_SIZE);
+}
+
+/* Out of the tables, where it is in them. */
+static void topic_unlink(struct topic *topic)
+{
+	struct store *store = topic->store;
+
+	if (map_get(&store->by_name, view_text(topic->face.name)) == topic)
+		map_remove(&store->by_name, view_text(topic->face.name));
+	if (map_get(&store->by_id, id_of(topic->face.id)) == topic)
+		map_remove(&store->by_id, id_of(topic->face.id));
+	list_remove(&topic->link);
+}
+
 int topic_link(struct topic *topic)
 {
-	if (map_put(&topic->store->by_name, view_text(topic->face.name), topic) < 0)
-		return ERR_MEMORY;
-	list_append(&topic->store->topics, &topic->link);
-	return 0;
+	struct store *store = topic->store;
+
+	list_append(&store->topics, &topic->link);
+	if (map_put(&store->by_name, view_text(topic->face.name), topic) == 0 &&
+	    map_put(&store->by_id, id_of(topic->face.id), topic) == 0)
+		return 0;
+	topic_unlink(topic);
+	return ERR_MEMORY;
 }
 
 void topic_free(struct topic *topic)
@@ -124,9 +145,7 @@ void topic_free(struct topic *topic)
 		return;
 	for (int32_t i = 0; i < topic->face.partition_count; i++)
 		partition_free(topic->face.partitions[i]);
-	if (map_get(&topic->store->by_name, view_text(topic->face.name)) == topic)
-		map_remove(&topic->store->by_name, view_text(topic->face.name));
-	list_remove(&topic->link);
+	topic_unlink(topic);
 	free(topic->face.partitions);
 	free((char *)(uintptr_t)topic->face.name);
 	free((uint8_t *)(uintptr_t)topic->face.config.at);
@@ -142,14 +161,9 @@ struct store_topic *store_topic_named(struct store *store, struct view name)
 
 struct store_topic *store_topic_by_id(struct store *store, const uint8_t *id)
 {
-	LIST_EACH(&store->topics, link)
-	{
-		struct topic *topic = container_of(link, struct topic, link);
+	struct topic *topic = map_get(&store->by_id, id_of(id));
 
-		if (memcmp(topic->face.id, id, STORE_TOPIC_ID_SIZE) == 0)
-			return &topic->face;
-	}
-	return NULL;
+	return topic ? &topic->face : NULL;
 }
 
 struct store_topic *store_topic_next(struct store *store, const struct store_topic *topic)
@@ -345,8 +359,7 @@ static void delete_finish(struct task *task)
 	topic->deleting = false;
 	if (task->err == 0) {
 		topic->deleting = true;
-		map_remove(&task->store->by_name, view_text(topic->face.name));
-		list_remove(&topic->link);
+		topic_unlink(topic);
 		list_append(&task->store->dying, &topic->link);
 	}
 	task_answer(task);
