@@ -36,6 +36,7 @@ const struct api_line api_lines[] = {
 	{ API_DESCRIBE_CLUSTER,          0,  2, handle_describe_cluster },
 	{ API_DESCRIBE_PRODUCERS,        0,  0, handle_describe_producers },
 	{ API_DESCRIBE_TRANSACTIONS,     0,  0, handle_describe_transactions },
+	{ API_LIST_TRANSACTIONS,         0,  1, handle_list_transactions },
 	{ API_DESCRIBE_TOPIC_PARTITIONS, 0,  0, handle_describe_topic_partitions },
 	{ 0, 0, 0, NULL },
 };

@@ -92,10 +92,14 @@ bool topic_name_collides(struct broker *broker, struct view name)
 
 /* ---- CreateTopics ---------------------------------------------------------------------------------------------------- */
 
+/* Kafka's controller takes no more new partitions than this in one request. */
+#define PARTITIONS_EACH_REQUEST 10000
+
 struct creation {
 	struct request *request;
 	struct create_topics_response *response;
-	int left; /* what is not answered, and one while we still ask */
+	int left;           /* what is not answered, and one while we still ask */
+	int64_t partitions; /* asked for so far */
 };
 
 struct creation_topic {
@@ -255,6 +259,12 @@ static void create_one(struct creation *creation, int32_t place)
 	}
 	if (read_counts(request, topic, &wish, result) || read_configs(request, topic, &wish, result))
 		return;
+	creation->partitions += wish.partition_count;
+	if (creation->partitions > PARTITIONS_EACH_REQUEST) {
+		refuse(request, result, KAFKA_POLICY_VIOLATION,
+		       "Unable to perform excessively large batch operation.");
+		return;
+	}
 	if (in->validate_only) {
 		struct topic_state state = { 0 };
 
@@ -291,7 +301,7 @@ void handle_create_topics(struct request *request)
 		return;
 	}
 	response->topics.count = in->topics.count;
-	*creation = (struct creation){ request, response, 1 };
+	*creation = (struct creation){ request, response, 1, 0 };
 	for (int32_t i = 0; i < in->topics.count; i++)
 		create_one(creation, i);
 	creation_step(creation);
@@ -349,6 +359,10 @@ static void delete_one(struct deletion *deletion, struct delete_topics_response_
 	}
 	if (!topic || !one) {
 		result->error_code = name.at ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : KAFKA_UNKNOWN_TOPIC_ID;
+		return;
+	}
+	if (topic_name_internal(view_text(topic->name))) {
+		result->error_code = KAFKA_INVALID_REQUEST; /* a running coordinator would lose its memory */
 		return;
 	}
 	result->name = arena_copy(&request->arena, view_text(topic->name));
@@ -425,7 +439,8 @@ static void add_one(struct addition *addition, const struct create_partitions_re
 		result->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
 		return;
 	}
-	if (in->count <= topic->partition_count || in->count > STORE_PARTITIONS_MAX) {
+	if (in->count <= topic->partition_count || in->count > STORE_PARTITIONS_MAX ||
+	    in->count - topic->partition_count > PARTITIONS_EACH_REQUEST) {
 		result->error_code = KAFKA_INVALID_PARTITIONS;
 		result->error_message = view_text(arena_printf(
 			&request->arena, "The topic has %d partition(s); %d would not be an increase.",

@@ -710,6 +710,73 @@ void handle_txn_offset_commit(struct request *request)
 	txn_commit(request, error);
 }
 
+/* ---- ListTransactions ------------------------------------------------------------------------------------------------ */
+
+static const char *const state_words[] = { "Empty",        "Ongoing",          "PrepareCommit",
+					   "PrepareAbort", "CompleteCommit",   "CompleteAbort",
+					   "Dead",         "PrepareEpochFence" };
+
+static bool state_known(struct view word)
+{
+	for (size_t i = 0; i < sizeof state_words / sizeof *state_words; i++)
+		if (view_is(word, state_words[i]))
+			return true;
+	return false;
+}
+
+static bool listed(const struct list_transactions_request *in, const struct transaction *transaction,
+		   int64_t wall_ms)
+{
+	bool state = in->state_filters.count == 0, producer = in->producer_id_filters.count == 0;
+
+	if (transaction->is.producer_id < 0)
+		return false;
+	for (int32_t i = 0; i < in->state_filters.count; i++)
+		state |= view_is(in->state_filters.at[i], transaction_state_name(transaction->is.state));
+	for (int32_t i = 0; i < in->producer_id_filters.count; i++)
+		producer |= in->producer_id_filters.at[i] == transaction->is.producer_id;
+	if (in->duration_filter >= 0 &&
+	    (transaction->is.start_ms < 0 || wall_ms - transaction->is.start_ms <= in->duration_filter))
+		return false;
+	return state && producer;
+}
+
+void handle_list_transactions(struct request *request)
+{
+	const struct list_transactions_request *in = request->message;
+	struct list_transactions_response *response = request_response(request);
+	struct transactions *all = broker_transactions(request->broker);
+	int64_t wall_ms = broker_wall_ms(request->broker);
+	bool ok = response &&
+		  (response->transaction_states.at = REQUEST_ARRAY(
+			   request, list_transactions_response_transaction_state_shape, all->by_id.count)) &&
+		  (response->unknown_state_filters.at = arena_array(
+			   &request->arena, (size_t)in->state_filters.count, sizeof(struct view)));
+
+	if (ok && internal_log_ready(&all->log) == KAFKA_COORDINATOR_LOAD_IN_PROGRESS) {
+		response->error_code = KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
+		ok = true;
+	} else if (ok) {
+		for (int32_t i = 0; i < in->state_filters.count; i++)
+			if (!state_known(in->state_filters.at[i]))
+				response->unknown_state_filters.at[response->unknown_state_filters.count++] =
+					in->state_filters.at[i];
+		MAP_EACH(&all->by_id, slot)
+		{
+			struct transaction *transaction = slot->value;
+			struct list_transactions_response_transaction_state *out;
+
+			if (!listed(in, transaction, wall_ms))
+				continue;
+			out = &response->transaction_states.at[response->transaction_states.count++];
+			out->transactional_id = view_text(transaction->id);
+			out->producer_id = transaction->is.producer_id;
+			out->transaction_state = view_text(transaction_state_name(transaction->is.state));
+		}
+	}
+	request_answer(request, ok ? response : NULL);
+}
+
 /* ---- looking at them ------------------------------------------------------------------------------------------------- */
 
 static bool describe_one(struct request *request, struct view id,

@@ -177,8 +177,7 @@ const struct verb verb_broker = {
 		"has: produce (also idempotent and in transactions), fetch, topics and their configs, "
 		"offsets, classic consumer "
 		"groups. Not in this version: the newer group protocol (KIP-848), TLS, SASL, "
-		"ACLs, quotas, compaction (a topic with cleanup.policy=compact keeps everything), more than "
-		"one node. A "
+		"ACLs, quotas, more than one node. A "
 		"replication factor of any size is accepted and kept as a label: there is one copy, on the "
 		"disk under --data.\n\n"
 		"A property that has no effect in this version is told at the start, and is not an error.",

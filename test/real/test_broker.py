@@ -102,6 +102,24 @@ def test_names_that_kafka_refuses(broker, name):
     assert refused.value.args[0].code() in (KafkaError.TOPIC_EXCEPTION, KafkaError._INVALID_ARG)
 
 
+def test_what_no_administrator_may_do(broker, topic):
+    with pytest.raises(KafkaException) as refused:
+        create(broker, topic, 10001)
+    assert refused.value.args[0].code() == KafkaError.POLICY_VIOLATION
+    client = consumer(broker, topic)
+    create(broker, topic)
+    client.commit(offsets=[TopicPartition(topic, 0, 0)], asynchronous=False)
+    client.close()
+    with pytest.raises(KafkaException) as refused:
+        broker.admin().delete_topics(["__consumer_offsets"])["__consumer_offsets"].result(20)
+    assert refused.value.args[0].code() == KafkaError.INVALID_REQUEST
+    errors = []
+    producer = Producer({"bootstrap.servers": broker.bootstrap})
+    producer.produce("__consumer_offsets", b"v", key=b"k", on_delivery=lambda error, _: errors.append(error))
+    producer.flush(20)
+    assert [e.code() for e in errors] == [KafkaError.TOPIC_EXCEPTION]
+
+
 def test_offsets_by_time_and_records_deleted(broker, topic):
     create(broker, topic)
     producer = Producer({"bootstrap.servers": broker.bootstrap})
