@@ -498,3 +498,23 @@ def test_a_decision_survives_a_kill(run_folder, topic):
             of_it = [v for v in seen if v.startswith(b"%d-" % round_)]
             assert of_it in ([], [b"%d-%d" % (round_, i) for i in range(10)])
             assert of_it or round_ not in told
+
+
+# ---- another client
+
+
+def test_kafka_python_works_unmodified(broker, topic):
+    kafka = pytest.importorskip("kafka")
+    create(broker, topic, 2)
+    writer = kafka.KafkaProducer(bootstrap_servers=broker.bootstrap, acks="all", compression_type="gzip")
+    for i in range(200):
+        writer.send(topic, b"%d" % i, key=b"k%d" % (i % 5))
+    writer.flush(20)
+    writer.close()
+    reader = kafka.KafkaConsumer(topic, bootstrap_servers=broker.bootstrap, group_id=topic, auto_offset_reset="earliest",
+                                 consumer_timeout_ms=20000, isolation_level="read_committed")
+    seen = [message.value for _, message in zip(range(200), reader)]
+    reader.commit()
+    assert sorted(seen) == sorted(b"%d" % i for i in range(200))
+    assert sum(reader.committed(place) for place in reader.assignment()) == 200
+    reader.close()
