@@ -64,6 +64,14 @@ def family(interlock, scene):
     return status, status["families"][0]
 
 
+def verified(interlock, scene, acts):
+    """The auditor makes every verdict again, and finds an act behind everything that was carried out."""
+    found = interlock.run("verify", "interlock.db", "--json", folder=scene.folder, status=0).json
+    assert (found["answer"], found["fault"], found["acts"]) == ("intact", None, acts), found
+    assert found["verdicts"] and found["checkpoints"], found
+    assert any("__interlock" in holder for holder in found["outside"]["not_held_against"]), found
+
+
 def test_a_drill_opens_the_way_to_a_crossing(pair, one, verb, interlock):
     one.plan("drilled", limits=CLASS, drill=LOAD)
     one.load(200)
@@ -153,6 +161,7 @@ def test_retire_takes_the_scaffold_down_and_the_exit_ends(one, verb, interlock):
     # Nothing is left to keep, and a second time changes nothing.
     interlock.run("run", folder=folder, status=0, timeout=60)
     assert "already" in verb("retire", "orders").json["text"]
+    verified(interlock, one, acts=4)    # promote, seal, and retire twice
     report = one.end("target")
     assert not report.findings, report
 
