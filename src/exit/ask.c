@@ -19,6 +19,8 @@
 #define STATUS_WAITS 75 /* EX_TEMPFAIL of sysexits.h */
 #define STATUS_OLDER 76 /* EX_PROTOCOL */
 
+#define HTTP_LATER 202
+#define HTTP_WAITS 503
 #define HTTP_OLDER 409
 
 #define PAGE_SIZE_MAX (16u << 20) /* a page for people may be large; none of it is looked at */
@@ -440,6 +442,9 @@ static int judge_command(const struct asking *asking, const struct question *que
 		out->kind = ANSWER_OLDER;
 		return 0;
 	}
+	/* Not yet, and not never: to be waited for like silence. */
+	if (outcome->status == STATUS_WAITS && question->kind == ASK_SET)
+		return unanswered(asking, ERR_TIMEOUT, "it has not come about yet (status 75)", fault);
 	if (outcome->status != 0) {
 		snprintf(what, sizeof what, "it exited with status %d", outcome->status);
 		return unanswered(asking, ERR_BROKER, what, fault);
@@ -572,6 +577,9 @@ static int judge_reply(const struct asking *asking, const struct question *quest
 		out->kind = ANSWER_OLDER;
 		return 0;
 	}
+	if ((outcome->status == HTTP_WAITS || outcome->status == HTTP_LATER) && question->kind == ASK_SET)
+		return fault_set(fault, ERR_TIMEOUT, "it has not come about yet (HTTP status %d)",
+				 outcome->status);
 	if (!status_is_good(question, outcome->status))
 		return fault_set(fault, ERR_BROKER, "it answered with HTTP status %d%s", outcome->status,
 				 outcome->status / 100 == 3 ? ", a redirect, which is not followed" : "");

@@ -39,7 +39,9 @@ struct lever_ops {
 	/*
 	 * Asks for `value` under `epoch`.  0 says that it was asked for and acknowledged.  ERR_DENIED: refused, and nothing has
 	 * changed.  ERR_CONFLICT: a newer epoch was seen there, and nothing has changed.  ERR_USAGE: no value of this lever's;
-	 * nobody was asked.  Anything else: not known, it may or may not be so, now or later.
+	 * nobody was asked.  ERR_BROKER: answered, and the answer is that it failed; of a lever that is `told` another try is
+	 * worth a moment, and waiting is worth nothing.  Anything else: not known.  After these two it may or may not be so, now
+	 * or later.
 	 */
 	int (*set)(struct lever *lever, const char *value, uint64_t epoch, int64_t timeout_ms,
 		   struct fault *fault);
@@ -62,6 +64,7 @@ enum { LEVER_DRAINED, LEVER_WAITS };
 struct lever {
 	const struct lever_ops *ops;
 	const char *name; /* "flag", "acl:source", "group:billing"; the lever's own */
+	bool told; /* one instance answers for all: what it acknowledged is so, and no part of it learns later */
 };
 
 static inline int lever_observe(struct lever *lever, int64_t timeout_ms, struct buffer *value,

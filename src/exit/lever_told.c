@@ -215,7 +215,7 @@ static int told_new(struct asking *asking, const struct plan_lever *plan, const 
 
 	if (!told)
 		return fault_set(fault, ERR_MEMORY, "no memory for a lever");
-	told->lever = (struct lever){ ops, told->name };
+	told->lever = (struct lever){ .ops = ops, .name = told->name, .told = true };
 	told->asking = asking;
 	told->plan = plan;
 	told->kind = kind;

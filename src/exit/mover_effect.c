@@ -9,7 +9,12 @@
  *	it stands at `before`			not done: it may be tried again
  *	anything else, or no answer		unknown: stop
  *
- * A set() that failed is judged in the same way, by looking.  Only a refusal in so many words is believed at once.
+ * A set() that failed is judged in the same way, by looking.  Only a refusal in so many words is believed at once.  While a
+ * crossing can still be given up, and writers may be held by it, two more answers of a lever that is told are: that it failed,
+ * three times in a row; and a look that contradicts for half a second what it has acknowledged.  Silence is waited for.
+ *
+ * Where a lever stands already where it is wanted, a look shows nothing.  An order of an earlier epoch may still be on its
+ * way to it, and only one that has heard of this epoch refuses that: so one that is told has to acknowledge the set.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +25,11 @@
 #define LOOK_LEAST_MS                                                                                        \
 	250 /* the last look has time for an answer: a lever that is well must not end up unknown */
 #define LOOK_AGAIN_MS_MAX 200
+
+#define SET_TRIES           3
+#define SET_AGAIN_MS        100
+#define CONTRADICTION_MS    500
+#define CONTRADICTION_LOOKS 3
 
 /* `until_ms` is on our own monotonic clock: a wall clock that jumps gives nobody more time, and takes none. */
 static int64_t left_of(const struct crossing *c, int64_t until_ms)
@@ -73,15 +83,16 @@ static int put_outcome(struct crossing *c, uint64_t intent, enum outcome outcome
 	return crossing_frame(c, FRAME_OUTCOME, body, NULL);
 }
 
-/* What became of an intent, from a look at its lever. */
+/* What became of an intent, from a look at its lever, and from whether it has `heard`, where a look cannot tell. */
 static int establish(struct crossing *c, const struct intent *intent, const struct buffer *value, int looked,
-		     bool recovered, enum outcome *out)
+		     bool heard, bool recovered, enum outcome *out)
 {
+	bool shows = heard || strcmp(intent->before, intent->desired) != 0;
 	struct view seen = buffer_bytes(value);
 	enum outcome outcome = OUTCOME_UNKNOWN;
 	int err;
 
-	if (looked == 0 && view_is(seen, intent->desired))
+	if (looked == 0 && shows && view_is(seen, intent->desired))
 		outcome = OUTCOME_DONE;
 	else if (looked == 0 && view_is(seen, intent->before))
 		outcome = OUTCOME_NOT_DONE;
@@ -94,19 +105,36 @@ static int establish(struct crossing *c, const struct intent *intent, const stru
 	return err ? err : put_outcome(c, intent->sequence, outcome, recovered);
 }
 
-/* Looks until it is so, or the time is over; parts that disagree are given the time, for brokers learn one by one. */
-static int watch(struct crossing *c, struct lever *lever, const char *desired, int64_t until_ms,
-		 struct buffer *value)
+/* Whether there is a way back, and it is better taken at once than at the deadline.  Whoever gives up or freezes insists. */
+static bool may_give_up(const struct crossing *c, const struct lever *lever)
 {
-	int64_t pause_ms = LOOK_AGAIN_MS;
+	return lever->told && c->now.moving != AUTHORITY_NONE && !c->now.returning &&
+	       c->now.overlay == OVERLAY_NONE && !stage_is_decided(c->now.stage);
+}
+
+/*
+ * Looks until it is so, or the time is over; parts that disagree are given the time, for brokers learn one by one.  With
+ * `acknowledged` what is said plainly, and again, to be otherwise ends it too.
+ */
+static int watch(struct crossing *c, struct lever *lever, const char *desired, int64_t until_ms,
+		 bool acknowledged, struct buffer *value)
+{
+	int64_t pause_ms = LOOK_AGAIN_MS, since_ms = 0;
+	int contradictions = 0;
 
 	for (;;) {
-		int64_t left_ms = left_of(c, until_ms);
+		int64_t left_ms = left_of(c, until_ms), now_ms;
 		int err = observe(c, lever, left_ms > LOOK_LEAST_MS ? left_ms : LOOK_LEAST_MS, value);
 
 		if (err == ERR_CANCELLED || (err == 0 && view_is(buffer_bytes(value), desired)))
 			return err;
-		if (clock_monotonic_ms(journal_clock(c->mover->journal)) >= until_ms)
+		now_ms = clock_monotonic_ms(journal_clock(c->mover->journal));
+		if (now_ms >= until_ms)
+			return err;
+		if (err == 0 && contradictions++ == 0)
+			since_ms = now_ms;
+		if (err == 0 && acknowledged && contradictions >= CONTRADICTION_LOOKS &&
+		    now_ms - since_ms >= CONTRADICTION_MS)
 			return err;
 		if (c->mover->world->ops->pause(c->mover->world, pause_ms) < 0)
 			return ERR_CANCELLED;
@@ -131,6 +159,46 @@ static int put_intent(struct crossing *c, const char *name, const char *lever, c
 	return err;
 }
 
+/* The lever knows of this epoch, or of a newer one, and refuses what is older.  Who only refused may have kept nothing. */
+static bool is_heard(int set)
+{
+	return set == 0 || set == ERR_CONFLICT;
+}
+
+/*
+ * Sets it; once more where the answer was that it failed (an instance may just have been starting), and until there is an
+ * answer where nothing else would show that it was heard.  The last answer.
+ */
+static int insist(struct crossing *c, struct lever *lever, const struct intent *intent, int64_t until_ms,
+		  struct buffer *value)
+{
+	bool mute = lever->told && strcmp(intent->before, intent->desired) == 0;
+	int64_t pause_ms = SET_AGAIN_MS;
+	int set = lever_set(lever, intent->desired, intent->epoch, left_of(c, until_ms), &c->fault);
+
+	for (int i = 1; !is_heard(set) && set != ERR_CANCELLED && set != ERR_USAGE; i++) {
+		bool failed = set == ERR_BROKER && may_give_up(c, lever);
+		struct fault why = c->fault;
+		int looked;
+
+		if ((failed ? i >= SET_TRIES : !mute) || (set == ERR_DENIED && may_give_up(c, lever)) ||
+		    clock_monotonic_ms(journal_clock(c->mover->journal)) >= until_ms)
+			return set;
+		if (c->mover->world->ops->pause(c->mover->world, pause_ms) < 0)
+			return ERR_CANCELLED;
+		looked = mute ? ERR_STALE : observe(c, lever, left_of(c, until_ms), value);
+		if (looked == ERR_CANCELLED)
+			return looked;
+		c->fault = why;
+		if (looked == 0 && view_is(buffer_bytes(value), intent->desired))
+			return set;
+		if (!failed)
+			pause_ms = pause_ms * 2 > 1000 ? 1000 : pause_ms * 2;
+		set = lever_set(lever, intent->desired, intent->epoch, left_of(c, until_ms), &c->fault);
+	}
+	return set;
+}
+
 /* Sets it, and looks what came of it. */
 static int set_and_see(struct crossing *c, struct lever *lever, const struct intent *intent, int64_t until_ms,
 		       struct buffer *value, enum effect *out)
@@ -148,17 +216,18 @@ static int set_and_see(struct crossing *c, struct lever *lever, const struct int
 	kept.desired = desired;
 	kept.before = before;
 	kept.lever = lever->name;
-	set = lever_set(lever, desired, kept.epoch, left_of(c, until_ms), &c->fault);
+	set = insist(c, lever, &kept, until_ms, value);
 	if (set == ERR_CANCELLED)
 		return set;
 	why = c->fault;
-	/* Refused in so many words: one look, to say so on evidence.  Else as long as there is time. */
-	looked = set == ERR_DENIED || set == ERR_CONFLICT || set == ERR_USAGE
+	/* Refused or failed in so many words: one look, to say so on evidence.  Else as long as there is time. */
+	looked = set == ERR_DENIED || set == ERR_CONFLICT || set == ERR_USAGE ||
+				 (set == ERR_BROKER && may_give_up(c, lever))
 			 ? observe(c, lever, left_of(c, until_ms), value)
-			 : watch(c, lever, desired, until_ms, value);
+			 : watch(c, lever, desired, until_ms, set == 0 && may_give_up(c, lever), value);
 	if (looked == ERR_CANCELLED)
 		return looked;
-	err = establish(c, &kept, value, looked, false, &outcome);
+	err = establish(c, &kept, value, looked, !lever->told || is_heard(set), false, &outcome);
 	*out = outcome == OUTCOME_DONE       ? EFFECT_DONE
 	       : outcome == OUTCOME_NOT_DONE ? EFFECT_FAILED
 					     : EFFECT_UNKNOWN;
@@ -193,10 +262,10 @@ static int earlier(struct crossing *c, const char *name, struct lever *lever, in
 	/* Whoever wrote the intent is gone: where nothing has happened, nobody waits; to ask again does no harm. */
 	looked = observe(c, lever, left_of(c, until_ms), value);
 	if (looked < 0 && looked != ERR_CANCELLED)
-		looked = watch(c, lever, intent.desired, until_ms, value);
+		looked = watch(c, lever, intent.desired, until_ms, false, value);
 	if (looked == ERR_CANCELLED)
 		return looked;
-	err = establish(c, &intent, value, looked, true, &outcome);
+	err = establish(c, &intent, value, looked, !lever->told, true, &outcome);
 	if (err < 0 || outcome == OUTCOME_NOT_DONE)
 		return err;
 	*out = outcome == OUTCOME_DONE ? EFFECT_DONE : EFFECT_UNKNOWN;
@@ -309,7 +378,7 @@ int effect_settle(struct crossing *c, bool again, enum effect *out)
 		else if (intent.outcome == OUTCOME_UNKNOWN && !tells(&value, looked, &intent))
 			*out = EFFECT_UNKNOWN; /* it has that outcome already */
 		else
-			err = establish(c, &intent, &value, looked, true, &outcome);
+			err = establish(c, &intent, &value, looked, true, true, &outcome);
 		if (outcome == OUTCOME_UNKNOWN)
 			*out = EFFECT_UNKNOWN;
 		buffer_done(&value);

@@ -124,6 +124,16 @@ static int set_told(struct sim_lever *l, const char *value, uint64_t epoch, stru
 		sim_at(sim, 100 + sim_below(sim, 8000), told_lands, which, pack(epoch, wanted));
 		return fault_set(fault, ERR_TIMEOUT, "%s does not answer", l->lever.name);
 	}
+	/* Says that it failed, though it has heard; or that all have it, a while before that is so. */
+	if (sim->guarded && which != 2 && sim_chance(sim, sim->lost_ppm / 2)) {
+		if (sim_below(sim, 2))
+			told_lands(sim, which, pack(epoch, wanted));
+		return fault_set(fault, ERR_BROKER, "%s failed", l->lever.name);
+	}
+	if (sim->guarded && which != 2 && sim_chance(sim, sim->lost_ppm / 2)) {
+		sim_at(sim, sim_below(sim, 3000), told_lands, which, pack(epoch, wanted));
+		return 0;
+	}
 	told_lands(sim, which, pack(epoch, wanted));
 	return 0;
 }
@@ -373,6 +383,7 @@ struct sim_lever *sim_lever_new(struct sim_controller *k, int index)
 		abort();
 	l->lever.ops = k->sim->options.mutant == MUTANT_LEVER_LIES && index == 0 ? &lying : &ops;
 	l->lever.name = kinds[index].name;
+	l->lever.told = kinds[index].kind == KIND_TOLD;
 	l->k = k;
 	l->index = index;
 	return l;

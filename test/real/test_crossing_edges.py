@@ -210,8 +210,9 @@ def with_bad_flag(one, limits=None, **more):
 
 @pytest.mark.parametrize("how", ["refuse", "fail", "lie", "silent"])
 def test_a_flag_that_does_not_hold(pair, interlock, scene, how):
+    """What answers that it failed, or contradicts itself, is given up at once; only silence is waited for, to the deadline."""
     one = scene(*pair, groups=(), shops=[{"rate": 100}])
-    bad, plan = with_bad_flag(one)
+    bad, plan = with_bad_flag(one, {} if how == "silent" else {"deadline": "10m"})
     mover = ByVerbs(one, interlock, plan)
     one.load(100)
     bad.goes(how, "set-hold")
