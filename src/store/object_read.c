@@ -44,6 +44,12 @@ int object_index_read(struct object_store *objects, int64_t id, uint64_t log_id,
 		err = object_index_check(foot, buffer_bytes(index), fault);
 	}
 say_which:
+	/* An object was whole when it got its name: one that does not look like an object any more is damaged. */
+	if (err == ERR_MALFORMED) {
+		err = ERR_CHECKSUM;
+		if (fault)
+			fault->err = err;
+	}
 	if (err < 0)
 		fault_at(fault, "object %lld", (long long)id);
 	return err;
