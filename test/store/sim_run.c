@@ -330,7 +330,10 @@ static bool must_restart(struct sim *sim)
 {
 	struct store_numbers numbers;
 
-	sim_totals.errors += sim_disk_erred(sim->disk);
+	if (sim_disk_erred(sim->disk)) {
+		sim_totals.errors++;
+		sim->hurt = true; /* whoever was reading may be told of it later */
+	}
 	store_numbers(sim->store, &numbers);
 	if (sim_disk_dead(sim->disk))
 		return true;
