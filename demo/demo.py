@@ -3,6 +3,7 @@ crosses, a stop condition brings it back, it crosses again; the way back is clos
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -17,11 +18,12 @@ ROOT = HERE.parent
 sys.path[:0] = [str(HERE), str(ROOT / "test" / "peer")]
 
 import yaml  # noqa: E402
+from broker import Broker  # noqa: E402
 from confluent_kafka import Producer  # noqa: E402
 from crossing import OWNER, Scene  # noqa: E402
 from kafka_cluster import KafkaCluster  # noqa: E402
 
-INTERLOCK = ROOT / "build" / "interlock"
+INTERLOCK = Path(os.environ.get("INTERLOCK", ROOT / "build" / "interlock"))
 SECOND = "ops@example.org"
 COLOUR = sys.stdout.isatty()
 # Kafka 4 refuses times an hour ahead, 3.9 takes any: `check` would say so, and be right.
@@ -44,8 +46,16 @@ def say(text):
 
 
 @contextlib.contextmanager
+def start_brokers(folder):
+    """Interlock's own brokers on both sides, in place of Apache Kafka: `demo.py --embedded`."""
+    with Broker(folder / "source", name="source", binary=INTERLOCK) as source, \
+            Broker(folder / "target", name="target", binary=INTERLOCK) as target:
+        yield source, target
+
+
+@contextlib.contextmanager
 def start_clusters(folder):
-    """The two clusters, ended with the block.  The only place that knows what they are."""
+    """The two clusters, ended with the block."""
     source = KafkaCluster("3.9.1", folder / "source", name="source")
     target = KafkaCluster("4.3.1", folder / "target", name="target")
     try:
@@ -175,11 +185,12 @@ def tell_history(report):
     say("the one order that is not the shop's is the one we planted")
 
 
-def play(folder):
-    scene("Two clusters: Apache Kafka 3.9.1, which we want to leave, and 4.3.1, where we want to go")
-    with start_clusters(folder) as (source, target):
+def play(folder, embedded):
+    scene("Two clusters: Interlock's own brokers" if embedded else
+          "Two clusters: Apache Kafka 3.9.1, which we want to leave, and 4.3.1, where we want to go")
+    with start_brokers(folder) if embedded else start_clusters(folder) as (source, target):
         for cluster in (source, target):
-            say(f"{cluster.name}: Kafka {cluster.version} at {cluster.bootstrap}")
+            say(f"{cluster.name}: {cluster.what} at {cluster.bootstrap}")
         scene("A shop writes each order to both, two hundred a second; the group `billing` reads")
         with Scene(folder / "shop", source, target, shops=[{"rate": 200}], groups=["billing"], **SETTINGS) as shop:
             write_plan(shop)
@@ -209,7 +220,7 @@ def play(folder):
 def main():
     folder = Path(tempfile.mkdtemp(prefix="interlock-demo-"))
     try:
-        play(folder)
+        play(folder, "--embedded" in sys.argv[1:])
     except KeyboardInterrupt:
         print("\ninterrupted; the clusters are stopped", file=sys.stderr)
         return 130

@@ -59,6 +59,9 @@ struct disk {
 	int (*make_folder)(struct disk *disk, const char *path, struct fault *fault);
 	int (*list)(struct disk *disk, const char *path, disk_each *each, void *context, struct fault *fault);
 
+	/* Bytes of the file system that the folder lies on: all, and those that may still be written. */
+	int (*room)(struct disk *disk, const char *path, int64_t *total, int64_t *usable, struct fault *fault);
+
 	/* Holds `path` (made when it is not there) until the file is closed or the process ends.  ERR_CONFLICT. */
 	int (*lock)(struct disk *disk, const char *path, struct disk_file **out, struct fault *fault);
 };

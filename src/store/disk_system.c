@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "store/disk.h"
@@ -207,6 +208,17 @@ static int list(struct disk *disk, const char *path, disk_each *each, void *cont
 	return err;
 }
 
+static int room_of(struct disk *disk, const char *path, int64_t *total, int64_t *usable, struct fault *fault)
+{
+	struct statvfs found;
+
+	if (statvfs(path, &found) < 0)
+		return say(fault, path, "ask for its room");
+	*total = (int64_t)found.f_blocks * (int64_t)found.f_frsize;
+	*usable = (int64_t)found.f_bavail * (int64_t)found.f_frsize;
+	return 0;
+}
+
 static int lock_file(struct disk *disk, const char *path, struct disk_file **out, struct fault *fault)
 {
 	int err = file_make(disk, path, O_RDWR | O_CREAT, "open it", out, fault);
@@ -236,5 +248,6 @@ struct disk disk_system = {
 	.sync_folder = sync_folder,
 	.make_folder = make_folder,
 	.list = list,
+	.room = room_of,
 	.lock = lock_file,
 };

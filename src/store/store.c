@@ -310,6 +310,16 @@ void store_producer_each(const struct partition *partition, store_producer_each_
 	}
 }
 
+const char *store_folder(const struct store *store)
+{
+	return store->folder;
+}
+
+int store_room(const struct store *store, int64_t *total, int64_t *usable, struct fault *fault)
+{
+	return store->disk->room(store->disk, store->folder, total, usable, fault);
+}
+
 void store_numbers(const struct store *store, struct store_numbers *out)
 {
 	struct wal_numbers wal;

@@ -18,8 +18,10 @@ SANITIZER = re.compile(r"Sanitizer|runtime error|Assertion")
 
 
 class Broker:
-    def __init__(self, folder, name="interlock", **properties):
-        self.folder, self.name = folder, name
+    what = "Interlock's broker"
+
+    def __init__(self, folder, name="interlock", binary=None, **properties):
+        self.folder, self.name, self.program = folder, name, Program(binary)
         self.properties = {"group.initial.rebalance.delay.ms": 0, **{k.replace("_", "."): v for k, v in properties.items()}}
         self.port = free_ports(1)[0]
         self.process, self._admin, self.said = None, None, []
@@ -28,6 +30,8 @@ class Broker:
     @property
     def bootstrap(self):
         return f"127.0.0.1:{self.port}"
+
+    internal = bootstrap        # there is one listener
 
     def admin(self):
         if self._admin is None:
@@ -38,7 +42,7 @@ class Broker:
         words = []
         for key, value in self.properties.items():
             words += ["--set", f"{key}={value}"]
-        self.process = Program().start("broker", "--data", self.folder / "data", "--listen", self.bootstrap, *words)
+        self.process = self.program.start("broker", "--data", self.folder / "data", "--listen", self.bootstrap, *words)
         line = self.process.stdout.readline()
         if not line.startswith("listening on"):
             out, err = self.process.communicate(timeout=20)

@@ -126,6 +126,10 @@ class KafkaCluster:
         return ",".join(f"127.0.0.1:{node.ports[listener]}" for node in self.nodes.values())
 
     @property
+    def what(self):
+        return f"Apache Kafka {self.version}"
+
+    @property
     def bootstrap(self):
         """Where a client without credentials connects."""
         return self.addresses("INTERNAL" if self.secure else "PLAIN")

@@ -1,13 +1,17 @@
 """Interlock's own broker under other people's clients, unmodified; and beside Apache Kafka, compared by parity."""
 
+import os
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import uuid
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import (AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, OffsetSpec,
+from confluent_kafka.admin import (AclBindingFilter, AclOperation, AclPermissionType, AlterConfigOpType, ConfigEntry,
+                                   ConfigResource, NewPartitions, NewTopic, OffsetSpec, ResourcePatternType,
                                    ResourceType)
 
 from broker import Broker
@@ -518,3 +522,24 @@ def test_kafka_python_works_unmodified(broker, topic):
     assert sorted(seen) == sorted(b"%d" % i for i in range(200))
     assert sum(reader.committed(place) for place in reader.assignment()) == 200
     reader.close()
+
+
+# ---- what is not there, and a whole exit
+
+
+def test_what_it_has_none_of(broker):
+    with pytest.raises(KafkaException) as refused:
+        everything = AclBindingFilter(ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY,
+                                      AclPermissionType.ANY)
+        broker.admin().describe_acls(everything).result(10)
+    assert refused.value.args[0].code() == KafkaError.SECURITY_DISABLED
+    assert broker.admin().describe_user_scram_credentials().result(10) == {}
+
+
+def test_a_whole_exit_from_broker_to_broker(root, interlock):
+    """The demo without Apache Kafka: gates, a planted fault, a drill, crossings, a stop condition, seal, retire, verify."""
+    done = subprocess.run([sys.executable, root / "demo" / "demo.py", "--embedded"], capture_output=True, text=True,
+                          timeout=200, check=False,
+                          env={**os.environ, "INTERLOCK": str(interlock.binary)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing lost, doubled or reordered" in done.stdout

@@ -401,6 +401,13 @@ static int sim_list(struct disk *base, const char *path, disk_each *each, void *
 	return err;
 }
 
+static int sim_room(struct disk *base, const char *path, int64_t *total, int64_t *usable, struct fault *fault)
+{
+	*total = INT64_MAX;
+	*usable = disk_of(base)->room;
+	return call(disk_of(base), fault);
+}
+
 static int sim_lock(struct disk *base, const char *path, struct disk_file **out, struct fault *fault)
 {
 	struct sim_disk *disk = disk_of(base);
@@ -437,6 +444,7 @@ struct sim_disk *sim_disk_new(struct random *random)
 		.sync_folder = sim_sync_folder,
 		.make_folder = sim_make_folder,
 		.list = sim_list,
+		.room = sim_room,
 		.lock = sim_lock,
 	};
 	return disk;
