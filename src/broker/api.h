@@ -22,13 +22,14 @@ void api_start(struct request *request);
 	X(fetch)                                                                                             \
 	X(list_offsets)                                                                                      \
 	X(metadata)                                                                                          \
-	X(offset_commit) X(offset_fetch) X(find_coordinator) X(join_group) X(heartbeat) X(leave_group)       \
-		X(sync_group) X(describe_groups) X(list_groups) X(api_versions) X(create_topics) X(          \
-			delete_topics) X(delete_records) X(init_producer_id) X(offset_for_leader_epoch)      \
-			X(add_partitions_to_txn) X(add_offsets_to_txn) X(end_txn) X(txn_offset_commit) X(    \
-				describe_configs) X(alter_configs) X(create_partitions) X(delete_groups)     \
-				X(incremental_alter_configs) X(offset_delete) X(describe_cluster)            \
-					X(describe_producers) X(describe_transactions) X(list_transactions)  \
+	X(offset_commit)                                                                                     \
+	X(offset_fetch) X(find_coordinator) X(join_group) X(heartbeat) X(leave_group) X(sync_group) X(       \
+		describe_groups) X(list_groups) X(api_versions) X(create_topics) X(delete_topics)            \
+		X(delete_records) X(init_producer_id) X(offset_for_leader_epoch) X(add_partitions_to_txn) X( \
+			add_offsets_to_txn) X(end_txn) X(txn_offset_commit) X(describe_configs)              \
+			X(alter_configs) X(create_partitions) X(delete_groups) X(incremental_alter_configs)  \
+				X(offset_delete) X(describe_cluster) X(describe_producers)                   \
+					X(describe_transactions) X(list_transactions)                        \
 						X(describe_topic_partitions) X(describe_log_dirs)            \
 							X(describe_acls) X(describe_client_quotas)           \
 								X(describe_user_scram_credentials)

@@ -82,7 +82,7 @@ void handle_describe_log_dirs(struct request *request)
 	}
 	response->results.count = 1;
 	result = &response->results.at[0];
-	result->log_dir = view_text(store_folder(request->broker->store));
+	result->log_dir = view_text(store_place(request->broker->store));
 	/* -1, "not known", is what stands there otherwise. */
 	store_room(request->broker->store, &result->total_bytes, &result->usable_bytes, &fault);
 	ok = in->topics.count < 0 ? add_all(request, result) : add_asked(request, in, result);

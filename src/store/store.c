@@ -310,7 +310,7 @@ void store_producer_each(const struct partition *partition, store_producer_each_
 	}
 }
 
-const char *store_folder(const struct store *store)
+const char *store_place(const struct store *store)
 {
 	return store->folder;
 }

@@ -330,7 +330,7 @@ struct store_numbers {
 void store_numbers(const struct store *store, struct store_numbers *out);
 
 /* The folder, as it was given; and bytes of the file system that it lies on, all and those left.  Asks the disk: quick. */
-const char *store_folder(const struct store *store);
+const char *store_place(const struct store *store);
 int store_room(const struct store *store, int64_t *total, int64_t *usable, struct fault *fault);
 
 /* Uploads what is durable now, without waiting for its time.  Answered when it is in objects. */
