@@ -328,7 +328,7 @@ static int32_t page_topic(struct request *request, struct store_topic *topic, in
 static bool page(struct request *request, struct describe_topic_partitions_response *response)
 {
 	const struct describe_topic_partitions_request *in = request->message;
-	int32_t count, *nodes = node_list(request), room = in->response_partition_limit;
+	int32_t count = 0, *nodes = node_list(request), room = in->response_partition_limit;
 	struct view *names = names_wanted(request, &count);
 
 	if (room <= 0 || room > PARTITIONS_EACH_PAGE)
