@@ -337,21 +337,33 @@ static int pragma(struct sql *sql, const char *text, int64_t *out, struct fault 
 	return run(sql, text, SQL_NO_VALUES, sql_keep_int, out, NULL, fault);
 }
 
+struct stamps {
+	int64_t application, format, tables;
+};
+
+static int keep_stamps(void *context, const struct sql_value *row, int count)
+{
+	if (!sql_row_is(row, count, "iii"))
+		return ERR_MALFORMED;
+	*(struct stamps *)context = (struct stamps){ row[0].number, row[1].number, row[2].number };
+	return 0;
+}
+
+/* In one statement: between two, somebody else may have made the file what it is. */
 static int stamp_read(struct sql *sql, struct sql_stamp *out, struct fault *fault)
 {
-	int64_t application = 0, format = 0, tables = 0;
-	int err = pragma(sql, "PRAGMA application_id", &application, fault);
+	struct stamps is = { 0 };
+	int err = run(sql,
+		      "SELECT (SELECT application_id FROM pragma_application_id()), "
+		      "(SELECT user_version FROM pragma_user_version()), (SELECT COUNT(*) FROM sqlite_master)",
+		      SQL_NO_VALUES, keep_stamps, &is, NULL, fault);
 
-	if (err == 0)
-		err = pragma(sql, "PRAGMA user_version", &format, fault);
-	if (err == 0)
-		err = pragma(sql, "SELECT COUNT(*) FROM sqlite_master", &tables, fault);
 	if (err < 0)
 		return err;
 	/* Most programs set no application id: what holds tables and is not marked as ours is theirs. */
-	if (application == 0 && (tables > 0 || format != 0))
-		application = -1;
-	*out = (struct sql_stamp){ application, format };
+	if (is.application == 0 && (is.tables > 0 || is.format != 0))
+		is.application = -1;
+	*out = (struct sql_stamp){ is.application, is.format };
 	return 0;
 }
 

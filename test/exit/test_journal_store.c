@@ -200,8 +200,12 @@ static int race(const char *address, int racer)
 	struct journal_head head;
 	char text[20];
 
-	if (journal_store_open(address, SQL_WRITE, &patient, &store, NULL) < 0)
+	struct fault fault = { 0 };
+
+	if (journal_store_open(address, SQL_WRITE, &patient, &store, &fault) < 0) {
+		print_error("%s\n", fault.text);
 		return 1;
+	}
 	for (int i = 0; i < RACES; i++) {
 		int err;
 
