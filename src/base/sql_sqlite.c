@@ -353,10 +353,11 @@ static int keep_stamps(void *context, const struct sql_value *row, int count)
 static int stamp_read(struct sql *sql, struct sql_stamp *out, struct fault *fault)
 {
 	struct stamps is = { 0 };
-	int err = run(sql,
-		      "SELECT (SELECT application_id FROM pragma_application_id()), "
-		      "(SELECT user_version FROM pragma_user_version()), (SELECT COUNT(*) FROM sqlite_master)",
-		      SQL_NO_VALUES, keep_stamps, &is, NULL, fault);
+	int err =
+		run(sql,
+		    "SELECT (SELECT application_id FROM pragma_application_id()), "
+		    "(SELECT user_version FROM pragma_user_version()), (SELECT COUNT(*) FROM sqlite_master)",
+		    SQL_NO_VALUES, keep_stamps, &is, NULL, fault);
 
 	if (err < 0)
 		return err;

@@ -186,10 +186,13 @@ static const char *const answer_results[] = { "done", "refused", "returned", "un
 
 static int waive(struct applying *a, json_t *act)
 {
-	json_t *waivers = json_object_get(a->family, "waivers"),
-	       *waiver = json_deep_copy(json_object_get(act, "arguments"));
+	const json_t *arguments = json_object_get(act, "arguments");
+	json_t *waivers = json_object_get(a->family, "waivers"), *waiver;
 	int err;
 
+	if (!json_is_object(arguments))
+		return state_wrong(a, "grants a waiver that says nothing");
+	waiver = json_deep_copy(arguments);
 	if (!waivers && body_put(a->family, "waivers", json_array()) == 0)
 		waivers = json_object_get(a->family, "waivers");
 	err = waivers && waiver ? body_put(waiver, "granted", json_integer(body_number(act, "wall")))
