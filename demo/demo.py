@@ -218,6 +218,7 @@ def play(folder, embedded):
 
 
 def main():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)     # as Ctrl-C: everything that was started is ended
     folder = Path(tempfile.mkdtemp(prefix="interlock-demo-"))
     try:
         play(folder, "--embedded" in sys.argv[1:])
