@@ -194,6 +194,10 @@ static int check_end(struct auditing *a)
 			    (long long)last + 1, (long long)a->head.sequence, (long long)last);
 		return 0;
 	}
+	/* Nothing contradicts a journal that was emptied, and nothing speaks for it. */
+	if (!last && !a->head.sequence)
+		audit_found(a, AUDIT_UNDECIDED, 0,
+			    "no frame is in it: nothing was written down yet, or all of it was taken away");
 	if (a->head.sequence < 0 || a->head.sequence == last)
 		return 0;
 	err = read_head(a);

@@ -12,7 +12,7 @@ static bool begins(struct view text, const char *with)
 	return text.size >= size && memcmp(text.at, with, size) == 0;
 }
 
-static bool is_database(struct view state)
+bool journal_is_database(struct view state)
 {
 	return begins(state, "postgres://") || begins(state, "postgresql://");
 }
@@ -23,7 +23,7 @@ const char *journal_address(const struct plan *plan, struct arena *arena)
 
 	if (!state.at)
 		state = VIEW_LITERAL("interlock.db");
-	if (is_database(state))
+	if (journal_is_database(state))
 		return arena_printf(arena, "%.*s", VIEW_ARGS(state));
 	return plan_path(plan, state, arena);
 }
@@ -31,7 +31,7 @@ const char *journal_address(const struct plan *plan, struct arena *arena)
 /* A file that the first act will make. */
 static bool is_not_there(const char *address)
 {
-	return !is_database(view_text(address)) && access(address, F_OK) < 0 && errno == ENOENT;
+	return !journal_is_database(view_text(address)) && access(address, F_OK) < 0 && errno == ENOENT;
 }
 
 int journal_store_at(const char *address, bool read_only, struct journal_store **out, struct fault *fault)

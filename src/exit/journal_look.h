@@ -9,6 +9,9 @@
 #include "exit/journal.h"
 #include "exit/plan.h"
 
+/* True for postgres://...; anything else is a path. */
+bool journal_is_database(struct view state);
+
 /* What the plan's `state` says: postgres://... or a path, from the arena.  NULL: no memory. */
 const char *journal_address(const struct plan *plan, struct arena *arena);
 

@@ -12,6 +12,7 @@
 
 #include "client/admin_topics.h"
 #include "client/producer.h"
+#include "exit/journal_look.h"
 #include "exit/note.h"
 #include "exit/world_inside.h"
 #include "loop/http.h"
@@ -48,12 +49,10 @@ struct receipt {
 static const char *key_path(struct clusters *w, struct arena *arena)
 {
 	const struct plan *plan = w->options.plan;
-	struct view state = plan->state.text;
 
-	if (state.at && state.size > 8 && memcmp(state.at, "postgres", 8) == 0)
+	if (journal_is_database(plan->state.text))
 		return arena_printf(arena, "%s%.*s.key", plan->folder, VIEW_ARGS(plan->exit.text));
-	return arena_printf(arena, "%s.key",
-			    plan_path(plan, state.at ? state : VIEW_LITERAL("interlock.db"), arena));
+	return arena_printf(arena, "%s.key", journal_address(plan, arena));
 }
 
 static int create_topic(struct clusters *w, struct publisher *p, enum side side, struct fault *fault)

@@ -598,6 +598,14 @@ def test_damaged_file(made, tmp_path):
     assert status != INTACT and found["answer"] in ("tampered", "torn", "undecided")
 
 
+def test_an_emptied_journal_is_not_intact(journal):
+    journal.db.execute("DELETE FROM interlock_frame")
+    journal.db.execute("UPDATE interlock_head SET sequence = 0, last = ?", ("0" * 64,))
+    journal.db.commit()
+    status, found = verify(journal.path)
+    assert (status, found["answer"], found["frames"]) == (UNDECIDED, "undecided", 0), found
+
+
 def test_no_journal(tmp_path):
     (tmp_path / "interlock.db").write_bytes(b"no database at all" * 400)
     status, found = verify(tmp_path / "interlock.db")
