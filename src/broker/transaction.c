@@ -11,14 +11,6 @@
 #define ARENA_MAX         ((size_t)16 << 20)
 #define NO_EPOCH          (-1)
 
-const char *transaction_state_name(enum transaction_state state)
-{
-	static const char *const names[] = { "Empty",        "Ongoing",        "PrepareCommit",
-					     "PrepareAbort", "CompleteCommit", "CompleteAbort" };
-
-	return names[state];
-}
-
 static struct view producer_key(const int64_t *id)
 {
 	return view_of(id, sizeof *id);
@@ -58,13 +50,6 @@ static void transaction_free(struct transaction *transaction)
 	map_done(&transaction->partitions);
 	free(transaction->id);
 	free(transaction);
-}
-
-bool transaction_has(const struct transaction *transaction, struct view topic, int32_t partition)
-{
-	uint8_t raw[POSITION_KEY_MAX];
-
-	return map_get(&transaction->partitions, position_key(raw, topic, partition)) != NULL;
 }
 
 static void take_image(struct transaction *transaction, const struct transaction_image *image)
@@ -421,6 +406,11 @@ void transaction_mark(struct transaction *transaction)
 		markers_done(transaction);
 }
 
+int16_t transactions_serve(struct transactions *transactions, struct view id)
+{
+	return id.size == 0 ? KAFKA_INVALID_REQUEST : internal_log_ready(&transactions->log);
+}
+
 /* ---- all ------------------------------------------------------------------------------------------------------------- */
 
 int transactions_new(struct broker *broker, struct transactions **out)
@@ -482,8 +472,7 @@ void transactions_tick(struct transactions *transactions)
 	MAP_EACH(&transactions->by_id, slot)
 	{
 		struct transaction *transaction = slot->value;
-		bool prepared = transaction->is.state == TRANSACTION_PREPARE_COMMIT ||
-				transaction->is.state == TRANSACTION_PREPARE_ABORT;
+		bool prepared = transaction_prepared(transaction);
 
 		if (transaction->busy || transaction->markers_left > 0)
 			continue;

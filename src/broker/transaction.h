@@ -59,13 +59,12 @@ void transactions_free(struct transactions *transactions);
 void transactions_tick(struct transactions *transactions);
 struct transactions *broker_transactions(struct broker *broker);
 
-const char *transaction_state_name(enum transaction_state state);
+/* KAFKA_NONE when `id` can be served now. */
+int16_t transactions_serve(struct transactions *transactions, struct view id);
+
 struct transaction *transaction_named(struct transactions *transactions, struct view id);
 struct transaction *transaction_of_producer(struct transactions *transactions, int64_t producer_id);
 struct transaction *transaction_make(struct transactions *transactions, struct view id);
-
-/* Is the partition part of the transaction? */
-bool transaction_has(const struct transaction *transaction, struct view topic, int32_t partition);
 
 /*
  * Writes `next`, with `count` partitions added (keys as position_key() makes them, copied); then it holds, and `done` is told
@@ -75,15 +74,54 @@ typedef void transaction_written(void *context, struct transaction *transaction,
 void transaction_write(struct transaction *transaction, const struct transaction_image *next,
 		       const struct view *added, int count, transaction_written *done, void *context);
 
-/* Is this producer the one that may go on with the transaction (NULL: there is none)?  KAFKA_NONE or its error. */
-int16_t transaction_owner_check(const struct transaction *transaction, int64_t producer_id, int16_t epoch);
-
 /* Makes the places part of the transaction, which begins if need be; always answers through `done`. */
 typedef void transaction_added(void *context, int16_t error);
 void transaction_add(struct transaction *transaction, const struct view *keys, int count,
 		     transaction_added *done, void *context);
 
+/* The partition of __consumer_offsets that holds the group's positions, as a key of a transaction's. */
+int16_t transaction_offsets_key(struct request *request, struct view group, struct view *key);
+
 /* PREPARE_*, was written: sends the markers, and completes. */
 void transaction_mark(struct transaction *transaction);
+
+/* ---- the rules (transaction_rules.c): looking alone -------------------------------------------------------------------- */
+
+#define TRANSACTION_EPOCH_LAST (INT16_MAX - 1) /* then a new id */
+
+const char *transaction_state_name(enum transaction_state state);
+
+/* Is it decided, and not all markers are out? */
+bool transaction_prepared(const struct transaction *transaction);
+
+/* Is the partition part of the transaction? */
+bool transaction_has(const struct transaction *transaction, struct view topic, int32_t partition);
+
+/* Is this producer the one that may go on with the transaction (NULL: there is none)?  KAFKA_NONE or its error. */
+int16_t transaction_owner_check(const struct transaction *transaction, int64_t producer_id, int16_t epoch);
+
+/* What InitProducerId of a known id comes to; `producer_id` -1 when the producer names none. */
+enum transaction_init_step {
+	TRANSACTION_INIT_REFUSE, /* with `error` */
+	TRANSACTION_INIT_REPEAT, /* the answer was lost: the same again */
+	TRANSACTION_INIT_ABORT,  /* what is open first; the producer comes again */
+	TRANSACTION_INIT_NEW_ID, /* the epochs are used up */
+	TRANSACTION_INIT_BUMP,
+};
+enum transaction_init_step transaction_init_rule(const struct transaction *transaction, int64_t producer_id,
+						 int16_t epoch, int16_t *error);
+
+/* What EndTxn comes to (transaction NULL: there is none); `bumps`: each transaction has an epoch of its own (KIP-890). */
+enum transaction_end_step {
+	TRANSACTION_END_ANSWER, /* with `error`, which may be none: it has ended so already */
+	TRANSACTION_END_NEW_ID, /* the epochs are used up: written with another id */
+	TRANSACTION_END_WRITE,
+};
+enum transaction_end_step transaction_end_rule(const struct transaction *transaction, int64_t producer_id,
+					       int16_t epoch, bool commit, bool bumps, int16_t *error);
+
+/* May its producer write this there?  KAFKA_NONE, or the error of Produce in this version. */
+int16_t transaction_write_rule(const struct transaction *transaction, struct view topic, int32_t partition,
+			       int16_t epoch, int16_t produce_version);
 
 #endif

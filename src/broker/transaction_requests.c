@@ -7,22 +7,10 @@
 #include "broker/producer_ids.h"
 #include "broker/transaction.h"
 
-#define EPOCH_LAST (INT16_MAX - 1) /* then a new id */
 #define FENCED_NEW_END                                                                                       \
 	2 /* from this version of EndTxn, AddPartitionsToTxn on PRODUCER_FENCED is known (KIP-588) */
 #define FENCED_NEW_INIT 4
 #define BUMP_SINCE      5 /* of EndTxn: each transaction has an epoch of its own (KIP-890) */
-
-static int16_t serve(struct broker *broker, struct view id)
-{
-	return id.size == 0 ? KAFKA_INVALID_REQUEST : internal_log_ready(&broker_transactions(broker)->log);
-}
-
-static bool prepared(const struct transaction *transaction)
-{
-	return transaction->is.state == TRANSACTION_PREPARE_COMMIT ||
-	       transaction->is.state == TRANSACTION_PREPARE_ABORT;
-}
 
 /* ---- InitProducerId -------------------------------------------------------------------------------------------------- */
 
@@ -64,10 +52,14 @@ static void init_with_id(void *context, int16_t error, int64_t id)
 					  .state = TRANSACTION_EMPTY,
 					  .start_ms = -1 };
 
+	if (transaction && transaction->is.producer_id >= 0) { /* its epochs are used up */
+		next.previous_id = transaction->is.producer_id;
+		next.last_epoch = in->producer_id >= 0 ? transaction->is.epoch : -1;
+	}
 	if (error) {
 		init_answer(request, error, -1, -1);
 	} else if (transaction && (transaction->busy || transaction->is.state == TRANSACTION_ONGOING ||
-				   prepared(transaction))) {
+				   transaction_prepared(transaction))) {
 		init_answer(request, KAFKA_CONCURRENT_TRANSACTIONS, -1, -1);
 	} else if (!transaction && !(transaction = transaction_make(all, in->transactional_id))) {
 		init_answer(request, KAFKA_UNKNOWN_SERVER_ERROR, -1, -1);
@@ -83,87 +75,65 @@ static void fenced_aborted(void *context, struct transaction *transaction, int16
 	init_answer(context, error ? error : KAFKA_CONCURRENT_TRANSACTIONS, -1, -1);
 }
 
+/* It was there before: on from what it is. */
 static void init_again(struct request *request, struct transaction *transaction)
 {
 	const struct init_producer_id_request *in = request->message;
 	struct transaction_image next = transaction->is;
-	bool named = in->producer_id >= 0;
+	int16_t error = KAFKA_NONE;
 
-	if (transaction->busy || prepared(transaction)) {
-		init_answer(request, KAFKA_CONCURRENT_TRANSACTIONS, -1, -1);
-		return;
-	}
-	if (named && in->producer_id == next.producer_id && in->producer_epoch == next.last_epoch &&
-	    next.last_epoch >= 0 && next.state != TRANSACTION_ONGOING) {
-		init_answer(request, KAFKA_NONE, next.producer_id,
-			    next.epoch); /* the answer was lost: it asks again */
-		return;
-	}
-	if (named && (in->producer_id != next.producer_id || in->producer_epoch != next.epoch)) {
-		init_answer(request, KAFKA_PRODUCER_FENCED, -1, -1);
-		return;
-	}
-	if (next.state == TRANSACTION_ONGOING) {
+	switch (transaction_init_rule(transaction, in->producer_id, in->producer_epoch, &error)) {
+	case TRANSACTION_INIT_REFUSE: init_answer(request, error, -1, -1); return;
+	case TRANSACTION_INIT_REPEAT: init_answer(request, KAFKA_NONE, next.producer_id, next.epoch); return;
+	case TRANSACTION_INIT_ABORT:
 		next.epoch++; /* whoever had it is fenced */
 		next.last_epoch = -1;
 		next.state = TRANSACTION_PREPARE_ABORT;
 		transaction_write(transaction, &next, NULL, 0, fenced_aborted, request);
 		return;
-	}
-	if (next.epoch < 0 || next.epoch >= EPOCH_LAST) {
-		producer_id_take(request->broker, init_with_id, request);
+	case TRANSACTION_INIT_NEW_ID: producer_id_take(request->broker, init_with_id, request); return;
+	case TRANSACTION_INIT_BUMP:
+		next.last_epoch = in->producer_id >= 0 ? next.epoch : -1;
+		next.previous_id = -1;
+		next.epoch++;
+		next.state = TRANSACTION_EMPTY;
+		next.timeout_ms = in->transaction_timeout_ms;
+		next.start_ms = -1;
+		transaction_write(transaction, &next, NULL, 0, init_written, request);
 		return;
 	}
-	next.last_epoch = named ? next.epoch : -1;
-	next.previous_id = -1;
-	next.epoch++;
-	next.state = TRANSACTION_EMPTY;
-	next.timeout_ms = in->transaction_timeout_ms;
-	next.start_ms = -1;
-	transaction_write(transaction, &next, NULL, 0, init_written, request);
 }
 
 void handle_init_producer_id(struct request *request)
 {
 	const struct init_producer_id_request *in = request->message;
 	struct transaction *transaction;
-	int16_t error;
+	int16_t error = KAFKA_NONE;
 
-	if (!in->transactional_id.at) {
+	if ((in->producer_id >= 0) != (in->producer_epoch >= 0))
+		error = KAFKA_INVALID_REQUEST;
+	if (!error && !in->transactional_id.at) {
 		producer_id_take(request->broker, given, request);
 		return;
 	}
-	error = serve(request->broker, in->transactional_id);
+	if (!error)
+		error = transactions_serve(broker_transactions(request->broker), in->transactional_id);
 	if (!error && (in->transaction_timeout_ms <= 0 ||
 		       in->transaction_timeout_ms > request->broker->properties.transaction_timeout_most_ms))
 		error = KAFKA_INVALID_TRANSACTION_TIMEOUT;
-	if (!error && (in->producer_id >= 0) != (in->producer_epoch >= 0))
-		error = KAFKA_INVALID_REQUEST;
 	if (error) {
 		init_answer(request, error, -1, -1);
 		return;
 	}
+	/* An id that is not known is new, whatever the producer thinks that it has: it may have expired meanwhile (KIP-360). */
 	transaction = transaction_named(broker_transactions(request->broker), in->transactional_id);
 	if (transaction && (transaction->is.producer_id >= 0 || transaction->busy))
 		init_again(request, transaction);
-	else if (in->producer_id >= 0 && !transaction)
-		init_answer(request, KAFKA_INVALID_PRODUCER_ID_MAPPING, -1, -1);
 	else
 		producer_id_take(request->broker, init_with_id, request);
 }
 
 /* ---- adding ---------------------------------------------------------------------------------------------------------- */
-
-int16_t transaction_owner_check(const struct transaction *transaction, int64_t producer_id, int16_t epoch)
-{
-	if (!transaction || transaction->is.producer_id != producer_id)
-		return KAFKA_INVALID_PRODUCER_ID_MAPPING;
-	if (transaction->is.epoch != epoch)
-		return KAFKA_PRODUCER_FENCED;
-	if (transaction->busy || prepared(transaction))
-		return KAFKA_CONCURRENT_TRANSACTIONS;
-	return KAFKA_NONE;
-}
 
 struct adding {
 	transaction_added *done;
@@ -295,7 +265,7 @@ static bool add_partitions(struct partitions_adding *adding, struct view id, int
 {
 	struct request *request = adding->request;
 	struct transaction *transaction;
-	int16_t error = serve(request->broker, id);
+	int16_t error = transactions_serve(broker_transactions(request->broker), id);
 	int keys_count;
 	bool known;
 	struct view *keys = partition_keys(request, topics, count, adding, &keys_count, &known);
@@ -372,8 +342,7 @@ void handle_add_partitions_to_txn(struct request *request)
 
 /* ---- AddOffsetsToTxn ------------------------------------------------------------------------------------------------- */
 
-/* The partition of __consumer_offsets that holds the group's positions, as a key of a transaction's. */
-static int16_t offsets_key(struct request *request, struct view group, struct view *key)
+int16_t transaction_offsets_key(struct request *request, struct view group, struct view *key)
 {
 	struct groups *groups = broker_groups(request->broker);
 	int16_t error = groups_serve(groups, group);
@@ -403,7 +372,7 @@ static void offsets_added(void *context, int16_t error)
 void handle_add_offsets_to_txn(struct request *request)
 {
 	const struct add_offsets_to_txn_request *in = request->message;
-	int16_t error = serve(request->broker, in->transactional_id);
+	int16_t error = transactions_serve(broker_transactions(request->broker), in->transactional_id);
 	struct transaction *transaction = NULL;
 	struct view key;
 
@@ -412,7 +381,7 @@ void handle_add_offsets_to_txn(struct request *request)
 		error = transaction_owner_check(transaction, in->producer_id, in->producer_epoch);
 	}
 	if (!error)
-		error = offsets_key(request, in->group_id, &key);
+		error = transaction_offsets_key(request, in->group_id, &key);
 	if (error)
 		offsets_added(request, error);
 	else
@@ -447,11 +416,6 @@ static void decided(void *context, struct transaction *transaction, int16_t erro
 		transaction_mark(transaction);
 }
 
-static bool decided_so(const struct transaction *transaction, bool commit)
-{
-	return transaction->is.state == (commit ? TRANSACTION_COMPLETE_COMMIT : TRANSACTION_COMPLETE_ABORT);
-}
-
 static void end_write(struct request *request, struct transaction *transaction, int64_t next_id)
 {
 	const struct end_txn_request *in = request->message;
@@ -483,64 +447,23 @@ static void end_with_id(void *context, int16_t error, int64_t id)
 		end_write(request, transaction, id);
 }
 
-static void end_now(struct request *request, struct transaction *transaction)
-{
-	const struct end_txn_request *in = request->message;
-	bool bumps = request_version(request) >= BUMP_SINCE;
-
-	/* With an epoch for each transaction an abort may be of one that the coordinator never heard of. */
-	if (transaction->is.state != TRANSACTION_ONGOING && !(bumps && !in->committed))
-		end_answer(request,
-			   !bumps && decided_so(transaction, in->committed) ? KAFKA_NONE
-									    : KAFKA_INVALID_TXN_STATE,
-			   transaction);
-	else if (bumps && transaction->is.epoch >= EPOCH_LAST)
-		producer_id_take(request->broker, end_with_id, request);
-	else
-		end_write(request, transaction, -1);
-}
-
-/* Was the answer to this very end lost?  Then the epoch is one further already, or the next id has taken over. */
-static bool asked_again(const struct request *request, const struct transaction *transaction)
-{
-	const struct end_txn_request *in = request->message;
-	const struct transaction_image *is = &transaction->is;
-
-	if (request_version(request) < BUMP_SINCE || is->state < TRANSACTION_PREPARE_COMMIT)
-		return false;
-	return (is->producer_id == in->producer_id && in->producer_epoch == is->epoch - 1) ||
-	       (is->previous_id == in->producer_id && in->producer_epoch == EPOCH_LAST && is->epoch == 0);
-}
-
 void handle_end_txn(struct request *request)
 {
 	const struct end_txn_request *in = request->message;
-	int16_t error = serve(request->broker, in->transactional_id);
-	struct transaction *transaction =
-		error ? NULL : transaction_named(broker_transactions(request->broker), in->transactional_id);
+	struct transactions *all = broker_transactions(request->broker);
+	int16_t error = transactions_serve(all, in->transactional_id);
+	struct transaction *transaction = error ? NULL : transaction_named(all, in->transactional_id);
+	enum transaction_end_step step = TRANSACTION_END_ANSWER;
 
-	if (!error && transaction && asked_again(request, transaction)) {
-		if (transaction->busy || prepared(transaction))
-			error = KAFKA_CONCURRENT_TRANSACTIONS;
-		else if (!decided_so(transaction, in->committed))
-			error = KAFKA_INVALID_TXN_STATE;
+	if (!error)
+		step = transaction_end_rule(transaction, in->producer_id, in->producer_epoch, in->committed,
+					    request_version(request) >= BUMP_SINCE, &error);
+	if (step == TRANSACTION_END_ANSWER)
 		end_answer(request, error, transaction);
-		return;
-	}
-	if (!error && (!transaction || transaction->is.producer_id != in->producer_id))
-		error = KAFKA_INVALID_PRODUCER_ID_MAPPING;
-	if (!error && in->producer_epoch != transaction->is.epoch)
-		error = KAFKA_PRODUCER_FENCED;
-	if (!error && transaction->busy)
-		error = KAFKA_CONCURRENT_TRANSACTIONS;
-	if (!error && prepared(transaction))
-		error = (transaction->is.state == TRANSACTION_PREPARE_COMMIT) == in->committed
-				? KAFKA_CONCURRENT_TRANSACTIONS
-				: KAFKA_INVALID_TXN_STATE;
-	if (error)
-		end_answer(request, error, transaction);
+	else if (step == TRANSACTION_END_NEW_ID)
+		producer_id_take(request->broker, end_with_id, request);
 	else
-		end_now(request, transaction);
+		end_write(request, transaction, -1);
 }
 
 /* ---- produce --------------------------------------------------------------------------------------------------------- */
@@ -554,276 +477,5 @@ int16_t coordinator_may_write(struct broker *broker, struct view topic, int32_t 
 
 	if (!all->log.loaded)
 		return KAFKA_NOT_ENOUGH_REPLICAS; /* a moment, please */
-	if (!transaction)
-		return KAFKA_INVALID_PRODUCER_ID_MAPPING;
-	if (head->producer_epoch != transaction->is.epoch)
-		return KAFKA_INVALID_PRODUCER_EPOCH;
-	if (produce_version >= 12 && (transaction->busy || prepared(transaction)))
-		return KAFKA_CONCURRENT_TRANSACTIONS; /* the markers of the last one are on their way */
-	if (transaction->is.state != TRANSACTION_ONGOING || !transaction_has(transaction, topic, partition))
-		return produce_version >= 11 ? KAFKA_TRANSACTION_ABORTABLE : KAFKA_INVALID_TXN_STATE;
-	return KAFKA_NONE;
-}
-
-/* ---- TxnOffsetCommit ------------------------------------------------------------------------------------------------- */
-
-struct txn_committing {
-	struct request *request;
-	struct txn_offset_commit_response *response;
-	int64_t now_ms;
-};
-
-static void txn_committed(void *context, const struct store_appended *appended)
-{
-	struct txn_committing *committing = context;
-	struct request *request = committing->request;
-	const struct txn_offset_commit_request *in = request->message;
-	struct group *group = appended->err ? NULL : group_make(broker_groups(request->broker), in->group_id);
-	struct pending_positions *pending = group ? pending_positions_of(group, in->producer_id, true) : NULL;
-
-	for (int32_t i = 0; i < in->topics.count; i++) {
-		for (int32_t k = 0; k < in->topics.at[i].partitions.count; k++) {
-			const struct txn_offset_commit_request_partition *one =
-				&in->topics.at[i].partitions.at[k];
-			int16_t *error = &committing->response->topics.at[i].partitions.at[k].error_code;
-
-			if (*error)
-				continue;
-			if (appended->err)
-				*error = internal_append_error(appended->err);
-			else if (!pending || !position_set(&pending->positions, in->topics.at[i].name,
-							   one->partition_index, one->committed_offset,
-							   one->committed_leader_epoch,
-							   one->committed_metadata, committing->now_ms))
-				*error = KAFKA_UNKNOWN_SERVER_ERROR;
-		}
-	}
-	request_answer(request, committing->response);
-}
-
-static int16_t txn_commit_one(struct request *request, struct internal_batch *batch, struct view topic_name,
-			      const struct txn_offset_commit_request_partition *in, int16_t error,
-			      int64_t now_ms)
-{
-	const struct txn_offset_commit_request *all = request->message;
-	struct store_topic *topic = store_topic_named(request->broker->store, topic_name);
-	struct position position = { in->committed_offset, now_ms, in->committed_leader_epoch, NULL };
-	struct view text = in->committed_metadata.at ? in->committed_metadata : VIEW_LITERAL("");
-
-	if (error)
-		return error;
-	if (!topic || in->partition_index < 0 || in->partition_index >= topic->partition_count)
-		return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-	if ((int64_t)text.size > request->broker->properties.commit_metadata_max)
-		return KAFKA_OFFSET_METADATA_TOO_LARGE;
-	position.metadata = (char *)arena_copy(&request->arena, text).at;
-	if (!position.metadata)
-		return KAFKA_UNKNOWN_SERVER_ERROR;
-	position_put(batch, all->group_id, topic_name, in->partition_index, &position);
-	return KAFKA_NONE;
-}
-
-/* Answers at once with `error` where it is one. */
-static void txn_commit(struct request *request, int16_t error)
-{
-	const struct txn_offset_commit_request *in = request->message;
-	struct txn_committing *committing = arena_take(&request->arena, sizeof *committing);
-	struct txn_offset_commit_response *response = request_response(request);
-	struct internal_batch batch;
-	bool ok = committing && response &&
-		  (response->topics.at =
-			   REQUEST_ARRAY(request, txn_offset_commit_response_topic_shape, in->topics.count));
-	int count = 0, err;
-
-	if (!ok) {
-		request_answer(request, NULL);
-		return;
-	}
-	*committing = (struct txn_committing){ request, response, broker_wall_ms(request->broker) };
-	response->topics.count = in->topics.count;
-	internal_batch_init(&batch, request->broker);
-	batch.options.producer_id = in->producer_id;
-	batch.options.producer_epoch = in->producer_epoch;
-	batch.options.base_sequence = -1;
-	batch.options.transactional = true;
-	for (int32_t i = 0; i < in->topics.count; i++) {
-		struct txn_offset_commit_response_topic *out = &response->topics.at[i];
-		int32_t partitions = in->topics.at[i].partitions.count;
-
-		out->name = in->topics.at[i].name;
-		out->partitions.at =
-			REQUEST_ARRAY(request, txn_offset_commit_response_partition_shape, partitions);
-		out->partitions.count = out->partitions.at ? partitions : 0;
-		ok &= out->partitions.at != NULL;
-		for (int32_t k = 0; k < out->partitions.count; k++) {
-			out->partitions.at[k].partition_index =
-				in->topics.at[i].partitions.at[k].partition_index;
-			out->partitions.at[k].error_code =
-				txn_commit_one(request, &batch, out->name, &in->topics.at[i].partitions.at[k],
-					       error, committing->now_ms);
-			count += out->partitions.at[k].error_code == KAFKA_NONE;
-		}
-	}
-	if (!ok || count == 0) {
-		internal_batch_done(&batch);
-		request_answer(request, ok ? response : NULL);
-		return;
-	}
-	err = internal_batch_append(&batch,
-				    internal_log_place(&broker_groups(request->broker)->log, in->group_id),
-				    txn_committed, committing);
-	if (err != 0)
-		txn_committed(committing, &(struct store_appended){ .err = err });
-}
-
-static void txn_commit_added(void *context, int16_t error)
-{
-	txn_commit(context, error);
-}
-
-void handle_txn_offset_commit(struct request *request)
-{
-	const struct txn_offset_commit_request *in = request->message;
-	struct groups *groups = broker_groups(request->broker);
-	int16_t error = serve(request->broker, in->transactional_id);
-	struct transaction *transaction = NULL;
-	struct view key = VIEW_NULL;
-
-	if (!error)
-		error = offsets_key(request, in->group_id, &key);
-	if (!error)
-		error = commit_check(group_named(groups, in->group_id), in->member_id, in->group_instance_id,
-				     in->generation_id, true);
-	if (!error) {
-		transaction = transaction_named(broker_transactions(request->broker), in->transactional_id);
-		error = transaction_owner_check(transaction, in->producer_id, in->producer_epoch);
-		error = error == KAFKA_PRODUCER_FENCED ? KAFKA_INVALID_PRODUCER_EPOCH : error;
-	}
-	/* From version 5 on the group's place in the transaction is taken here (KIP-890). */
-	if (!error && request_version(request) >= 5) {
-		transaction_add(transaction, &key, 1, txn_commit_added, request);
-		return;
-	}
-	if (!error &&
-	    (transaction->is.state != TRANSACTION_ONGOING || !map_get(&transaction->partitions, key)))
-		error = KAFKA_INVALID_TXN_STATE;
-	txn_commit(request, error);
-}
-
-/* ---- ListTransactions ------------------------------------------------------------------------------------------------ */
-
-static const char *const state_words[] = { "Empty",        "Ongoing",          "PrepareCommit",
-					   "PrepareAbort", "CompleteCommit",   "CompleteAbort",
-					   "Dead",         "PrepareEpochFence" };
-
-static bool state_known(struct view word)
-{
-	for (size_t i = 0; i < sizeof state_words / sizeof *state_words; i++)
-		if (view_is(word, state_words[i]))
-			return true;
-	return false;
-}
-
-static bool listed(const struct list_transactions_request *in, const struct transaction *transaction,
-		   int64_t wall_ms)
-{
-	bool state = in->state_filters.count == 0, producer = in->producer_id_filters.count == 0;
-
-	if (transaction->is.producer_id < 0)
-		return false;
-	for (int32_t i = 0; i < in->state_filters.count; i++)
-		state |= view_is(in->state_filters.at[i], transaction_state_name(transaction->is.state));
-	for (int32_t i = 0; i < in->producer_id_filters.count; i++)
-		producer |= in->producer_id_filters.at[i] == transaction->is.producer_id;
-	if (in->duration_filter >= 0 &&
-	    (transaction->is.start_ms < 0 || wall_ms - transaction->is.start_ms <= in->duration_filter))
-		return false;
-	return state && producer;
-}
-
-void handle_list_transactions(struct request *request)
-{
-	const struct list_transactions_request *in = request->message;
-	struct list_transactions_response *response = request_response(request);
-	struct transactions *all = broker_transactions(request->broker);
-	int64_t wall_ms = broker_wall_ms(request->broker);
-	bool ok = response &&
-		  (response->transaction_states.at = REQUEST_ARRAY(
-			   request, list_transactions_response_transaction_state_shape, all->by_id.count)) &&
-		  (response->unknown_state_filters.at = arena_array(
-			   &request->arena, (size_t)in->state_filters.count, sizeof(struct view)));
-
-	if (ok && internal_log_ready(&all->log) == KAFKA_COORDINATOR_LOAD_IN_PROGRESS) {
-		response->error_code = KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
-		ok = true;
-	} else if (ok) {
-		for (int32_t i = 0; i < in->state_filters.count; i++)
-			if (!state_known(in->state_filters.at[i]))
-				response->unknown_state_filters.at[response->unknown_state_filters.count++] =
-					in->state_filters.at[i];
-		MAP_EACH(&all->by_id, slot)
-		{
-			struct transaction *transaction = slot->value;
-			struct list_transactions_response_transaction_state *out;
-
-			if (!listed(in, transaction, wall_ms))
-				continue;
-			out = &response->transaction_states.at[response->transaction_states.count++];
-			out->transactional_id = view_text(transaction->id);
-			out->producer_id = transaction->is.producer_id;
-			out->transaction_state = view_text(transaction_state_name(transaction->is.state));
-		}
-	}
-	request_answer(request, ok ? response : NULL);
-}
-
-/* ---- looking at them ------------------------------------------------------------------------------------------------- */
-
-static bool describe_one(struct request *request, struct view id,
-			 struct describe_transactions_response_transaction_state *out)
-{
-	struct transaction *transaction;
-	int32_t *ids;
-
-	out->transactional_id = id;
-	out->transaction_state = VIEW_LITERAL("");
-	out->error_code = serve(request->broker, id);
-	transaction = out->error_code ? NULL : transaction_named(broker_transactions(request->broker), id);
-	if (!out->error_code && (!transaction || transaction->is.producer_id < 0))
-		out->error_code = KAFKA_TRANSACTIONAL_ID_NOT_FOUND;
-	if (out->error_code)
-		return true;
-	out->transaction_state = view_text(transaction_state_name(transaction->is.state));
-	out->transaction_timeout_ms = transaction->is.timeout_ms;
-	out->transaction_start_time_ms = transaction->is.start_ms;
-	out->producer_id = transaction->is.producer_id;
-	out->producer_epoch = transaction->is.epoch;
-	ids = arena_array(&request->arena, transaction->partitions.count, sizeof *ids);
-	out->topics.at = REQUEST_ARRAY(request, describe_transactions_response_topic_shape,
-				       transaction->partitions.count);
-	if (!ids || !out->topics.at)
-		return false;
-	MAP_EACH(&transaction->partitions, slot)
-	{
-		struct describe_transactions_response_topic *topic = &out->topics.at[out->topics.count];
-
-		topic->partitions.at = &ids[out->topics.count++];
-		topic->partitions.count = 1;
-		position_key_split(slot->key, &topic->topic, topic->partitions.at);
-	}
-	return true;
-}
-
-void handle_describe_transactions(struct request *request)
-{
-	const struct describe_transactions_request *in = request->message;
-	struct describe_transactions_response *response = request_response(request);
-	bool ok = response && (response->transaction_states.at = REQUEST_ARRAY(
-				       request, describe_transactions_response_transaction_state_shape,
-				       in->transactional_ids.count));
-
-	for (int32_t i = 0; ok && i < in->transactional_ids.count; i++)
-		ok = describe_one(request, in->transactional_ids.at[i],
-				  &response->transaction_states.at[response->transaction_states.count++]);
-	request_answer(request, ok ? response : NULL);
+	return transaction_write_rule(transaction, topic, partition, head->producer_epoch, produce_version);
 }

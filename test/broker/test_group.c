@@ -1,0 +1,305 @@
+/* test_group.c - classic groups: what members agree on, and rebalances as members see them. */
+#include "broker/group.h"
+#include "broker/guest.h"
+
+/* ---- looking alone --------------------------------------------------------------------------------------------------- */
+
+struct crowd {
+	struct group group;
+	struct member members[4];
+	struct member_protocol protocols[4][3];
+};
+
+/* Each word of `said` is what one member can, in its order: "ab" is a, then b. */
+static void gather(struct crowd *crowd, const char *const *said)
+{
+	static char names[][2] = { "a", "b", "c" }, kind[] = "consumer";
+
+	*crowd = (struct crowd){ .group = { .state = GROUP_STABLE, .protocol_type = kind } };
+	list_init(&crowd->group.members);
+	list_init(&crowd->group.pending);
+	for (int i = 0; said[i]; i++) {
+		struct member *member = &crowd->members[i];
+
+		member->group = &crowd->group;
+		member->id = (char *)said[i];
+		member->protocols = crowd->protocols[i];
+		for (const char *c = said[i]; *c; c++)
+			member->protocols[member->protocol_count++].name = names[*c - 'a'];
+		list_append(&crowd->group.members, &member->link);
+		crowd->group.member_count++;
+	}
+}
+
+static void the_most_wanted_that_all_know(void **state)
+{
+	static const struct {
+		const char *said[4], *chosen;
+	} table[] = {
+		{ { NULL }, NULL },
+		{ { "a" }, "a" },
+		{ { "ab", "ba", "ba" }, "b" },
+		{ { "ab", "ab", "ba" }, "a" },
+		{ { "ab", "ba" }, "a" },        /* as many votes: the first member's order */
+		{ { "abc", "cb", "bc" }, "b" }, /* a is known to one only, whose vote goes on to b */
+		{ { "a", "b" }, NULL },
+		{ { "abc", "c" }, "c" },
+	};
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		struct crowd crowd;
+		const char *chosen;
+
+		gather(&crowd, table[i].said);
+		chosen = group_vote(&crowd.group);
+		if (!table[i].chosen ? chosen != NULL : !chosen || strcmp(chosen, table[i].chosen) != 0)
+			fail_msg("line %zu: %s", i, chosen ? chosen : "(none)");
+	}
+}
+
+static void a_newcomer_must_speak_with_all(void **state)
+{
+	static const char *const said[] = { "ab", "b", NULL };
+	struct join_group_request_protocol offered[2] = { { .name = VIEW_LITERAL("a") },
+							  { .name = VIEW_LITERAL("b") } };
+	struct join_group_request in = { .protocols = { .at = offered, .count = 1 } };
+	struct view consumer = VIEW_LITERAL("consumer");
+	struct crowd crowd;
+
+	gather(&crowd, said);
+	assert_false(group_supports(&crowd.group, consumer, &in));
+	in.protocols.count = 2;
+	assert_true(group_supports(&crowd.group, consumer, &in));
+	assert_false(group_supports(&crowd.group, VIEW_LITERAL("connect"), &in));
+	assert_false(group_supports(&crowd.group, VIEW_LITERAL(""), &in));
+	in.protocols.count = 0;
+	assert_false(group_supports(&crowd.group, consumer, &in));
+	/* Nobody is there to disagree. */
+	in.protocols.count = 1;
+	gather(&crowd, (const char *const[]){ NULL });
+	crowd.group.state = GROUP_EMPTY;
+	assert_true(group_supports(&crowd.group, VIEW_LITERAL("connect"), &in));
+}
+
+static void who_is_who(void **state)
+{
+	static const char *const said[] = { "a", "b", NULL };
+	struct crowd crowd;
+	struct member *found;
+	char instance[] = "i";
+
+	gather(&crowd, said);
+	crowd.members[1].instance_id = instance;
+	assert_int_equal(member_check(&crowd.group, VIEW_LITERAL("a"), VIEW_NULL, &found), KAFKA_NONE);
+	assert_ptr_equal(found, &crowd.members[0]);
+	assert_int_equal(member_check(&crowd.group, VIEW_LITERAL("x"), VIEW_NULL, &found),
+			 KAFKA_UNKNOWN_MEMBER_ID);
+	assert_int_equal(member_check(&crowd.group, VIEW_LITERAL("b"), VIEW_LITERAL("i"), &found),
+			 KAFKA_NONE);
+	assert_int_equal(member_check(&crowd.group, VIEW_LITERAL("a"), VIEW_LITERAL("i"), &found),
+			 KAFKA_FENCED_INSTANCE_ID);
+	assert_int_equal(member_check(&crowd.group, VIEW_LITERAL("a"), VIEW_LITERAL("j"), &found),
+			 KAFKA_UNKNOWN_MEMBER_ID);
+}
+
+static void positions_are_kept_by_place(void **state)
+{
+	uint8_t raw[POSITION_KEY_MAX];
+	struct map positions;
+	struct position *found;
+	struct view topic;
+	int32_t partition;
+
+	map_init(&positions);
+	assert_true(position_set(&positions, VIEW_LITERAL("t"), 1, 10, 3, VIEW_LITERAL("m"), 99));
+	assert_true(position_set(&positions, VIEW_LITERAL("t"), 2, 20, -1, VIEW_NULL, 98));
+	assert_true(position_set(&positions, VIEW_LITERAL("t"), 1, 11, 4, VIEW_LITERAL("n"), 100));
+	assert_int_equal(positions.count, 2);
+	found = map_get(&positions, position_key(raw, VIEW_LITERAL("t"), 1));
+	assert_int_equal(found->offset, 11);
+	assert_int_equal(found->leader_epoch, 4);
+	assert_string_equal(found->metadata, "n");
+	position_key_split(position_key(raw, VIEW_LITERAL("orders"), 70000), &topic, &partition);
+	assert_true(view_is(topic, "orders"));
+	assert_int_equal(partition, 70000);
+	position_remove(&positions, VIEW_LITERAL("t"), 1);
+	position_remove(&positions, VIEW_LITERAL("t"), 1);
+	assert_int_equal(positions.count, 1);
+	positions_done(&positions);
+}
+
+/* ---- plays ----------------------------------------------------------------------------------------------------------- */
+
+static int begin(void **state)
+{
+	place_make();
+	*state = broker_begin("offsets.topic.num.partitions", "2");
+	return 0;
+}
+
+static int end(void **state)
+{
+	broker_end(*state);
+	place_remove();
+	return 0;
+}
+
+enum { JOIN = 5, SYNC = 3, BEAT = 3 };
+
+static void ask_join(struct guest *guest, const char *member_id, const char *instance_id)
+{
+	struct join_group_request request;
+
+	message_default(&join_group_request_message, &request);
+	request.group_id = VIEW_LITERAL("g");
+	request.session_timeout_ms = 10000;
+	request.rebalance_timeout_ms = 60000;
+	request.member_id = view_text(member_id);
+	request.group_instance_id = view_text(instance_id);
+	request.protocol_type = VIEW_LITERAL("consumer");
+	request.protocols.at = shape_array(&join_group_request_protocol_shape, &guest->arena, 1);
+	request.protocols.count = 1;
+	request.protocols.at[0].name = VIEW_LITERAL("range");
+	request.protocols.at[0].metadata = VIEW_LITERAL("m");
+	guest_ask(guest, API_JOIN_GROUP, JOIN, &request);
+}
+
+static struct join_group_response joined(struct guest *guest)
+{
+	struct join_group_response response;
+
+	guest_wait(guest, guest->count ? guest->count : 1);
+	guest_read(guest, guest->count - 1, API_JOIN_GROUP, JOIN, &response);
+	return response;
+}
+
+static struct join_group_response join(struct guest *guest, const char *member_id, const char *instance_id)
+{
+	struct join_group_response response;
+
+	do {
+		int count = guest->count;
+
+		ask_join(guest, member_id, instance_id);
+		guest_wait(guest, count + 1);
+		response = joined(guest);
+		turn(guest->broker); /* the topic of positions is being made */
+	} while (response.error_code == KAFKA_COORDINATOR_NOT_AVAILABLE);
+	return response;
+}
+
+static struct sync_group_response sync_with(struct guest *guest, const struct join_group_response *as,
+					    const char *instance_id, const char *given)
+{
+	struct sync_group_request request;
+	struct sync_group_response response;
+	int count = guest->count;
+
+	message_default(&sync_group_request_message, &request);
+	request.group_id = VIEW_LITERAL("g");
+	request.generation_id = as->generation_id;
+	request.member_id = as->member_id;
+	request.group_instance_id = view_text(instance_id);
+	if (given) {
+		request.assignments.at = shape_array(&sync_group_request_assignment_shape, &guest->arena, 1);
+		request.assignments.count = 1;
+		request.assignments.at[0].member_id = as->member_id;
+		request.assignments.at[0].assignment = view_text(given);
+	}
+	guest_ask(guest, API_SYNC_GROUP, SYNC, &request);
+	guest_wait(guest, count + 1);
+	guest_read(guest, count, API_SYNC_GROUP, SYNC, &response);
+	return response;
+}
+
+static int16_t beat(struct guest *guest, const struct join_group_response *as)
+{
+	struct heartbeat_request request;
+	struct heartbeat_response response;
+	int count = guest->count;
+
+	message_default(&heartbeat_request_message, &request);
+	request.group_id = VIEW_LITERAL("g");
+	request.generation_id = as->generation_id;
+	request.member_id = as->member_id;
+	guest_ask(guest, API_HEARTBEAT, BEAT, &request);
+	guest_wait(guest, count + 1);
+	guest_read(guest, count, API_HEARTBEAT, BEAT, &response);
+	return response.error_code;
+}
+
+static void a_second_member_makes_a_rebalance(void **state)
+{
+	struct join_group_response one, two;
+	struct sync_group_response synced;
+	struct guest first, second;
+	char id[128], other[128];
+
+	guest_come(&first, *state);
+	guest_come(&second, *state);
+	one = join(&first, "", NULL);
+	assert_int_equal(one.error_code, KAFKA_MEMBER_ID_REQUIRED);
+	snprintf(id, sizeof id, "%.*s", VIEW_ARGS(one.member_id));
+	one = join(&first, id, NULL);
+	assert_int_equal(one.error_code, 0);
+	assert_int_equal(one.generation_id, 1);
+	assert_true(view_is(one.leader, id));
+	assert_int_equal(one.members.count, 1);
+	synced = sync_with(&first, &one, NULL, "all");
+	assert_int_equal(synced.error_code, 0);
+	assert_true(view_is(synced.assignment, "all"));
+	assert_int_equal(beat(&first, &one), 0);
+	/* The second waits for the first, which learns of it with its heartbeat. */
+	two = join(&second, "", NULL);
+	snprintf(other, sizeof other, "%.*s", VIEW_ARGS(two.member_id));
+	ask_join(&second, other, NULL);
+	assert_int_equal(beat(&first, &one), KAFKA_REBALANCE_IN_PROGRESS);
+	one = join(&first, id, NULL);
+	assert_int_equal(one.generation_id, 2);
+	assert_int_equal(one.members.count, 2);
+	guest_wait(&second, second.count < 2 ? 2 : second.count);
+	two = joined(&second);
+	assert_int_equal(two.generation_id, 2);
+	assert_true(view_is(two.leader, id));
+	assert_int_equal(two.members.count, 0);
+	one.generation_id = 1;
+	assert_int_equal(beat(&first, &one), KAFKA_ILLEGAL_GENERATION);
+	assert_int_equal(join(&first, "nobody", NULL).error_code, KAFKA_UNKNOWN_MEMBER_ID);
+	guest_leave(&first);
+	guest_leave(&second);
+}
+
+static void a_static_member_keeps_its_place(void **state)
+{
+	struct join_group_response one, again;
+	struct sync_group_response synced;
+	struct guest guest;
+
+	guest_come(&guest, *state);
+	one = join(&guest, "", "i");
+	assert_int_equal(one.error_code, 0);
+	assert_int_equal(sync_with(&guest, &one, "i", "mine").error_code, 0);
+	again = join(&guest, "", "i");
+	assert_int_equal(again.error_code, 0);
+	assert_int_equal(again.generation_id, one.generation_id);
+	assert_false(view_equal(again.member_id, one.member_id));
+	synced = sync_with(&guest, &again, "i", NULL);
+	assert_int_equal(synced.error_code, 0);
+	assert_true(view_is(synced.assignment, "mine"));
+	assert_int_equal(sync_with(&guest, &one, "i", NULL).error_code, KAFKA_FENCED_INSTANCE_ID);
+	guest_leave(&guest);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_most_wanted_that_all_know),
+		cmocka_unit_test(a_newcomer_must_speak_with_all),
+		cmocka_unit_test(who_is_who),
+		cmocka_unit_test(positions_are_kept_by_place),
+		cmocka_unit_test_setup_teardown(a_second_member_makes_a_rebalance, begin, end),
+		cmocka_unit_test_setup_teardown(a_static_member_keeps_its_place, begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,264 @@
+/* test_transaction.c - the rules of the transaction coordinator, as tables; and a transaction as a client sees it. */
+#include "broker/group.h"
+#include "broker/guest.h"
+#include "broker/transaction.h"
+
+enum { ID = 7, OTHER = 8, BEFORE = 6 };
+
+#define LAST TRANSACTION_EPOCH_LAST
+
+static struct transaction that(enum transaction_state state, int16_t epoch, int16_t last_epoch, bool busy)
+{
+	struct transaction t = { .is = { .producer_id = ID,
+					 .previous_id = BEFORE,
+					 .next_id = -1,
+					 .epoch = epoch,
+					 .last_epoch = last_epoch,
+					 .state = state },
+				 .busy = busy };
+
+	map_init(&t.partitions);
+	return t;
+}
+
+static void who_may_begin(void **state)
+{
+	static const struct {
+		enum transaction_state state;
+		int16_t epoch, last_epoch;
+		bool busy;
+		int64_t asks_id;
+		int16_t asks_epoch;
+		enum transaction_init_step step;
+		int16_t error;
+	} table[] = {
+		/* Somebody new under the name. */
+		{ TRANSACTION_EMPTY, 0, -1, false, -1, -1, TRANSACTION_INIT_BUMP, 0 },
+		{ TRANSACTION_COMPLETE_COMMIT, 5, 4, false, -1, -1, TRANSACTION_INIT_BUMP, 0 },
+		{ TRANSACTION_ONGOING, 5, 4, false, -1, -1, TRANSACTION_INIT_ABORT, 0 },
+		{ TRANSACTION_PREPARE_COMMIT, 5, 4, false, -1, -1, TRANSACTION_INIT_REFUSE, 51 },
+		{ TRANSACTION_PREPARE_ABORT, 5, 4, false, -1, -1, TRANSACTION_INIT_REFUSE, 51 },
+		{ TRANSACTION_EMPTY, 5, 4, true, -1, -1, TRANSACTION_INIT_REFUSE, 51 },
+		{ TRANSACTION_EMPTY, LAST - 1, -1, false, -1, -1, TRANSACTION_INIT_BUMP, 0 },
+		{ TRANSACTION_EMPTY, LAST, -1, false, -1, -1, TRANSACTION_INIT_NEW_ID, 0 },
+		{ TRANSACTION_COMPLETE_ABORT, INT16_MAX, -1, false, -1, -1, TRANSACTION_INIT_NEW_ID, 0 },
+		/* The producer that had it. */
+		{ TRANSACTION_EMPTY, 5, -1, false, ID, 5, TRANSACTION_INIT_BUMP, 0 },
+		{ TRANSACTION_EMPTY, 5, 4, false, ID, 4, TRANSACTION_INIT_REPEAT, 0 },
+		{ TRANSACTION_EMPTY, 5, -1, false, ID, 4, TRANSACTION_INIT_REFUSE, 90 },
+		{ TRANSACTION_EMPTY, 5, 4, false, ID, 3, TRANSACTION_INIT_REFUSE, 90 },
+		{ TRANSACTION_EMPTY, 5, 4, false, ID, 6, TRANSACTION_INIT_REFUSE, 90 },
+		{ TRANSACTION_EMPTY, LAST, 4, false, ID, LAST, TRANSACTION_INIT_NEW_ID, 0 },
+		{ TRANSACTION_EMPTY, LAST, LAST - 1, false, ID, LAST - 1, TRANSACTION_INIT_REPEAT, 0 },
+		/* Another one. */
+		{ TRANSACTION_EMPTY, 5, 4, false, OTHER, 5, TRANSACTION_INIT_REFUSE, 90 },
+		{ TRANSACTION_ONGOING, 5, 4, false, OTHER, 5, TRANSACTION_INIT_REFUSE, 90 },
+		{ TRANSACTION_PREPARE_ABORT, 5, 4, false, OTHER, 5, TRANSACTION_INIT_REFUSE, 90 },
+		/* The id before, whose epochs were used up, and which did not hear of the new one. */
+		{ TRANSACTION_EMPTY, 0, LAST, false, BEFORE, LAST, TRANSACTION_INIT_REPEAT, 0 },
+		{ TRANSACTION_EMPTY, 0, LAST, false, BEFORE, LAST - 1, TRANSACTION_INIT_REFUSE, 90 },
+		{ TRANSACTION_EMPTY, 1, 0, false, BEFORE, LAST, TRANSACTION_INIT_REFUSE, 90 },
+	};
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		struct transaction t =
+			that(table[i].state, table[i].epoch, table[i].last_epoch, table[i].busy);
+		int16_t error = -7;
+		enum transaction_init_step step =
+			transaction_init_rule(&t, table[i].asks_id, table[i].asks_epoch, &error);
+
+		if (step != table[i].step || error != table[i].error)
+			fail_msg("line %zu: step %d, error %d", i, (int)step, error);
+	}
+}
+
+static void who_may_end(void **state)
+{
+	static const struct {
+		enum transaction_state state;
+		int16_t epoch, asks_epoch;
+		bool commit, bumps;
+		enum transaction_end_step step;
+		int16_t error;
+	} table[] = {
+		{ TRANSACTION_ONGOING, 5, 5, true, false, TRANSACTION_END_WRITE, 0 },
+		{ TRANSACTION_ONGOING, 5, 5, true, true, TRANSACTION_END_WRITE, 0 },
+		{ TRANSACTION_ONGOING, 5, 4, true, true, TRANSACTION_END_ANSWER, 90 },
+		{ TRANSACTION_ONGOING, 5, 6, false, false, TRANSACTION_END_ANSWER, 90 },
+		{ TRANSACTION_ONGOING, LAST, LAST, true, false, TRANSACTION_END_WRITE, 0 },
+		{ TRANSACTION_ONGOING, LAST, LAST, true, true, TRANSACTION_END_NEW_ID, 0 },
+		/* Nothing is open. */
+		{ TRANSACTION_EMPTY, 5, 5, true, false, TRANSACTION_END_ANSWER, 48 },
+		{ TRANSACTION_EMPTY, 5, 5, true, true, TRANSACTION_END_ANSWER, 48 },
+		{ TRANSACTION_EMPTY, 5, 5, false, false, TRANSACTION_END_ANSWER, 48 },
+		{ TRANSACTION_EMPTY, 5, 5, false, true, TRANSACTION_END_WRITE, 0 },
+		/* Again, as its answer was lost: without an epoch of its own it is told by the state. */
+		{ TRANSACTION_COMPLETE_COMMIT, 5, 5, true, false, TRANSACTION_END_ANSWER, 0 },
+		{ TRANSACTION_COMPLETE_COMMIT, 5, 5, false, false, TRANSACTION_END_ANSWER, 48 },
+		{ TRANSACTION_COMPLETE_ABORT, 5, 5, false, false, TRANSACTION_END_ANSWER, 0 },
+		{ TRANSACTION_COMPLETE_COMMIT, 6, 5, true, true, TRANSACTION_END_ANSWER, 0 },
+		{ TRANSACTION_COMPLETE_COMMIT, 6, 5, false, true, TRANSACTION_END_ANSWER, 48 },
+		{ TRANSACTION_COMPLETE_ABORT, 6, 6, false, true, TRANSACTION_END_WRITE, 0 },
+		/* Decided, and its markers are on their way. */
+		{ TRANSACTION_PREPARE_COMMIT, 5, 5, true, false, TRANSACTION_END_ANSWER, 51 },
+		{ TRANSACTION_PREPARE_COMMIT, 5, 5, false, false, TRANSACTION_END_ANSWER, 48 },
+		{ TRANSACTION_PREPARE_ABORT, 6, 5, false, true, TRANSACTION_END_ANSWER, 51 },
+	};
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		struct transaction t = that(table[i].state, table[i].epoch, -1, false);
+		int16_t error = -7;
+		enum transaction_end_step step = transaction_end_rule(
+			&t, ID, table[i].asks_epoch, table[i].commit, table[i].bumps, &error);
+
+		if (step != table[i].step || error != table[i].error)
+			fail_msg("line %zu: step %d, error %d", i, (int)step, error);
+		assert_int_equal(transaction_end_rule(&t, OTHER, table[i].asks_epoch, true, false, &error),
+				 TRANSACTION_END_ANSWER);
+		assert_int_equal(error, KAFKA_INVALID_PRODUCER_ID_MAPPING);
+	}
+}
+
+static void who_may_write(void **state)
+{
+	struct transaction t = that(TRANSACTION_ONGOING, 5, -1, false);
+	struct view topic = VIEW_LITERAL("orders");
+	uint8_t raw[POSITION_KEY_MAX];
+
+	assert_int_equal(map_put(&t.partitions, position_key(raw, topic, 2), &t), 0);
+	assert_int_equal(transaction_write_rule(NULL, topic, 2, 5, 12), KAFKA_INVALID_PRODUCER_ID_MAPPING);
+	assert_int_equal(transaction_write_rule(&t, topic, 2, 5, 9), KAFKA_NONE);
+	assert_int_equal(transaction_write_rule(&t, topic, 2, 4, 9), KAFKA_INVALID_PRODUCER_EPOCH);
+	assert_int_equal(transaction_write_rule(&t, topic, 3, 5, 9), KAFKA_INVALID_TXN_STATE);
+	assert_int_equal(transaction_write_rule(&t, topic, 3, 5, 11), KAFKA_TRANSACTION_ABORTABLE);
+	t.is.state = TRANSACTION_PREPARE_COMMIT;
+	assert_int_equal(transaction_write_rule(&t, topic, 2, 5, 9), KAFKA_INVALID_TXN_STATE);
+	assert_int_equal(transaction_write_rule(&t, topic, 2, 5, 12), KAFKA_CONCURRENT_TRANSACTIONS);
+	map_done(&t.partitions);
+}
+
+/* ---- a play ---------------------------------------------------------------------------------------------------------- */
+
+static int begin(void **state)
+{
+	place_make();
+	*state = broker_begin("transaction.state.log.num.partitions", "3");
+	return 0;
+}
+
+static int end(void **state)
+{
+	broker_end(*state);
+	place_remove();
+	return 0;
+}
+
+static struct init_producer_id_response init(struct guest *guest, const char *id, int64_t producer_id,
+					     int16_t epoch, int32_t timeout_ms)
+{
+	struct init_producer_id_request request;
+	struct init_producer_id_response response;
+
+	do {
+		int count = guest->count;
+
+		message_default(&init_producer_id_request_message, &request);
+		request.transactional_id = view_text(id);
+		request.transaction_timeout_ms = timeout_ms;
+		request.producer_id = producer_id;
+		request.producer_epoch = epoch;
+		guest_ask(guest, API_INIT_PRODUCER_ID, 4, &request);
+		guest_wait(guest, count + 1);
+		guest_read(guest, count, API_INIT_PRODUCER_ID, 4, &response);
+		turn(guest->broker);
+	} while (response.error_code == KAFKA_COORDINATOR_NOT_AVAILABLE);
+	return response;
+}
+
+static int16_t add(struct guest *guest, const char *id, int64_t producer_id, int16_t epoch, const char *topic,
+		   int32_t partition)
+{
+	struct add_partitions_to_txn_request request;
+	struct add_partitions_to_txn_response response;
+	int count = guest->count;
+
+	message_default(&add_partitions_to_txn_request_message, &request);
+	request.v3_and_below_transactional_id = view_text(id);
+	request.v3_and_below_producer_id = producer_id;
+	request.v3_and_below_producer_epoch = epoch;
+	request.v3_and_below_topics.at =
+		shape_array(&add_partitions_to_txn_request_topic_shape, &guest->arena, 1);
+	request.v3_and_below_topics.count = 1;
+	request.v3_and_below_topics.at[0].name = view_text(topic);
+	request.v3_and_below_topics.at[0].partitions.at = &partition;
+	request.v3_and_below_topics.at[0].partitions.count = 1;
+	guest_ask(guest, API_ADD_PARTITIONS_TO_TXN, 3, &request);
+	guest_wait(guest, count + 1);
+	guest_read(guest, count, API_ADD_PARTITIONS_TO_TXN, 3, &response);
+	return response.results_by_topic_v3_and_below.at[0].results_by_partition.at[0].partition_error_code;
+}
+
+static int16_t finish(struct guest *guest, const char *id, int64_t producer_id, int16_t epoch, bool commit)
+{
+	struct end_txn_request request;
+	struct end_txn_response response;
+	int count = guest->count;
+
+	message_default(&end_txn_request_message, &request);
+	request.transactional_id = view_text(id);
+	request.producer_id = producer_id;
+	request.producer_epoch = epoch;
+	request.committed = commit;
+	guest_ask(guest, API_END_TXN, 3, &request);
+	guest_wait(guest, count + 1);
+	guest_read(guest, count, API_END_TXN, 3, &response);
+	return response.error_code;
+}
+
+static void a_producer_comes_back_and_fences(void **state)
+{
+	struct broker *broker = *state;
+	struct init_producer_id_response one, two;
+	struct guest guest;
+
+	guest_come(&guest, broker);
+	ask_topic(&guest, "fence", 1);
+	assert_int_equal(init(&guest, "t", -1, -1, 0).error_code, KAFKA_INVALID_TRANSACTION_TIMEOUT);
+	assert_int_equal(init(&guest, "t", -1, -1, 900001).error_code, KAFKA_INVALID_TRANSACTION_TIMEOUT);
+	assert_int_equal(init(&guest, "t", 1, -1, 1000).error_code, KAFKA_INVALID_REQUEST);
+	assert_int_equal(init(&guest, "", -1, -1, 1000).error_code, KAFKA_INVALID_REQUEST);
+	/* An id that nobody knows is new, whoever asks. */
+	one = init(&guest, "t", 12345, 3, 60000);
+	assert_int_equal(one.error_code, 0);
+	assert_int_equal(one.producer_epoch, 0);
+	assert_int_equal(add(&guest, "t", one.producer_id, 0, "fence", 0), 0);
+	assert_int_equal(add(&guest, "t", one.producer_id, 1, "fence", 0), KAFKA_PRODUCER_FENCED);
+	assert_int_equal(add(&guest, "t", one.producer_id, 0, "nowhere", 0),
+			 KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+	/* What is open is aborted first, and its producer fenced. */
+	two = init(&guest, "t", -1, -1, 60000);
+	assert_int_equal(two.error_code, KAFKA_CONCURRENT_TRANSACTIONS);
+	while (two.error_code == KAFKA_CONCURRENT_TRANSACTIONS)
+		two = init(&guest, "t", -1, -1, 60000);
+	assert_int_equal(two.error_code, 0);
+	assert_int_equal(two.producer_id, one.producer_id);
+	assert_int_equal(two.producer_epoch, 2);
+	assert_int_equal(finish(&guest, "t", one.producer_id, 0, true), KAFKA_PRODUCER_FENCED);
+	assert_int_equal(init(&guest, "t", one.producer_id, 0, 60000).error_code, KAFKA_PRODUCER_FENCED);
+	assert_int_equal(finish(&guest, "t", two.producer_id, 2, true), KAFKA_INVALID_TXN_STATE);
+	assert_int_equal(add(&guest, "t", two.producer_id, 2, "fence", 0), 0);
+	assert_int_equal(finish(&guest, "t", two.producer_id, 2, true), 0);
+	guest_leave(&guest);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_may_begin),
+		cmocka_unit_test(who_may_end),
+		cmocka_unit_test(who_may_write),
+		cmocka_unit_test_setup_teardown(a_producer_comes_back_and_fences, begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
