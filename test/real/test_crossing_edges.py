@@ -2,11 +2,8 @@
 lie, groups that do not stop, transactions.  Nothing is lost or doubled by any of them, and whoever gives up puts everything
 back where it was."""
 
-import json
 import re
 import signal
-import sqlite3
-import struct
 import threading
 import time
 
@@ -17,35 +14,13 @@ from confluent_kafka.admin import (AclBindingFilter, AclOperation, AclPermission
                                    ResourceType)
 
 from crossing import ARRIVED, FAMILY, RETURNED, ByVerbs, binding, logins, may_move
+from journal_frames import of_kind, return_ms
 from kafka_cluster import USERS
 from records import end_offsets
 
 pytestmark = pytest.mark.real
 
-KINDS = ("? PLAN LEASE VERDICT ACT ANSWER MOVE STAGE INTENT OBSERVATION OUTCOME QUIET LEVEL DECISION RETURN CHECKPOINT "
-         "SNAPSHOT DRILL LEAK SCAFFOLD NOTE").split()
 QUICK = {"like": "rehearsal", "deadline": "6s"}
-
-
-def frames(folder):
-    """(kind, wall ms, body) of each frame of a journal in SQLite."""
-    base = sqlite3.connect(f"file:{folder / 'interlock.db'}?mode=ro", uri=True)
-    tables = [name for name, in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'") if "frame" in name]
-    for row in base.execute(f"SELECT * FROM {tables[0]} ORDER BY 1"):
-        data = [column for column in row if isinstance(column, bytes)][-1]
-        kind, = struct.unpack_from("<H", data, 12)
-        _, wall = struct.unpack_from("<Qq", data, 16)
-        yield KINDS[kind], wall, json.loads(data[96:])
-
-
-def of_kind(folder, kind):
-    return [(wall, body) for name, wall, body in frames(folder) if name == kind]
-
-
-def return_ms(folder):
-    """How long the last giving up took: from RETURN to the stage that it ended in."""
-    began = of_kind(folder, "RETURN")[-1][0]
-    return next(wall for wall, body in of_kind(folder, "STAGE") if wall >= began) - began
 
 
 def wait_until(so, timeout=60):
