@@ -1,7 +1,8 @@
 # The short front of the build; CMake does the work underneath.
 #
 #	make		the program, at build/interlock
-#	make demo	the main job, shown on two real Kafka nodes
+#	make demo	the main job, shown with nothing but the program
+#	make demo-kafka	the same story on two real Kafka nodes
 #	make test	everything, with sanitizers, on real Kafka
 #
 # demo, test, bench, soak and fuzz bring what they need by themselves: packages of the distribution (script/setup), and
@@ -55,6 +56,11 @@ peers: setup
 .PHONY: demo
 demo: setup
 	@$(MAKE) --no-print-directory all
+	@build/interlock demo
+
+.PHONY: demo-kafka
+demo-kafka: setup
+	@$(MAKE) --no-print-directory all
 	@script/peers venv
 	@script/peers jars 3.9.1 4.3.1
 	@$(PYTHON) demo/demo.py
@@ -83,6 +89,7 @@ soak: setup
 	@$(PYTEST) -p no:timeout test/real/soak_random.py
 	@ROUNDS=100 $(PYTEST) test/real/test_broker_history.py
 	@CROSSINGS=1000 $(PYTEST) test/real/test_crossing.py -k whatever
+	@INTERLOCK=build/test/interlock $(PYTHON) demo/demo.py
 
 .PHONY: fuzz
 fuzz: setup

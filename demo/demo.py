@@ -1,4 +1,4 @@
-"""The demo: a whole exit on two real Kafka nodes.  A shop writes each order twice and never stops; a fault shuts a gate; authority
+"""The demo: a whole exit on two real Kafka nodes; `interlock demo` plays it on brokers of its own.  A shop writes each order twice and never stops; a fault shuts a gate; authority
 crosses, a stop condition brings it back, it crosses again; the way back is closed, the scaffold goes, the journal is audited."""
 
 import contextlib
@@ -18,7 +18,6 @@ ROOT = HERE.parent
 sys.path[:0] = [str(HERE), str(ROOT / "test" / "peer")]
 
 import yaml  # noqa: E402
-from broker import Broker  # noqa: E402
 from confluent_kafka import Producer  # noqa: E402
 from crossing import OWNER, Scene  # noqa: E402
 from kafka_cluster import KafkaCluster  # noqa: E402
@@ -43,14 +42,6 @@ def scene(text):
 
 def say(text):
     print(f"   {text}", flush=True)
-
-
-@contextlib.contextmanager
-def start_brokers(folder):
-    """Interlock's own brokers on both sides, in place of Apache Kafka: `demo.py --embedded`."""
-    with Broker(folder / "source", name="source", binary=INTERLOCK) as source, \
-            Broker(folder / "target", name="target", binary=INTERLOCK) as target:
-        yield source, target
 
 
 @contextlib.contextmanager
@@ -185,10 +176,9 @@ def tell_history(report):
     say("the one order that is not the shop's is the one we planted")
 
 
-def play(folder, embedded):
-    scene("Two clusters: Interlock's own brokers" if embedded else
-          "Two clusters: Apache Kafka 3.9.1, which we want to leave, and 4.3.1, where we want to go")
-    with start_brokers(folder) if embedded else start_clusters(folder) as (source, target):
+def play(folder):
+    scene("Two clusters: Apache Kafka 3.9.1, which we want to leave, and 4.3.1, where we want to go")
+    with start_clusters(folder) as (source, target):
         for cluster in (source, target):
             say(f"{cluster.name}: {cluster.what} at {cluster.bootstrap}")
         scene("A shop writes each order to both, two hundred a second; the group `billing` reads")
@@ -221,7 +211,7 @@ def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)     # as Ctrl-C: everything that was started is ended
     folder = Path(tempfile.mkdtemp(prefix="interlock-demo-"))
     try:
-        play(folder, "--embedded" in sys.argv[1:])
+        play(folder)
     except KeyboardInterrupt:
         print("\ninterrupted; the clusters are stopped", file=sys.stderr)
         return 130

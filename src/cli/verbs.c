@@ -47,13 +47,13 @@ const struct verb *const verbs[] = {
 	&verb_report,
 	&verb_diagnose,
 	&verb_broker,
+	&verb_demo,
 	&verb_help,
 	&verb_completion,
 	&verb_manual,
 	LATER("bridge", "copy source to target"),
 	LATER("proxy", "the temporary write proxy"),
 	LATER("console", "the HTTP door: API, metrics and the panel"),
-	LATER("demo", "a whole exit on this machine"),
 	NULL,
 };
 /* clang-format on */

@@ -25,6 +25,7 @@ extern const struct verb verb_report;
 extern const struct verb verb_diagnose;
 extern const struct verb verb_verify;
 extern const struct verb verb_broker;
+extern const struct verb verb_demo;
 extern const struct verb verb_help;
 extern const struct verb verb_completion;
 extern const struct verb verb_manual;

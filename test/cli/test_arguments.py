@@ -48,7 +48,8 @@ WRONG = [
     (["runbook", "orders", "--confirm-on-call", "--as", "a", "--reason", "b"], "say --yes"),
     (["countdown"], "FAMILY is missing"),
     (["bridge"], "not in this version"),
-    (["demo"], "not in this version"),
+    (["proxy"], "not in this version"),
+    (["demo", "--keep", "/proc"], "is not empty"),
 ]
 
 

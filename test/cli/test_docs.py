@@ -39,7 +39,7 @@ def test_links_lead_somewhere(page):
 def test_options_in_the_guide_exist(run):
     known = set(re.findall(r"--[a-z][a-z-]+", "".join(run(verb, "--help").stdout for verb in
                                                       ("parity", "offsets", "init", "check", "help", "run", "status", "plan", "promote", "seal", "waive",
-                                                       "countdown", "runbook", "report", "diagnose", "verify", "broker"))))
+                                                       "countdown", "runbook", "report", "diagnose", "verify", "broker", "demo"))))
     foreign = {"--describe-producers"}
     used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", GUIDE))
     assert used <= known | foreign

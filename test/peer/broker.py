@@ -20,8 +20,9 @@ SANITIZER = re.compile(r"Sanitizer|runtime error|Assertion")
 class Broker:
     what = "Interlock's broker"
 
-    def __init__(self, folder, name="interlock", binary=None, **properties):
+    def __init__(self, folder, name="interlock", binary=None, data=None, **properties):
         self.folder, self.name, self.program = folder, name, Program(binary)
+        self.data = data or folder / "data"
         self.properties = {"group.initial.rebalance.delay.ms": 0, **{k.replace("_", "."): v for k, v in properties.items()}}
         self.port = free_ports(1)[0]
         self.process, self._admin, self.said = None, None, []
@@ -42,7 +43,7 @@ class Broker:
         words = []
         for key, value in self.properties.items():
             words += ["--set", f"{key}={value}"]
-        self.process = self.program.start("broker", "--data", self.folder / "data", "--listen", self.bootstrap, *words)
+        self.process = self.program.start("broker", "--data", self.data, "--listen", self.bootstrap, *words)
         line = self.process.stdout.readline()
         if not line.startswith("listening on"):
             out, err = self.process.communicate(timeout=20)
