@@ -1,11 +1,13 @@
 """Real clusters for tests.  Two single nodes of different versions live as long as the run; each test has topics of
 its own name on them.  A test that hurts its brokers asks `new_cluster` for its own."""
 
+import os
 import re
 from typing import NamedTuple
 
 import pytest
 
+from broker import Broker
 from certificates import Certificates
 from crossing import Scene
 from kafka_cluster import KafkaCluster, USERS
@@ -37,6 +39,16 @@ def target(run_folder):
     """The shared target: one node of 4.3.1."""
     with KafkaCluster("4.3.1", run_folder / "target", name="target") as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="module")
+def own_broker(run_folder, request):
+    """Interlock's own broker for other people's clients; CLIENTS_ON=kafka puts Apache Kafka 4.3.1 in its place."""
+    if os.environ.get("CLIENTS_ON") == "kafka":
+        yield request.getfixturevalue("target")
+        return
+    with Broker(run_folder / request.module.__name__) as broker:
+        yield broker
 
 
 @pytest.fixture(scope="session")
