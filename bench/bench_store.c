@@ -2,6 +2,7 @@
  * bench_store.c - the log engine on this disk: durable appends and a tail reader, beside the disk's own sync.
  *
  *	bench_store [FOLDER [SECONDS]]
+ *	bench_store --leave FOLDER	(only 1 GiB of log, as a crash leaves it: for bench_broker.py)
  *
  * In FOLDER (bench.store here, which is removed again): fdatasync of 4 KiB and of 1 MiB one after the other, then appends with a
  * window of so many on their way, every one read back as soon as it can be; the last line is the opening after a crash with a
@@ -223,7 +224,7 @@ static void run(const char *folder, size_t size, int partitions, int window)
 }
 
 /* A write-ahead log of so many bytes, and the opening that reads it. */
-static void recover(const char *folder, int64_t bytes)
+static void recover(const char *folder, int64_t bytes, bool leave)
 {
 	struct store_options options;
 	struct store_topic_new topic = { .name = VIEW_LITERAL("bench"), .id = { 1 }, .partition_count = 16 };
@@ -268,6 +269,8 @@ static void recover(const char *folder, int64_t bytes)
 				store_poll(load->store);
 			}
 	}
+	if (leave)
+		_exit(0);
 	store_close(load->store);
 	begin = seconds();
 	must(store_open(&options, &load->store, &fault), "open again");
@@ -283,9 +286,13 @@ int main(int argc, char **argv)
 {
 	const char *folder = argc > 1 ? argv[1] : "bench.store";
 
-	if (argc > 2)
+	if (argc > 2 && strcmp(argv[1], "--leave") != 0)
 		length = atof(argv[2]);
 	samples = malloc(SAMPLES_MAX * sizeof *samples);
+	if (argc == 3 && strcmp(argv[1], "--leave") == 0) {
+		must(disk_system.make_folder(&disk_system, argv[2], &fault), "folder");
+		recover(argv[2], 1 << 30, true);
+	}
 	must(disk_system.make_folder(&disk_system, folder, &fault), "folder");
 	sync_alone(folder, 4096);
 	sync_alone(folder, 1 << 20);
@@ -297,7 +304,7 @@ int main(int argc, char **argv)
 	run(folder, 16 << 10, 1, 64);
 	run(folder, 16 << 10, 100, 64);
 	run(folder, 16 << 10, 1000, 64);
-	recover(folder, 1 << 30);
+	recover(folder, 1 << 30, false);
 	rmdir(folder);
 	free(samples);
 	return 0;
