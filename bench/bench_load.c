@@ -141,7 +141,8 @@ static void make_batch(void)
 	buffer_init(&out, 64 << 20);
 	batch_writer_init(&writer, &batch_options_default, NULL, 64 << 20);
 	do {
-		batch_writer_add(&writer, (int64_t)time(NULL) * 1000, VIEW_NULL, view_of(value, record_size), NULL, 0);
+		batch_writer_add(&writer, (int64_t)time(NULL) * 1000, VIEW_NULL, view_of(value, record_size),
+				 NULL, 0);
 		records_each++;
 	} while (batch_writer_size(&writer) + record_size + 20 < batch_size);
 	if (batch_writer_finish(&writer, &out) < 0)
@@ -518,16 +519,15 @@ static void peer_open(struct peer *peer, int epoll, int index, bool consumer)
 	}
 }
 
-static int wait_ms(const struct peer *peers)
+/* Until something is due, to the microsecond: a load that spins would be measured with the broker. */
+static struct timespec wait_for(const struct peer *peers)
 {
 	int64_t now = now_ns(), due = now + NS / 50;
 
-	if (rate <= 0)
-		return 20;
-	for (int i = 0; i < producers; i++)
+	for (int i = 0; rate > 0 && i < producers; i++)
 		if (peers[i].sent - peers[i].acknowledged < (uint64_t)window && peers[i].due < due)
 			due = peers[i].due;
-	return due > now ? (int)((due - now) / 1000000) : 0;
+	return (struct timespec){ 0, due > now ? due - now : 0 };
 }
 
 static void run(struct peer *peers, int epoll)
@@ -536,7 +536,8 @@ static void run(struct peer *peers, int epoll)
 	int64_t count_from = begun + (int64_t)(warm * 1e9), end = count_from + (int64_t)(length * 1e9);
 
 	while (!stop) {
-		int count = epoll_wait(epoll, events, 64, wait_ms(peers));
+		struct timespec wait = wait_for(peers);
+		int count = epoll_pwait2(epoll, events, 64, &wait, NULL);
 		int64_t now = now_ns();
 
 		if (!counting && now >= count_from) {

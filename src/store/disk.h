@@ -48,6 +48,9 @@ struct disk {
 	/* Data, and the size when it changed.  After a failure nobody knows what is kept. */
 	int (*sync)(struct disk_file *file, struct fault *fault);
 
+	/* A hint, may be NULL: what was synced there is not read again soon, and need not be kept in memory. */
+	void (*forget)(struct disk_file *file, uint64_t offset, uint64_t size);
+
 	/* Makes the file `size` bytes long, so that writes within it will not meet a full disk. */
 	int (*reserve)(struct disk_file *file, uint64_t size, struct fault *fault);
 
@@ -60,7 +63,8 @@ struct disk {
 	int (*list)(struct disk *disk, const char *path, disk_each *each, void *context, struct fault *fault);
 
 	/* Bytes of the file system that the folder lies on: all, and those that may still be written. */
-	int (*room)(struct disk *disk, const char *path, int64_t *total, int64_t *usable, struct fault *fault);
+	int (*room)(struct disk *disk, const char *path, int64_t *total, int64_t *usable,
+		    struct fault *fault);
 
 	/* Holds `path` (made when it is not there) until the file is closed or the process ends.  ERR_CONFLICT. */
 	int (*lock)(struct disk *disk, const char *path, struct disk_file **out, struct fault *fault);

@@ -141,6 +141,11 @@ static int sync_file(struct disk_file *file, struct fault *fault)
 	return fdatasync(fd_of(file)) < 0 ? say_file(fault, file, "sync") : 0;
 }
 
+static void forget(struct disk_file *file, uint64_t offset, uint64_t size)
+{
+	posix_fadvise(fd_of(file), (off_t)offset, (off_t)size, POSIX_FADV_DONTNEED);
+}
+
 static int reserve(struct disk_file *file, uint64_t size, struct fault *fault)
 {
 	int number = posix_fallocate(fd_of(file), 0, (off_t)size);
@@ -242,6 +247,7 @@ struct disk disk_system = {
 	.read = read_at,
 	.write = write_at,
 	.sync = sync_file,
+	.forget = forget,
 	.reserve = reserve,
 	.rename = rename_file,
 	.remove = remove_file,

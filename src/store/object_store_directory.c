@@ -17,7 +17,8 @@ struct directory {
 
 /*
  * Synced piece by piece: one sync of all of it would keep the disk busy, and the write-ahead log waiting, for as long as it
- * takes.
+ * takes.  And each piece is forgotten by the system once it is there: the newest records are in our own cache anyway, and memory
+ * that is used again and again is cheap, while fresh memory for every byte is what an upload would spend most of its time on.
  */
 static int write_all(struct disk *disk, struct disk_file *file, const struct iovec *pieces, int count,
 		     struct fault *fault)
@@ -33,6 +34,8 @@ static int write_all(struct disk *disk, struct disk_file *file, const struct iov
 		err = disk->write(file, offset, pieces + from, to - from, fault);
 		if (err == 0)
 			err = disk->sync(file, fault);
+		if (err == 0 && disk->forget)
+			disk->forget(file, offset, size);
 		offset += size;
 	}
 	return err;
