@@ -165,6 +165,8 @@ class Bench:
                                               tuned=True, overrides=overrides)
         for broker in self.brokers.values():
             broker.start()
+        for broker in self.brokers.values():  # a virtual machine of Java's is slow until its compiler has seen the work
+            self.one_load(broker, seconds=self.seconds, record=1000, batch=16384, producers=4, consumers=1, window=16)
 
     def close(self):
         for broker in self.brokers.values():

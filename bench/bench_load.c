@@ -358,7 +358,7 @@ static void acknowledged(struct peer *peer, struct view frame)
 	peer->acknowledged++;
 	if (c.fault)
 		die("an answer to Produce");
-	if (error && errors++ == 0)
+	if (error && counting && errors++ == 0)
 		fprintf(stderr, "bench_load: Produce was answered with error %d\n", error);
 	if (!counting || error)
 		return;
@@ -424,7 +424,7 @@ static void fetched(struct peer *peer, struct view frame)
 			at = cursor_take(&c, size > 0 ? (size_t)size : 0);
 			if (c.fault || partition < 0 || partition >= partitions)
 				break;
-			if (error && errors++ == 0)
+			if (error && counting && errors++ == 0)
 				fprintf(stderr, "bench_load: a partition was answered with error %d\n",
 					error);
 			if (size > 0)
