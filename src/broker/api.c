@@ -79,6 +79,7 @@ void api_start(struct request *request)
 	struct cursor c = cursor_over(view_of(request->frame, request->size));
 	struct fault fault = { 0 };
 	struct view left;
+	struct broker *broker = request->broker;
 	int err = request_head_read(&c, &request->arena, &request->head, NULL);
 
 	if (err < 0 && err != ERR_UNSUPPORTED) {
@@ -107,7 +108,9 @@ void api_start(struct request *request)
 		request_fail(request, fault.err ? fault.text : "a request that cannot be read");
 		return;
 	}
-	request->line->handle(request);
+	broker->serving = request->node;
+	request->line->handle(request); /* which may be its end */
+	broker->serving = NULL;
 }
 
 /* Transactions of version 2 (KIP-890).  Before version 4 of the answer clients stumble over a feature that begins at 0. */

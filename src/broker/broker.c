@@ -6,11 +6,11 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "broker/coordinator.h"
 #include "broker/door.h"
+#include "broker/nodes.h"
 #include "broker/pipeline.h"
 #include "broker/session.h"
 #include "broker/topic_config.h"
@@ -53,11 +53,6 @@ static void tick(void *owner)
 	doors_tick(broker);
 	coordinator_tick(broker);
 	timer_start(broker->tick, TICK_MS);
-}
-
-static void accepted(void *owner, int fd)
-{
-	door_open(owner, fd);
 }
 
 /* Base64 for URLs, as Kafka writes ids. */
@@ -151,33 +146,6 @@ static int open_store(struct broker *broker, const struct broker_options *option
 	return err;
 }
 
-/* "PLAINTEXT://host:port": what clients are told to connect to. */
-static int advertise(struct broker *broker, const struct broker_options *options, struct fault *fault)
-{
-	const char *said = broker->properties.advertised, *at = said ? strstr(said, "://") : NULL, *colon;
-	char name[256];
-
-	broker->port = listener_port(broker->listener);
-	if (said) {
-		at = at ? at + 3 : said;
-		colon = strrchr(at, ':');
-		if (!colon || colon == at || strchr(at, ',') || atoi(colon + 1) <= 0)
-			return fault_set(
-				fault, ERR_CONFIG,
-				"advertised.listeners: one listener, as in PLAINTEXT://broker.example:9092");
-		broker->port = atoi(colon + 1);
-		snprintf(name, sizeof name, "%.*s", (int)(colon - at), at);
-	} else if (options->host && *options->host && strcmp(options->host, "0.0.0.0") != 0 &&
-		   strcmp(options->host, "::") != 0) {
-		snprintf(name, sizeof name, "%s", options->host);
-	} else if (gethostname(name, sizeof name) < 0) {
-		snprintf(name, sizeof name, "localhost");
-	}
-	name[sizeof name - 1] = 0;
-	broker->host = arena_text(&broker->properties.arena, name);
-	return broker->host ? 0 : fault_set(fault, ERR_MEMORY, "out of memory");
-}
-
 static int copy_properties(struct broker *broker, const struct properties *from, struct fault *fault)
 {
 	int err = 0;
@@ -187,14 +155,12 @@ static int copy_properties(struct broker *broker, const struct properties *from,
 		if (from->given[i])
 			err = properties_set(&broker->properties, view_text(property_table[i].name),
 					     view_text(from->given[i]), fault);
-	broker->node_id = (int32_t)broker->properties.node_id;
 	return err;
 }
 
 int broker_open(struct loop *loop, const struct broker_options *options, struct broker **out,
 		struct fault *fault)
 {
-	struct listener_options listen = { .host = options->host, .port = options->port };
 	struct broker *broker = calloc(1, sizeof *broker);
 	int err;
 
@@ -221,9 +187,7 @@ int broker_open(struct loop *loop, const struct broker_options *options, struct 
 	if (err == 0)
 		err = coordinator_new(broker, &broker->coordinator, fault);
 	if (err == 0)
-		err = listener_new(loop, &listen, accepted, broker, &broker->listener, fault);
-	if (err == 0)
-		err = advertise(broker, options, fault);
+		err = nodes_open(broker, options, fault);
 	if (err < 0) {
 		broker_free(broker);
 		return err;
@@ -238,7 +202,7 @@ void broker_free(struct broker *broker)
 	if (!broker)
 		return;
 	broker->closing = true;
-	listener_free(broker->listener);
+	nodes_close(broker);
 	doors_close(broker);
 	coordinator_stop(broker->coordinator); /* parked requests end */
 	for (struct store_topic *topic = broker->store ? store_topic_next(broker->store, NULL) : NULL; topic;
@@ -258,7 +222,14 @@ void broker_free(struct broker *broker)
 
 uint16_t broker_port(const struct broker *broker)
 {
-	return broker->listener ? listener_port(broker->listener) : 0;
+	return broker_node_port(broker, 0);
+}
+
+uint16_t broker_node_port(const struct broker *broker, int node)
+{
+	return node < broker->node_count && broker->nodes[node].listener
+		       ? listener_port(broker->nodes[node].listener)
+		       : 0;
 }
 
 const char *broker_cluster_id(const struct broker *broker)

@@ -20,6 +20,7 @@ struct broker_options {
 	const char *folder;                  /* the store's; made when it is not there */
 	const char *host;                    /* to listen on; NULL or "": all addresses */
 	uint16_t port;                       /* 0 picks one */
+	int nodes; /* virtual ones, each with a port of its own (those behind `port`) and an id behind node.id; 0: 1 */
 	const struct properties *properties; /* used before broker_open() returns; NULL: all defaults */
 	struct disk *disk;                   /* NULL: the system's */
 };
@@ -30,6 +31,9 @@ int broker_open(struct loop *loop, const struct broker_options *options, struct 
 void broker_free(struct broker *broker);
 
 uint16_t broker_port(const struct broker *broker);
+
+/* Of a virtual node, counted from 0; 0 when there is none. */
+uint16_t broker_node_port(const struct broker *broker, int node);
 
 /* "hIuPt1Q9R_qk5v0yZrWcBA": made at the first start, kept by the store. */
 const char *broker_cluster_id(const struct broker *broker);

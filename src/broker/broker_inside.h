@@ -11,15 +11,23 @@
 
 #define BROKER_CLUSTER_ID_SIZE 23
 
+#define BROKER_NODES_MAX 16
+
 struct coordinator;
 struct sessions;
+
+/* What clients take for a broker: nodes.h.  There is always one. */
+struct node {
+	struct broker *broker;
+	int32_t id, port; /* as clients are told */
+	struct listener *listener;
+};
 
 struct broker {
 	struct loop *loop;
 	struct store *store;
 	struct bell *bell;
 	struct timer *tick;
-	struct listener *listener;
 	struct timer *soon; /* pumps the pipelines that are ready */
 	struct list ready;
 	struct properties properties;
@@ -29,7 +37,10 @@ struct broker {
 	int64_t topics_in_creation;
 	char cluster_id[BROKER_CLUSTER_ID_SIZE];
 	const char *host; /* that clients are told */
-	int32_t port, node_id;
+	struct node nodes[BROKER_NODES_MAX];
+	int node_count;
+	const struct node
+		*serving; /* at whose door the request came in that is being started; NULL: none is */
 	struct sessions *sessions;
 	struct coordinator *coordinator;
 	struct inflater *inflater;

@@ -105,7 +105,7 @@ static bool describe_broker(struct request *request, const struct describe_confi
 	const struct describe_configs_request *asked = request->message;
 	char id[16];
 
-	snprintf(id, sizeof id, "%d", request->broker->node_id);
+	snprintf(id, sizeof id, "%d", request->node->id);
 	if (in->resource_name.size > 0 && !view_is(in->resource_name, id)) {
 		out->error_code = KAFKA_INVALID_REQUEST;
 		out->error_message = VIEW_LITERAL("Unexpected broker id");

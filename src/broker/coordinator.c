@@ -4,6 +4,7 @@
 #include "broker/api.h"
 #include "broker/coordinator.h"
 #include "broker/group.h"
+#include "broker/nodes.h"
 #include "broker/transaction.h"
 
 struct coordinator {
@@ -79,20 +80,25 @@ void coordinator_topic_deleted(struct broker *broker, const struct store_topic *
 
 enum { KEY_GROUP = 0, KEY_TRANSACTION = 1, KEY_SHARE = 2 };
 
-/* This broker, once the topic of the state is there. */
-static int16_t find(struct broker *broker, int8_t type, struct view key)
+/* The node that leads its state, once the topic of that is there. */
+static int16_t find(struct broker *broker, int8_t type, struct view key, const struct node **out)
 {
+	struct internal_log *log;
 	int16_t error;
 
+	*out = NULL;
 	if (type == KEY_SHARE)
 		return KAFKA_COORDINATOR_NOT_AVAILABLE;
 	if (type != KEY_GROUP && type != KEY_TRANSACTION)
 		return KAFKA_INVALID_REQUEST;
 	if (key.size == 0)
 		return type == KEY_GROUP ? KAFKA_INVALID_GROUP_ID : KAFKA_INVALID_REQUEST;
-	error = internal_log_ready(type == KEY_GROUP ? &broker_groups(broker)->log
-						     : &broker_transactions(broker)->log);
-	return error == KAFKA_COORDINATOR_LOAD_IN_PROGRESS ? KAFKA_NONE : error;
+	log = type == KEY_GROUP ? &broker_groups(broker)->log : &broker_transactions(broker)->log;
+	error = internal_log_ready(log);
+	if (error && error != KAFKA_COORDINATOR_LOAD_IN_PROGRESS)
+		return error;
+	*out = node_leading(broker, internal_log_place(log, key));
+	return KAFKA_NONE;
 }
 
 static bool find_each(struct request *request, struct find_coordinator_response *response)
@@ -108,12 +114,13 @@ static bool find_each(struct request *request, struct find_coordinator_response 
 	response->coordinators.count = count;
 	for (int32_t i = 0; i < count; i++) {
 		struct find_coordinator_response_coordinator *out = &response->coordinators.at[i];
+		const struct node *node;
 
 		out->key = in->coordinator_keys.at[i];
-		out->error_code = find(broker, in->key_type, out->key);
-		out->node_id = out->error_code ? -1 : broker->node_id;
-		out->host = out->error_code ? VIEW_LITERAL("") : view_text(broker->host);
-		out->port = out->error_code ? -1 : broker->port;
+		out->error_code = find(broker, in->key_type, out->key, &node);
+		out->node_id = node ? node->id : -1;
+		out->host = node ? view_text(broker->host) : VIEW_LITERAL("");
+		out->port = node ? node->port : -1;
 	}
 	return true;
 }
@@ -123,15 +130,16 @@ void handle_find_coordinator(struct request *request)
 	const struct find_coordinator_request *in = request->message;
 	struct find_coordinator_response *response = request_response(request);
 	struct broker *broker = request->broker;
+	const struct node *node;
 
 	if (response && request_version(request) >= 4) {
 		if (!find_each(request, response))
 			response = NULL;
 	} else if (response) {
-		response->error_code = find(broker, in->key_type, in->key);
-		response->node_id = response->error_code ? -1 : broker->node_id;
-		response->host = response->error_code ? VIEW_LITERAL("") : view_text(broker->host);
-		response->port = response->error_code ? -1 : broker->port;
+		response->error_code = find(broker, in->key_type, in->key, &node);
+		response->node_id = node ? node->id : -1;
+		response->host = node ? view_text(broker->host) : VIEW_LITERAL("");
+		response->port = node ? node->port : -1;
 	}
 	request_answer(request, response);
 }

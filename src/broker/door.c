@@ -148,8 +148,9 @@ static bool welcome(const struct broker *broker, const char *host)
 	return same < broker->properties.connections_per_address_max;
 }
 
-void door_open(struct broker *broker, int fd)
+void door_open(struct node *node, int fd)
 {
+	struct broker *broker = node->broker;
 	struct door *door = calloc(1, sizeof *door);
 
 	if (!door) {
@@ -165,6 +166,7 @@ void door_open(struct broker *broker, int fd)
 		return;
 	}
 	pipeline_init(&door->pipeline, broker, &pipeline_functions, door);
+	door->pipeline.node = node;
 	door->pipeline.client_host = door->host;
 	door->active_ms = loop_now_ms(broker->loop);
 	if (stream_accepted(broker->loop, fd, NULL, WRITE_QUEUE_SIZE_MAX, OPEN_TIMEOUT_MS, &stream_events,

@@ -4,8 +4,8 @@
 
 #include "broker/broker_inside.h"
 
-/* Takes a connection that was accepted; `fd` is the door's, on failure too. */
-void door_open(struct broker *broker, int fd);
+/* Takes a connection that was accepted at a node's listener; `fd` is the door's, on failure too. */
+void door_open(struct node *node, int fd);
 
 /* Closes all. */
 void doors_close(struct broker *broker);

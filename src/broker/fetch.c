@@ -10,6 +10,7 @@
  * one group wake a fetch once.
  */
 #include "broker/api.h"
+#include "broker/nodes.h"
 #include "broker/session.h"
 #include "broker/topic_config.h"
 
@@ -115,6 +116,10 @@ static void read_one(struct fetch_one *one, int64_t room)
 		fail_one(one, one->want.name || topic_of(fetching, &one->want)
 				      ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION
 				      : KAFKA_UNKNOWN_TOPIC_ID);
+		return;
+	}
+	if (!node_leads(fetching->request->node, partition)) {
+		fail_one(one, KAFKA_NOT_LEADER_OR_FOLLOWER);
 		return;
 	}
 	store_partition_state(partition, &state);
@@ -244,7 +249,7 @@ static bool tell_one(struct request *request, const struct fetch_one *one, answe
 		struct store_partition_state state;
 
 		store_partition_state(partition, &state);
-		out->current_leader.leader_id = request->broker->node_id;
+		out->current_leader.leader_id = request->node->id;
 		out->current_leader.leader_epoch = state.leader_epoch;
 	}
 	return out->records.at && tell_aborted(request, one, out);

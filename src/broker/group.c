@@ -362,9 +362,12 @@ void group_drop(struct group *group)
 
 int16_t groups_serve(struct groups *groups, struct view id)
 {
-	if (id.size == 0)
-		return KAFKA_INVALID_GROUP_ID;
-	return internal_log_ready(&groups->log);
+	return id.size == 0 ? KAFKA_INVALID_GROUP_ID : internal_log_serves(&groups->log, id);
+}
+
+int16_t groups_ready(struct groups *groups, struct view id)
+{
+	return id.size == 0 ? KAFKA_INVALID_GROUP_ID : internal_log_ready(&groups->log);
 }
 
 int groups_new(struct broker *broker, struct groups **out)

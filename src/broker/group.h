@@ -96,6 +96,9 @@ const char *group_state_name(const struct group *group);
 /* KAFKA_NONE when `id` can be served now. */
 int16_t groups_serve(struct groups *groups, struct view id);
 
+/* The same, whoever coordinates it: for what a transaction does to a group. */
+int16_t groups_ready(struct groups *groups, struct view id);
+
 /* ---- members (group.c) ----------------------------------------------------------------------------------------------- */
 
 struct member *member_find(struct group *group, struct view id);

@@ -4,6 +4,7 @@
 
 #include "broker/api.h"
 #include "broker/group.h"
+#include "broker/nodes.h"
 
 /* READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS: there is no authorizer, all is allowed. */
 #define GROUP_OPERATIONS (1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11)
@@ -44,7 +45,8 @@ void handle_list_groups(struct request *request)
 		struct group *group = slot->value;
 		struct list_groups_response_group *out;
 
-		if (!among(in->states_filter.at, in->states_filter.count, group_state_name(group)) ||
+		if (!node_leads(request->node, internal_log_place(&groups->log, view_text(group->id))) ||
+		    !among(in->states_filter.at, in->states_filter.count, group_state_name(group)) ||
 		    !among(in->types_filter.at, in->types_filter.count, "classic"))
 			continue;
 		out = &response->groups.at[response->groups.count++];

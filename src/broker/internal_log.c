@@ -1,6 +1,7 @@
 /* internal_log.c - reads internal topics at the start, and appends to them. */
 #include "base/log.h"
 #include "broker/internal_log.h"
+#include "broker/nodes.h"
 #include "wire/kafka_error.h"
 
 #define READ_BYTES     ((int64_t)1 << 20)
@@ -215,6 +216,16 @@ struct partition *internal_log_place(struct internal_log *log, struct view key)
 
 	return topic ? topic->partitions[(java_hash(key) & INT32_MAX) % (uint32_t)topic->partition_count]
 		     : NULL;
+}
+
+int16_t internal_log_serves(struct internal_log *log, struct view key)
+{
+	int16_t error = internal_log_ready(log);
+
+	if (error)
+		return error;
+	return node_leads(log->broker->serving, internal_log_place(log, key)) ? KAFKA_NONE
+									      : KAFKA_NOT_COORDINATOR;
 }
 
 void internal_batch_init(struct internal_batch *batch, struct broker *broker)

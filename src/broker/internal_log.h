@@ -43,6 +43,9 @@ void internal_log_stop(struct internal_log *log);
 /* KAFKA_NONE; COORDINATOR_LOAD_IN_PROGRESS; COORDINATOR_NOT_AVAILABLE while the topic is being made, which this begins. */
 int16_t internal_log_ready(struct internal_log *log);
 
+/* The same; NOT_COORDINATOR when the request that is being started came to another node than the one that leads the key. */
+int16_t internal_log_serves(struct internal_log *log, struct view key);
+
 /* Where a key's state lies: Kafka's own rule (Java's hash of the text). */
 struct partition *internal_log_place(struct internal_log *log, struct view key);
 

@@ -1,16 +1,18 @@
 /* log_dirs.c - DescribeLogDirs (KIP-113, KIP-827): one directory, the store's, and what each partition takes there. */
 #include "broker/api.h"
+#include "broker/nodes.h"
 
 typedef struct describe_log_dirs_response_result result_t;
 typedef struct describe_log_dirs_response_topic topic_t;
 
-static void add_partition(topic_t *out, const struct store_topic *topic, int32_t index)
+static void add_partition(const struct node *node, topic_t *out, const struct store_topic *topic,
+			  int32_t index)
 {
 	struct describe_log_dirs_response_partition *one;
 	struct store_partition_state state;
 
-	if (index < 0 || index >= topic->partition_count)
-		return;
+	if (index < 0 || index >= topic->partition_count || !node_leads(node, topic->partitions[index]))
+		return; /* one copy, and its leader has it */
 	store_partition_state(topic->partitions[index], &state);
 	one = &out->partitions.at[out->partitions.count++];
 	one->partition_index = index;
@@ -29,7 +31,7 @@ static bool add_topic(struct request *request, result_t *result, const struct st
 	if (!out->partitions.at)
 		return false;
 	for (int32_t i = 0; i < count; i++)
-		add_partition(out, topic, asked ? asked->partitions.at[i] : i);
+		add_partition(request->node, out, topic, asked ? asked->partitions.at[i] : i);
 	result->topics.count += out->partitions.count > 0;
 	return true;
 }

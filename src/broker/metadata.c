@@ -1,18 +1,26 @@
-/* metadata.c - Metadata, DescribeCluster, DescribeTopicPartitions: who is who.  One node, which leads everything. */
+/* metadata.c - Metadata, DescribeCluster, DescribeTopicPartitions: who is who. */
 #include <stdlib.h>
 
 #include "broker/api.h"
+#include "broker/nodes.h"
 #include "broker/topics.h"
 
 #define PARTITIONS_EACH_PAGE 2000
 
+/* Each node's id: a partition's replicas are one of them, its leader. */
 static int32_t *node_list(struct request *request)
 {
-	int32_t *list = arena_array(&request->arena, 1, sizeof *list);
+	const struct broker *broker = request->broker;
+	int32_t *list = arena_array(&request->arena, (size_t)broker->node_count, sizeof *list);
 
-	if (list)
-		*list = request->broker->node_id;
+	for (int i = 0; list && i < broker->node_count; i++)
+		list[i] = broker->nodes[i].id;
 	return list;
+}
+
+static int32_t *leader_in(struct request *request, int32_t *list, const struct partition *partition)
+{
+	return list + (node_leading(request->broker, partition) - request->broker->nodes);
 }
 
 static struct uuid uuid_of(const struct store_topic *topic)
@@ -36,7 +44,7 @@ static int32_t epoch_of(const struct store_topic *topic, int32_t index)
 struct asking {
 	struct request *request;
 	struct metadata_response *response;
-	int32_t *nodes; /* a list of ourselves */
+	int32_t *nodes; /* node_list() */
 	int left;       /* topics in creation, and one while we still ask */
 };
 
@@ -63,9 +71,10 @@ static void tell_topic(struct asking *asking, struct store_topic *topic, struct 
 		struct metadata_response_partition *partition = &out->partitions.at[i];
 
 		partition->partition_index = i;
-		partition->leader_id = request->broker->node_id;
+		partition->replica_nodes.at = partition->isr_nodes.at =
+			leader_in(request, asking->nodes, topic->partitions[i]);
+		partition->leader_id = *partition->replica_nodes.at;
 		partition->leader_epoch = epoch_of(topic, i);
-		partition->replica_nodes.at = partition->isr_nodes.at = asking->nodes;
 		partition->replica_nodes.count = partition->isr_nodes.count = 1;
 	}
 }
@@ -206,6 +215,7 @@ static bool sensible(const struct request *request)
 void handle_metadata(struct request *request)
 {
 	const struct metadata_request *in = request->message;
+	const struct broker *broker = request->broker;
 	struct metadata_response *response = request_response(request);
 	struct asking *asking = arena_take(&request->arena, sizeof *asking);
 	bool all = in->topics.count < 0 || (request_version(request) == 0 && in->topics.count == 0);
@@ -215,17 +225,20 @@ void handle_metadata(struct request *request)
 		return;
 	}
 	if (!response || !asking ||
-	    !(response->brokers.at = REQUEST_ARRAY(request, metadata_response_broker_shape, 1))) {
+	    !(response->brokers.at =
+		      REQUEST_ARRAY(request, metadata_response_broker_shape, broker->node_count))) {
 		request_answer(request, NULL);
 		return;
 	}
 	*asking = (struct asking){ request, response, node_list(request), 1 };
-	response->brokers.count = 1;
-	response->brokers.at[0].node_id = request->broker->node_id;
-	response->brokers.at[0].host = view_text(request->broker->host);
-	response->brokers.at[0].port = request->broker->port;
-	response->cluster_id = view_text(request->broker->cluster_id);
-	response->controller_id = request->broker->node_id;
+	response->brokers.count = broker->node_count;
+	for (int i = 0; i < broker->node_count; i++) {
+		response->brokers.at[i].node_id = broker->nodes[i].id;
+		response->brokers.at[i].host = view_text(broker->host);
+		response->brokers.at[i].port = broker->nodes[i].port;
+	}
+	response->cluster_id = view_text(broker->cluster_id);
+	response->controller_id = broker->nodes[0].id;
 	if (!asking->nodes || !(all ? ask_all(asking) : ask_some(asking))) {
 		request_answer(request, NULL);
 		return;
@@ -240,10 +253,12 @@ void handle_metadata(struct request *request)
 void handle_describe_cluster(struct request *request)
 {
 	const struct describe_cluster_request *in = request->message;
+	const struct broker *broker = request->broker;
 	struct describe_cluster_response *response = request_response(request);
 
 	if (response)
-		response->brokers.at = REQUEST_ARRAY(request, describe_cluster_response_broker_shape, 1);
+		response->brokers.at =
+			REQUEST_ARRAY(request, describe_cluster_response_broker_shape, broker->node_count);
 	if (!response || !response->brokers.at) {
 		request_answer(request, NULL);
 		return;
@@ -257,11 +272,13 @@ void handle_describe_cluster(struct request *request)
 		request_answer(request, response);
 		return;
 	}
-	response->controller_id = request->broker->node_id;
-	response->brokers.count = 1;
-	response->brokers.at[0].broker_id = request->broker->node_id;
-	response->brokers.at[0].host = view_text(request->broker->host);
-	response->brokers.at[0].port = request->broker->port;
+	response->controller_id = broker->nodes[0].id;
+	response->brokers.count = broker->node_count;
+	for (int i = 0; i < broker->node_count; i++) {
+		response->brokers.at[i].broker_id = broker->nodes[i].id;
+		response->brokers.at[i].host = view_text(broker->host);
+		response->brokers.at[i].port = broker->nodes[i].port;
+	}
 	request_answer(request, response);
 }
 
@@ -316,9 +333,10 @@ static int32_t page_topic(struct request *request, struct store_topic *topic, in
 		struct describe_topic_partitions_response_partition *one = &out->partitions.at[i];
 
 		one->partition_index = first + i;
-		one->leader_id = request->broker->node_id;
+		one->replica_nodes.at = one->isr_nodes.at =
+			leader_in(request, nodes, topic->partitions[first + i]);
+		one->leader_id = *one->replica_nodes.at;
 		one->leader_epoch = epoch_of(topic, first + i);
-		one->replica_nodes.at = one->isr_nodes.at = nodes;
 		one->replica_nodes.count = one->isr_nodes.count = 1;
 		one->eligible_leader_replicas.count = one->last_known_elr.count = 0;
 	}

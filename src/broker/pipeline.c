@@ -9,7 +9,7 @@ void pipeline_init(struct pipeline *pipeline, struct broker *broker,
 		   const struct pipeline_functions *functions, void *owner)
 {
 	*pipeline = (struct pipeline){
-		.broker = broker, .functions = functions, .owner = owner, .client_host = "/unknown"
+		.broker = broker, .node = &broker->nodes[0], .functions = functions, .owner = owner, .client_host = "/unknown"
 	};
 	list_init(&pipeline->requests);
 	list_init(&pipeline->ready);

@@ -30,6 +30,7 @@ struct pipeline_functions {
 
 struct pipeline {
 	struct broker *broker;
+	const struct node *node; /* at whose door the client came in: the first, unless the owner says otherwise */
 	const struct pipeline_functions *functions;
 	void *owner;
 	const char *client_host; /* "/127.0.0.1", as Kafka shows clients; the owner's */

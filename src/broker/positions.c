@@ -1,8 +1,10 @@
 /* positions.c - ListOffsets, OffsetForLeaderEpoch, DeleteRecords, DescribeProducers: questions about places in a log. */
 #include "broker/api.h"
+#include "broker/nodes.h"
 #include "broker/topic_config.h"
 
 #define OFFSETS_WAIT_MS 30000
+#define EPOCHS_SINCE    4 /* version of ListOffsets whose answer has leader epochs */
 
 static struct partition *partition_find(struct broker *broker, struct view topic_name, int32_t index)
 {
@@ -11,6 +13,14 @@ static struct partition *partition_find(struct broker *broker, struct view topic
 	return topic && topic->owner && index >= 0 && index < topic->partition_count
 		       ? topic->partitions[index]
 		       : NULL;
+}
+
+/* KAFKA_NONE when it is there and the request came to the node that leads it; else the error. */
+static int16_t place_error(const struct request *request, const struct partition *partition)
+{
+	if (!partition)
+		return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+	return node_leads(request->node, partition) ? KAFKA_NONE : KAFKA_NOT_LEADER_OR_FOLLOWER;
 }
 
 static int16_t epoch_check(int32_t asked, const struct store_partition_state *state)
@@ -51,13 +61,24 @@ struct listing_one {
 	bool waiting;
 };
 
+/* Older answers have no room for leader epochs. */
+static void listing_answer(struct request *request, struct list_offsets_response *response)
+{
+	bool told = request_version(request) >= EPOCHS_SINCE;
+
+	for (int32_t i = 0; response && !told && i < response->topics.count; i++)
+		for (int32_t k = 0; k < response->topics.at[i].partitions.count; k++)
+			response->topics.at[i].partitions.at[k].leader_epoch = -1;
+	request_answer(request, response);
+}
+
 static void listing_end(struct listing *listing)
 {
 	for (int i = 0; i < listing->count; i++)
 		store_watch_stop(&listing->ones[i].watch);
 	timer_free(listing->timer);
 	listing->request->gone = NULL;
-	request_answer(listing->request, listing->response);
+	listing_answer(listing->request, listing->response);
 }
 
 static int64_t end_of(const struct list_offsets_request *in, const struct store_partition_state *state)
@@ -111,10 +132,9 @@ static int list_one(struct request *request, struct view topic, int64_t timestam
 	struct partition *partition = partition_find(request->broker, topic, out->partition_index);
 	struct store_partition_state state;
 
-	if (!partition) {
-		out->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+	out->error_code = place_error(request, partition);
+	if (out->error_code)
 		return 0;
-	}
 	store_partition_state(partition, &state);
 	out->error_code = epoch_check(leader_epoch, &state);
 	if (out->error_code)
@@ -245,7 +265,7 @@ void handle_list_offsets(struct request *request)
 		ok = list_topic(listing, &in->topics.at[i], &response->topics.at[i]);
 	if (ok && listing->left > 0 && listing_wait(listing))
 		return;
-	request_answer(request, ok && listing->left == 0 ? response : NULL);
+	listing_answer(request, ok && listing->left == 0 ? response : NULL);
 }
 
 /* ---- OffsetForLeaderEpoch -------------------------------------------------------------------------------------------- */
@@ -258,10 +278,9 @@ static void end_one(struct request *request, struct view topic,
 	struct store_partition_state state;
 
 	out->partition = in->partition;
-	if (!partition) {
-		out->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+	out->error_code = place_error(request, partition);
+	if (out->error_code)
 		return;
-	}
 	store_partition_state(partition, &state);
 	out->error_code = epoch_check(in->current_leader_epoch, &state);
 	if (!out->error_code)
@@ -352,10 +371,9 @@ static void cut_one(struct cutting *cutting, struct view topic,
 
 	out->partition_index = in->partition_index;
 	out->low_watermark = -1;
-	if (!partition || !one) {
-		out->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+	out->error_code = one ? place_error(request, partition) : KAFKA_UNKNOWN_SERVER_ERROR;
+	if (out->error_code)
 		return;
-	}
 	if (!topic_state(store_partition_topic(partition))->deletes) {
 		out->error_code = KAFKA_POLICY_VIOLATION;
 		return;
@@ -446,10 +464,9 @@ static bool tell_producers(struct request *request, struct view topic, int32_t i
 	struct producers_into into = { .out = out };
 
 	out->partition_index = index;
-	if (!partition) {
-		out->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+	out->error_code = place_error(request, partition);
+	if (out->error_code)
 		return true;
-	}
 	store_producer_each(partition, count_producer, &into);
 	out->active_producers.at =
 		REQUEST_ARRAY(request, describe_producers_response_active_producer_shape, into.all);

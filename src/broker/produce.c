@@ -6,6 +6,7 @@
 #include "broker/api.h"
 #include "broker/coordinator.h"
 #include "broker/group.h"
+#include "broker/nodes.h"
 #include "broker/pipeline.h"
 #include "broker/topic_config.h"
 #include "broker/transaction.h"
@@ -193,6 +194,10 @@ static void produce_one(struct production *production, struct store_topic *topic
 	result->index = in->index;
 	if (!topic || !topic->owner || in->index < 0 || in->index >= topic->partition_count) {
 		refuse(production, result, topic ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : missing, NULL);
+		return;
+	}
+	if (!node_leads(production->request->node, topic->partitions[in->index])) {
+		refuse(production, result, KAFKA_NOT_LEADER_OR_FOLLOWER, NULL);
 		return;
 	}
 	error = check_batch(production, topic, in->index, in->records, &text);

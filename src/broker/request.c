@@ -14,6 +14,7 @@ struct request *request_new(struct broker *broker, struct pipeline *pipeline, si
 	if (!request)
 		return NULL;
 	*request = (struct request){ .broker = broker, .pipeline = pipeline, .size = size };
+	request->node = pipeline ? pipeline->node : &broker->nodes[0];
 	list_init(&request->link);
 	arena_init(&request->arena, REQUEST_ARENA_MAX);
 	buffer_init(&request->out, ANSWER_BYTES_MAX);

@@ -26,6 +26,7 @@ struct request {
 	struct list link; /* in its pipeline, oldest first */
 	struct broker *broker;
 	struct pipeline *pipeline; /* NULL once the client is gone */
+	const struct node *node;   /* at whose door it came in */
 	const struct api_line *line;
 	const struct api *api;
 	struct request_head head;

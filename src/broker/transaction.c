@@ -408,6 +408,11 @@ void transaction_mark(struct transaction *transaction)
 
 int16_t transactions_serve(struct transactions *transactions, struct view id)
 {
+	return id.size == 0 ? KAFKA_INVALID_REQUEST : internal_log_serves(&transactions->log, id);
+}
+
+int16_t transactions_ready(struct transactions *transactions, struct view id)
+{
 	return id.size == 0 ? KAFKA_INVALID_REQUEST : internal_log_ready(&transactions->log);
 }
 

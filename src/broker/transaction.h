@@ -62,6 +62,9 @@ struct transactions *broker_transactions(struct broker *broker);
 /* KAFKA_NONE when `id` can be served now. */
 int16_t transactions_serve(struct transactions *transactions, struct view id);
 
+/* The same, whoever coordinates it: for what a group does to a transaction. */
+int16_t transactions_ready(struct transactions *transactions, struct view id);
+
 struct transaction *transaction_named(struct transactions *transactions, struct view id);
 struct transaction *transaction_of_producer(struct transactions *transactions, int64_t producer_id);
 struct transaction *transaction_make(struct transactions *transactions, struct view id);

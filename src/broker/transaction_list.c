@@ -1,6 +1,7 @@
 /* transaction_list.c - ListTransactions, DescribeTransactions: what an administrator sees of transactions. */
 #include "broker/api.h"
 #include "broker/group.h"
+#include "broker/nodes.h"
 #include "broker/transaction.h"
 
 static const char *const state_words[] = { "Empty",        "Ongoing",          "PrepareCommit",
@@ -57,7 +58,9 @@ void handle_list_transactions(struct request *request)
 			struct transaction *transaction = slot->value;
 			struct list_transactions_response_transaction_state *out;
 
-			if (!listed(in, transaction, wall_ms))
+			if (!node_leads(request->node,
+					internal_log_place(&all->log, view_text(transaction->id))) ||
+			    !listed(in, transaction, wall_ms))
 				continue;
 			out = &response->transaction_states.at[response->transaction_states.count++];
 			out->transactional_id = view_text(transaction->id);

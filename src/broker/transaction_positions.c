@@ -121,10 +121,12 @@ void handle_txn_offset_commit(struct request *request)
 {
 	const struct txn_offset_commit_request *in = request->message;
 	struct groups *groups = broker_groups(request->broker);
-	int16_t error = transactions_serve(broker_transactions(request->broker), in->transactional_id);
+	int16_t error = transactions_ready(broker_transactions(request->broker), in->transactional_id);
 	struct transaction *transaction = NULL;
 	struct view key = VIEW_NULL;
 
+	if (!error)
+		error = groups_serve(groups, in->group_id);
 	if (!error)
 		error = transaction_offsets_key(request, in->group_id, &key);
 	if (!error)

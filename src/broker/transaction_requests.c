@@ -345,7 +345,7 @@ void handle_add_partitions_to_txn(struct request *request)
 int16_t transaction_offsets_key(struct request *request, struct view group, struct view *key)
 {
 	struct groups *groups = broker_groups(request->broker);
-	int16_t error = groups_serve(groups, group);
+	int16_t error = groups_ready(groups, group);
 	uint8_t raw[POSITION_KEY_MAX];
 	struct partition *partition;
 

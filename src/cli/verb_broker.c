@@ -11,6 +11,7 @@
 struct broker_settings {
 	SETTINGS_COMMON;
 	const char *data, *listen, *config;
+	int64_t nodes;
 	struct texts set;
 };
 
@@ -29,6 +30,14 @@ static const struct option options[] = {
 	  .at = AT(listen),
 	  .fallback = "127.0.0.1:9092",
 	  .help = "where clients connect, without encryption or login; port 0 picks one" },
+	{ .name = "nodes",
+	  .value = "N",
+	  .kind = OPTION_COUNT,
+	  .at = AT(nodes),
+	  .fallback = "1",
+	  .help = "so many virtual nodes on the one store, each with the next port and the next node.id, for "
+		  "tests of "
+		  "clients that want a cluster; one disk and one process all the same" },
 	{ .name = "config",
 	  .value = "FILE",
 	  .kind = OPTION_PATH,
@@ -114,6 +123,17 @@ static void told_to_end(void *owner, int number)
 	ending->asked = true;
 }
 
+/* One line, for whoever started it and waits: the ports that were picked, a node after the other. */
+static void tell(const struct broker *broker, const struct broker_options *how, FILE *out)
+{
+	fputs("listening on", out);
+	for (int i = 0; broker_node_port(broker, i); i++)
+		fprintf(out, "%s%s:%u", i ? "," : " ", how->host && *how->host ? how->host : "*",
+			broker_node_port(broker, i));
+	fprintf(out, ", cluster %s\n", broker_cluster_id(broker));
+	fflush(out);
+}
+
 static int serve(const struct broker_settings *settings, const struct broker_options *how,
 		 struct output *output, struct fault *fault)
 {
@@ -128,10 +148,7 @@ static int serve(const struct broker_settings *settings, const struct broker_opt
 	if (err == 0)
 		err = broker_open(ending.loop, how, &broker, fault);
 	if (err == 0) {
-		fprintf(output->out, "listening on %s:%u, cluster %s\n",
-			how->host && *how->host ? how->host : "*", broker_port(broker),
-			broker_cluster_id(broker));
-		fflush(output->out);
+		tell(broker, how, output->out);
 		err = loop_until(ending.loop, &ending.asked, INT64_MAX);
 		broker_free(broker);
 	} else if (!fault->err) {
@@ -166,6 +183,7 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 	properties_init(&properties);
 	log_set_level(settings->common.quiet ? LOG_ERROR : LOG_INFO);
 	err = split(settings->listen, host, sizeof host, &how.port, &fault);
+	how.nodes = settings->nodes > 0 && settings->nodes < 1000 ? (int)settings->nodes : 1000;
 	if (err == 0)
 		err = read_properties(settings, &properties, output, &fault);
 	if (err == 0)
@@ -184,12 +202,12 @@ const struct verb verb_broker = {
 		"after a crash every "
 		"acknowledged record is there. Ends in good order at SIGINT or SIGTERM; it may be killed at "
 		"any moment.\n\n"
-		"This is the first form of the broker, on one machine and one node. It tells clients exactly "
+		"This is the first form of the broker, on one machine and in one process. It tells clients exactly "
 		"the APIs that it "
 		"has: produce (also idempotent and in transactions), fetch, topics and their configs, "
 		"offsets, classic consumer "
 		"groups. Not in this version: the newer group protocol (KIP-848), TLS, SASL, "
-		"ACLs, quotas, more than one node. A "
+		"ACLs, quotas, nodes in several processes. A "
 		"replication factor of any size is accepted and kept as a label: there is one copy, on the "
 		"disk under --data.\n\n"
 		"A property that has no effect in this version is told at the start, and is not an error.",

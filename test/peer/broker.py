@@ -3,7 +3,9 @@
     with Broker(folder) as broker:
         broker.bootstrap            "127.0.0.1:20117", the same after each start
         broker.kill()               SIGKILL; then broker.start()
-        broker.stop()               SIGTERM, and it must end well
+            broker.stop()               SIGTERM, and it must end well
+
+    Broker(folder, nodes=3)         three virtual nodes: broker.ports
 """
 
 import re
@@ -20,11 +22,11 @@ SANITIZER = re.compile(r"Sanitizer|runtime error|Assertion")
 class Broker:
     what = "Interlock's broker"
 
-    def __init__(self, folder, name="interlock", binary=None, data=None, **properties):
+    def __init__(self, folder, name="interlock", binary=None, data=None, nodes=1, **properties):
         self.folder, self.name, self.program = folder, name, Program(binary)
         self.data = data or folder / "data"
         self.properties = {"group.initial.rebalance.delay.ms": 0, **{k.replace("_", "."): v for k, v in properties.items()}}
-        self.port = free_ports(1)[0]
+        self.port, self.count = free_ports(1)[0], nodes
         self.process, self._admin, self.said = None, None, []
         self.nodes = {1: self}
 
@@ -43,11 +45,16 @@ class Broker:
         words = []
         for key, value in self.properties.items():
             words += ["--set", f"{key}={value}"]
+        if self.count > 1:      # their ports follow each other, and all must be free: each start picks others
+            words += ["--nodes", str(self.count)]
+            self.port, self._admin = 0, None
         self.process = self.program.start("broker", "--data", self.data, "--listen", self.bootstrap, *words)
         line = self.process.stdout.readline()
         if not line.startswith("listening on"):
             out, err = self.process.communicate(timeout=20)
             raise RuntimeError(f"the broker did not start: {line}{out}\n{err}")
+        self.ports = [int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", line)]
+        self.port = self.ports[0]
         reader = threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True)
         reader.start()
         return self
