@@ -41,6 +41,8 @@ const struct api_line api_lines[] = {
 	{ API_DESCRIBE_PRODUCERS,        0,  0, handle_describe_producers },
 	{ API_DESCRIBE_TRANSACTIONS,     0,  0, handle_describe_transactions },
 	{ API_LIST_TRANSACTIONS,         0,  1, handle_list_transactions },
+	{ API_CONSUMER_GROUP_HEARTBEAT,  0,  1, handle_consumer_group_heartbeat },
+	{ API_CONSUMER_GROUP_DESCRIBE,   0,  1, handle_consumer_group_describe },
 	{ API_DESCRIBE_TOPIC_PARTITIONS, 0,  0, handle_describe_topic_partitions },
 	{ 0, 0, 0, NULL },
 };
@@ -113,23 +115,33 @@ void api_start(struct request *request)
 	broker->serving = NULL;
 }
 
-/* Transactions of version 2 (KIP-890).  Before version 4 of the answer clients stumble over a feature that begins at 0. */
+/* Transactions of version 2 (KIP-890), groups of version 1 (KIP-848): what clients look at before they use either. */
+static const struct feature {
+	const char *name;
+	int16_t level;
+} features[] = { { "group.version", 1 }, { "transaction.version", 2 } };
+
+#define FEATURES ((int32_t)(sizeof features / sizeof *features))
+
+/* Before version 4 of the answer clients stumble over a feature that begins at 0. */
 static bool tell_features(struct request *request, struct api_versions_response *response)
 {
 	response->finalized_features.at =
-		REQUEST_ARRAY(request, api_versions_response_finalized_feature_shape, 1);
+		REQUEST_ARRAY(request, api_versions_response_finalized_feature_shape, FEATURES);
 	response->supported_features.at =
-		REQUEST_ARRAY(request, api_versions_response_supported_feature_shape, 1);
+		REQUEST_ARRAY(request, api_versions_response_supported_feature_shape, FEATURES);
 	if (!response->finalized_features.at || !response->supported_features.at)
 		return false;
 	response->finalized_features_epoch = 0;
-	response->finalized_features.count = 1;
-	response->finalized_features.at[0].name = VIEW_LITERAL("transaction.version");
-	response->finalized_features.at[0].max_version_level =
-		response->finalized_features.at[0].min_version_level = 2;
-	response->supported_features.count = request_version(request) >= 4;
-	response->supported_features.at[0].name = VIEW_LITERAL("transaction.version");
-	response->supported_features.at[0].max_version = 2;
+	response->finalized_features.count = FEATURES;
+	response->supported_features.count = request_version(request) >= 4 ? FEATURES : 0;
+	for (int32_t i = 0; i < FEATURES; i++) {
+		response->finalized_features.at[i].name = view_text(features[i].name);
+		response->finalized_features.at[i].max_version_level =
+			response->finalized_features.at[i].min_version_level = features[i].level;
+		response->supported_features.at[i].name = view_text(features[i].name);
+		response->supported_features.at[i].max_version = features[i].level;
+	}
 	return true;
 }
 

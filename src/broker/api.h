@@ -32,7 +32,7 @@ void api_start(struct request *request);
 					X(describe_transactions) X(list_transactions)                        \
 						X(describe_topic_partitions) X(describe_log_dirs)            \
 							X(describe_acls) X(describe_client_quotas)           \
-								X(describe_user_scram_credentials)
+								X(describe_user_scram_credentials) X(consumer_group_heartbeat) X(consumer_group_describe)
 
 #define X(name) void handle_##name(struct request *request);
 API_HANDLERS(X)

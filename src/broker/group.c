@@ -1,12 +1,14 @@
 /* group.c - members come and go, and how a rebalance goes.  What can be told by looking alone is group_members.c. */
 #include <stdlib.h>
 
+#include "base/hash.h"
+#include "broker/consumer_group.h"
 #include "broker/coordinator.h"
-#include "broker/group.h"
 
 #define FRESH_MEMBER_MS                                                                                      \
 	300000 /* Kafka's: a member that joined without an id first waits no longer than this */
 #define EXPIRY_CHECK_MS 600000
+#define TOPICS_LOOK_MS  500
 
 static int64_t now_ms(const struct group *group)
 {
@@ -346,6 +348,7 @@ static void group_free(struct group *group)
 		positions_done(&one->positions);
 		free(one);
 	}
+	consumer_free(group->consumer);
 	positions_done(&group->positions);
 	free(group->id);
 	free(group->protocol_type);
@@ -368,6 +371,23 @@ int16_t groups_serve(struct groups *groups, struct view id)
 int16_t groups_ready(struct groups *groups, struct view id)
 {
 	return id.size == 0 ? KAFKA_INVALID_GROUP_ID : internal_log_ready(&groups->log);
+}
+
+uint64_t groups_topics(struct groups *groups)
+{
+	struct store *store = groups->broker->store;
+	int64_t now = loop_now_ms(groups->broker->loop);
+	uint64_t hash = 0;
+
+	if (groups->topics_ms && now - groups->topics_ms < TOPICS_LOOK_MS)
+		return groups->topics_hash;
+	for (struct store_topic *topic = store_topic_next(store, NULL); topic;
+	     topic = store_topic_next(store, topic)) {
+		hash = hash64(topic->id, sizeof topic->id, hash);
+		hash = hash64(&topic->partition_count, sizeof topic->partition_count, hash);
+	}
+	groups->topics_ms = now;
+	return groups->topics_hash = hash;
 }
 
 int groups_new(struct broker *broker, struct groups **out)
@@ -415,7 +435,14 @@ void groups_tick(struct groups *groups)
 	if (groups->stopped || !groups->log.loaded)
 		return;
 	MAP_EACH(&groups->by_id, slot)
-	group_tick(slot->value);
+	{
+		struct group *group = slot->value;
+
+		if (group->consumer)
+			consumer_tick(group->consumer);
+		else
+			group_tick(group);
+	}
 	if (now - groups->expired_ms < EXPIRY_CHECK_MS)
 		return;
 	groups->expired_ms = now;

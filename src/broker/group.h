@@ -16,6 +16,8 @@
 
 enum group_state { GROUP_EMPTY, GROUP_PREPARING, GROUP_COMPLETING, GROUP_STABLE };
 
+struct consumer_group;
+
 struct member_protocol {
 	char *name;
 	struct view metadata; /* owned */
@@ -70,13 +72,17 @@ struct group {
 	int64_t sync_deadline_ms;  /* of COMPLETING */
 	struct map positions;      /* topic and partition to struct position */
 	struct list transactional; /* of struct pending_positions */
+	struct consumer_group
+		*consumer; /* a group of the newer protocol: then it has no members of this kind */
 };
 
 struct groups {
 	struct broker *broker;
 	struct internal_log log;
 	struct map by_id;
-	int64_t expired_ms; /* when positions were last looked through */
+	int64_t expired_ms;   /* when positions were last looked through */
+	uint64_t topics_hash; /* of all topics and their partitions */
+	int64_t topics_ms;    /* when that was */
 	bool stopped;
 };
 
@@ -91,7 +97,14 @@ struct groups *broker_groups(struct broker *broker);
 struct group *group_named(struct groups *groups, struct view id);
 struct group *group_make(struct groups *groups, struct view id); /* NULL when memory is out */
 void group_drop(struct group *group);
+
+/* No members, of either protocol. */
+bool group_is_empty(const struct group *group);
 const char *group_state_name(const struct group *group);
+const char *group_type_name(const struct group *group);
+
+/* Another number when topics or partitions came or went; looks no oftener than twice a second. */
+uint64_t groups_topics(struct groups *groups);
 
 /* KAFKA_NONE when `id` can be served now. */
 int16_t groups_serve(struct groups *groups, struct view id);
@@ -170,6 +183,13 @@ int group_forget(struct group *group, position_wanted *wanted, void *context, st
 
 /* May this member commit?  As OffsetCommit and TxnOffsetCommit see it. */
 int16_t commit_check(struct group *group, struct view member_id, struct view instance_id, int32_t generation,
-		     bool transactional);
+		     bool transactional, int16_t version);
+
+/*
+ * And this place, when a member of a consumer group says an epoch that is past?  Yes if it has had it since then (KIP-1251): so a
+ * commit is good that was under way while the epoch went on.
+ */
+int16_t commit_place_check(struct group *group, struct view member_id, int32_t epoch,
+			   const struct store_topic *topic, int32_t partition, bool transactional);
 
 #endif

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "broker/api.h"
-#include "broker/group.h"
+#include "broker/consumer_group.h"
 #include "broker/pipeline.h"
 
 #define PROTOCOLS_MAX   100
@@ -355,6 +355,10 @@ void handle_join_group(struct request *request)
 	group = error ? NULL : group_named(groups, in->group_id);
 	if (!error && !group && in->member_id.size > 0)
 		error = KAFKA_UNKNOWN_MEMBER_ID;
+	if (group && group->consumer && !group_is_empty(group))
+		error = KAFKA_INCONSISTENT_GROUP_PROTOCOL;
+	else if (group && group->consumer)
+		group_become_classic(group);
 	if (!error && !group && !(group = group_make(groups, in->group_id)))
 		error = KAFKA_UNKNOWN_SERVER_ERROR;
 	if (!error && !group_supports(group, in->protocol_type, in))
@@ -556,11 +560,25 @@ void handle_heartbeat(struct request *request)
 
 /* ---- LeaveGroup ------------------------------------------------------------------------------------------------------ */
 
+/* Of a consumer group an administrator removes static members by their name; members leave by their heartbeat. */
+static int16_t leave_consumer(struct consumer_group *consumer, struct view member_id, struct view instance_id)
+{
+	struct consumer_member *member =
+		instance_id.at ? consumer_member_static(consumer, instance_id) : NULL;
+
+	if (!member || member_id.size > 0)
+		return KAFKA_UNKNOWN_MEMBER_ID;
+	consumer_member_remove(consumer, member);
+	return KAFKA_NONE;
+}
+
 static int16_t leave_one(struct group *group, struct view member_id, struct view instance_id)
 {
 	struct pending_member *pending;
 	struct member *member;
 
+	if (group->consumer)
+		return leave_consumer(group->consumer, member_id, instance_id);
 	if (instance_id.at) {
 		member = member_static(group, instance_id);
 		if (!member)
@@ -587,6 +605,11 @@ static void after_leaving(struct group *group, bool left)
 {
 	if (!left)
 		return;
+	if (group->consumer) {
+		consumer_epoch_next(group->consumer);
+		consumer_save(group->consumer, NULL, NULL);
+		return;
+	}
 	if (group->state == GROUP_PREPARING)
 		group_join_maybe(group);
 	else if (group->state != GROUP_EMPTY)

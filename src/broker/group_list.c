@@ -3,7 +3,7 @@
 #include <strings.h>
 
 #include "broker/api.h"
-#include "broker/group.h"
+#include "broker/consumer_group.h"
 #include "broker/nodes.h"
 
 /* READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS: there is no authorizer, all is allowed. */
@@ -47,13 +47,13 @@ void handle_list_groups(struct request *request)
 
 		if (!node_leads(request->node, internal_log_place(&groups->log, view_text(group->id))) ||
 		    !among(in->states_filter.at, in->states_filter.count, group_state_name(group)) ||
-		    !among(in->types_filter.at, in->types_filter.count, "classic"))
+		    !among(in->types_filter.at, in->types_filter.count, group_type_name(group)))
 			continue;
 		out = &response->groups.at[response->groups.count++];
 		out->group_id = view_text(group->id);
 		out->protocol_type = view_text(group->protocol_type ? group->protocol_type : "");
 		out->group_state = view_text(group_state_name(group));
-		out->group_type = VIEW_LITERAL("classic");
+		out->group_type = view_text(group_type_name(group));
 	}
 	request_answer(request, response);
 }
@@ -98,12 +98,14 @@ static bool describe_group(struct request *request, struct view id,
 	if (out->error_code)
 		return true;
 	group = group_named(groups, id);
-	if (!group) {
+	if (!group || group->consumer) {
 		out->group_state = VIEW_LITERAL("Dead");
 		if (request_version(request) >= 6) {
 			out->error_code = KAFKA_GROUP_ID_NOT_FOUND;
-			out->error_message = view_text(
-				arena_printf(&request->arena, "Group %.*s not found.", VIEW_ARGS(id)));
+			out->error_message = view_text(arena_printf(
+				&request->arena,
+				group ? "Group %.*s is not a classic group." : "Group %.*s not found.",
+				VIEW_ARGS(id)));
 		}
 		return true;
 	}
@@ -156,7 +158,7 @@ static void removed(void *context, const struct store_appended *appended)
 
 	one->result->error_code = internal_append_error(appended->err);
 	/* Somebody may have joined meanwhile: then it is a group again, and its next write says so. */
-	if (!appended->err && group && group->state == GROUP_EMPTY && list_empty(&group->pending))
+	if (!appended->err && group && group_is_empty(group) && list_empty(&group->pending))
 		group_drop(group);
 	removal_step(one->removal);
 }
@@ -178,7 +180,7 @@ static void remove_one(struct removal *removal, struct delete_groups_response_re
 		result->error_code = KAFKA_GROUP_ID_NOT_FOUND;
 		return;
 	}
-	if (group->state != GROUP_EMPTY || !list_empty(&group->transactional)) {
+	if (!group_is_empty(group) || !list_empty(&group->transactional)) {
 		result->error_code = KAFKA_NON_EMPTY_GROUP;
 		return;
 	}
@@ -191,7 +193,10 @@ static void remove_one(struct removal *removal, struct delete_groups_response_re
 		position_key_split(slot->key, &topic, &partition);
 		position_put(&batch, result->group_id, topic, partition, NULL);
 	}
-	group_put_gone(&batch, group);
+	if (group->consumer)
+		consumer_put_gone(&batch, group->consumer);
+	else
+		group_put_gone(&batch, group);
 	*one = (struct removal_one){ removal, result };
 	removal->left++;
 	err = internal_batch_append(&batch, internal_log_place(&groups->log, result->group_id), removed, one);

@@ -1,7 +1,7 @@
 /* group_log.c - groups and positions as records of __consumer_offsets. */
 #include <stdlib.h>
 
-#include "broker/group.h"
+#include "broker/consumer_group.h"
 
 enum { KEY_POSITION = 1, KEY_GROUP = 2 };
 
@@ -103,7 +103,8 @@ static void replay_group(struct groups *groups, const struct internal_record *re
 	if (!record->value.at) {
 		/* Its positions have tombstones of their own. */
 		group = group_named(groups, key.group);
-		if (group && group->positions.count == 0 && list_empty(&group->transactional))
+		if (group && !group->consumer && group->positions.count == 0 &&
+		    list_empty(&group->transactional))
 			group_drop(group);
 		return;
 	}
@@ -115,6 +116,7 @@ static void replay_group(struct groups *groups, const struct internal_record *re
 	group = group_make(groups, key.group);
 	if (!group)
 		return;
+	consumer_free(group->consumer); /* it became a classic one */
 	while (!list_empty(&group->members))
 		member_remove(container_of(group->members.next, struct member, link));
 	free(group->protocol_type);
@@ -150,6 +152,8 @@ void group_replay(void *context, const struct internal_record *record)
 		replay_position(groups, record, version, view_of(c.at, cursor_left(&c)), &arena);
 	else if (version == KEY_GROUP)
 		replay_group(groups, record, view_of(c.at, cursor_left(&c)), &arena);
+	else
+		consumer_replay(groups, version, view_of(c.at, cursor_left(&c)), record->value, &arena);
 	arena_done(&arena);
 }
 

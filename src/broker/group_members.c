@@ -1,13 +1,23 @@
 /* group_members.c - who is a member, and what the members agree on: looking alone, without a clock, a request or a log. */
 #include <stdlib.h>
 
-#include "broker/group.h"
+#include "broker/consumer_group.h"
 
 static const char *const state_names[] = { "Empty", "PreparingRebalance", "CompletingRebalance", "Stable" };
 
 const char *group_state_name(const struct group *group)
 {
-	return state_names[group->state];
+	return group->consumer ? consumer_state_name(group->consumer) : state_names[group->state];
+}
+
+const char *group_type_name(const struct group *group)
+{
+	return group->consumer ? "consumer" : "classic";
+}
+
+bool group_is_empty(const struct group *group)
+{
+	return group->consumer ? group->consumer->member_count == 0 : group->state == GROUP_EMPTY;
 }
 
 struct member *member_find(struct group *group, struct view id)

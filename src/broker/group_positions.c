@@ -3,9 +3,10 @@
 
 #include "base/bits.h"
 #include "broker/api.h"
-#include "broker/group.h"
+#include "broker/consumer_group.h"
 
-#define TOPIC_IDS_SINCE 10
+#define TOPIC_IDS_SINCE    10
+#define MEMBER_EPOCH_SINCE 9 /* of OffsetCommit and OffsetFetch (KIP-848) */
 
 /* ---- positions in memory --------------------------------------------------------------------------------------------- */
 
@@ -114,14 +115,65 @@ void group_transaction_end(struct group *group, int64_t producer_id, bool commit
 
 /* ---- OffsetCommit ---------------------------------------------------------------------------------------------------- */
 
+/* A member of a consumer group, in the epoch that it is in. */
+static int16_t epoch_check(struct consumer_group *consumer, struct view member_id, int32_t epoch)
+{
+	struct consumer_member *member = consumer_member_find(consumer, member_id);
+
+	if (!member)
+		return KAFKA_UNKNOWN_MEMBER_ID;
+	return member->is.epoch == epoch ? KAFKA_NONE : KAFKA_STALE_MEMBER_EPOCH;
+}
+
+static int16_t stale(bool transactional)
+{
+	return transactional ? KAFKA_ILLEGAL_GENERATION : KAFKA_STALE_MEMBER_EPOCH;
+}
+
+static int16_t consumer_commit_check(struct consumer_group *consumer, struct view member_id, int32_t epoch,
+				     bool transactional, int16_t version)
+{
+	struct consumer_member *member;
+
+	/* Nobody is there, or the transaction does not say who. */
+	if (epoch < 0 && (consumer->member_count == 0 || (transactional && member_id.size == 0)))
+		return KAFKA_NONE;
+	member = consumer_member_find(consumer, member_id);
+	if (!member)
+		return KAFKA_UNKNOWN_MEMBER_ID;
+	if (!transactional && version < MEMBER_EPOCH_SINCE)
+		return KAFKA_UNSUPPORTED_VERSION;
+	/* An older epoch may be good enough: commit_place_check(). */
+	return epoch <= member->is.epoch ? KAFKA_NONE : stale(transactional);
+}
+
+int16_t commit_place_check(struct group *group, struct view member_id, int32_t epoch,
+			   const struct store_topic *topic, int32_t partition, bool transactional)
+{
+	struct consumer_member *member =
+		group && group->consumer ? consumer_member_find(group->consumer, member_id) : NULL;
+	struct place place = { .partition = partition };
+	const struct place *found;
+
+	if (!member || epoch == member->is.epoch || !topic)
+		return KAFKA_NONE;
+	memcpy(place.topic, topic->id, sizeof place.topic);
+	found = places_find(&member->is.assigned, &place);
+	if (!found)
+		found = places_find(&member->is.revoking, &place);
+	return found && epoch >= found->epoch ? KAFKA_NONE : stale(transactional);
+}
+
 int16_t commit_check(struct group *group, struct view member_id, struct view instance_id, int32_t generation,
-		     bool transactional)
+		     bool transactional, int16_t version)
 {
 	struct member *member;
 	int16_t error;
 
 	if (!group)
 		return generation >= 0 ? KAFKA_ILLEGAL_GENERATION : KAFKA_NONE;
+	if (group->consumer)
+		return consumer_commit_check(group->consumer, member_id, generation, transactional, version);
 	if (generation < 0 && group->state == GROUP_EMPTY)
 		return KAFKA_NONE;
 	if (generation >= 0 || member_id.size > 0 || instance_id.at) {
@@ -243,6 +295,24 @@ static bool commit_all(struct committing *committing, struct internal_batch *bat
 	return true;
 }
 
+/* One that may not be committed, and none is, as in Kafka. */
+static int16_t places_check(struct request *request, struct group *group)
+{
+	const struct offset_commit_request *in = request->message;
+	int16_t error = KAFKA_NONE;
+
+	for (int32_t i = 0; i < in->topics.count && group && group->consumer; i++) {
+		struct view name = name_of(request, &in->topics.at[i]);
+		struct store_topic *topic = name.at ? store_topic_named(request->broker->store, name) : NULL;
+
+		for (int32_t k = 0; k < in->topics.at[i].partitions.count && !error; k++)
+			error = commit_place_check(group, in->member_id, in->generation_id_or_member_epoch,
+						   topic, in->topics.at[i].partitions.at[k].partition_index,
+						   false);
+	}
+	return error;
+}
+
 void handle_offset_commit(struct request *request)
 {
 	const struct offset_commit_request *in = request->message;
@@ -260,7 +330,9 @@ void handle_offset_commit(struct request *request)
 	committing->now_ms = broker_wall_ms(request->broker);
 	if (!error)
 		error = commit_check(group_named(groups, in->group_id), in->member_id, in->group_instance_id,
-				     in->generation_id_or_member_epoch, false);
+				     in->generation_id_or_member_epoch, false, request_version(request));
+	if (!error)
+		error = places_check(request, group_named(groups, in->group_id));
 	internal_batch_init(&batch, request->broker);
 	if (!commit_all(committing, &batch, error, &count)) {
 		internal_batch_done(&batch);
@@ -417,6 +489,10 @@ static bool fetch_group(struct request *request, const struct offset_fetch_reque
 	if (out->error_code)
 		return true;
 	group = group_named(groups, in->group_id);
+	if (group && group->consumer && (in->member_id.at || in->member_epoch >= 0))
+		out->error_code = epoch_check(group->consumer, in->member_id, in->member_epoch);
+	if (out->error_code)
+		return true;
 	return in->topics.count < 0 ? fetch_all(request, group, out) : fetch_some(request, group, in, out);
 }
 
@@ -424,7 +500,7 @@ static bool fetch_group(struct request *request, const struct offset_fetch_reque
 static bool fetch_old(struct request *request, struct offset_fetch_response *response)
 {
 	const struct offset_fetch_request *in = request->message;
-	struct offset_fetch_request_group asked = { .group_id = in->group_id };
+	struct offset_fetch_request_group asked = { .group_id = in->group_id, .member_epoch = -1 };
 	struct offset_fetch_response_group found = { 0 };
 
 	asked.topics.count = in->topics.count;
@@ -589,7 +665,7 @@ void group_expire(struct group *group)
 	struct expiry expiry = { group, broker_wall_ms(broker),
 				 broker->properties.offsets_retention_minutes * 60000 };
 
-	if (group->state == GROUP_EMPTY && list_empty(&group->transactional))
+	if (group_is_empty(group) && list_empty(&group->transactional))
 		group_forget(group, expired, &expiry, NULL, NULL);
 }
 
@@ -618,6 +694,8 @@ static bool asked_to_forget(void *context, struct view topic, int32_t partition,
 /* Is a member of the group subscribed to it?  As the members said in JoinGroup. */
 static bool subscribed(struct request *request, const struct group *group, struct view topic)
 {
+	if (group->consumer)
+		return consumer_subscribed(group->consumer, topic);
 	LIST_EACH(&group->members, link)
 	{
 		struct member *member = container_of(link, struct member, link);
@@ -696,7 +774,7 @@ void handle_offset_delete(struct request *request)
 	*deleting = (struct deleting){ request, response };
 	if (!error && !group)
 		error = KAFKA_GROUP_ID_NOT_FOUND;
-	if (!error && group->state != GROUP_EMPTY &&
+	if (!error && !group_is_empty(group) &&
 	    !(group->protocol_type && strcmp(group->protocol_type, "consumer") == 0))
 		error = KAFKA_NON_EMPTY_GROUP;
 	response->error_code = error;

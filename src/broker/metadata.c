@@ -192,7 +192,9 @@ static bool ask_some(struct asking *asking)
 		return false;
 	asking->response->topics.count = in->topics.count;
 	for (int32_t i = 0; i < in->topics.count; i++) {
-		if (in->topics.at[i].name.at)
+		/* The Java client that asks by id says an empty name, not none. */
+		if (in->topics.at[i].name.at &&
+		    (request_version(asking->request) < 12 || !id_is_set(&in->topics.at[i].topic_id)))
 			ask_by_name(asking, in->topics.at[i].name, &asking->response->topics.at[i]);
 		else
 			ask_by_id(asking, &in->topics.at[i].topic_id, &asking->response->topics.at[i]);

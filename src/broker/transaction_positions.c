@@ -131,7 +131,13 @@ void handle_txn_offset_commit(struct request *request)
 		error = transaction_offsets_key(request, in->group_id, &key);
 	if (!error)
 		error = commit_check(group_named(groups, in->group_id), in->member_id, in->group_instance_id,
-				     in->generation_id, true);
+				     in->generation_id, true, request_version(request));
+	for (int32_t i = 0; !error && i < in->topics.count; i++)
+		for (int32_t k = 0; !error && k < in->topics.at[i].partitions.count; k++)
+			error = commit_place_check(
+				group_named(groups, in->group_id), in->member_id, in->generation_id,
+				store_topic_named(request->broker->store, in->topics.at[i].name),
+				in->topics.at[i].partitions.at[k].partition_index, true);
 	if (!error) {
 		transaction = transaction_named(broker_transactions(request->broker), in->transactional_id);
 		error = transaction_owner_check(transaction, in->producer_id, in->producer_epoch);

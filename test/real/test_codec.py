@@ -29,10 +29,14 @@ DATA = {
     "KRaftVersionRecord": "kafka-clients", "VotersRecord": "kafka-clients",
     "OffsetCommitValue": "kafka-group-coordinator", "GroupMetadataValue": "kafka-group-coordinator",
     "TransactionLogKey": "kafka-transaction-coordinator", "TransactionLogValue": "kafka-transaction-coordinator",
+    **{f"ConsumerGroup{name}Value": "kafka-group-coordinator" for name in (
+        "Metadata", "MemberMetadata", "TargetAssignmentMetadata", "TargetAssignmentMember", "CurrentMemberAssignment")},
+    **{f"ConsumerGroup{name}Key": "kafka-group-coordinator 3.9" for name in (
+        "Metadata", "MemberMetadata", "TargetAssignmentMetadata", "TargetAssignmentMember", "CurrentMemberAssignment")},
     "OffsetCommitKey": "kafka-group-coordinator 3.9", "GroupMetadataKey": "kafka-group-coordinator 3.9",
 }
-# In 4.3 the classes of these two no longer number their versions that way; their bytes are compared by hand.
-BY_HAND = {"OffsetCommitKey", "GroupMetadataKey"}
+# In 4.3 the classes of these no longer number their versions that way; their bytes are compared by hand.
+BY_HAND = {name for name, source in DATA.items() if source.endswith(" 3.9")}
 
 
 def build_dir():

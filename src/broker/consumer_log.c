@@ -1,0 +1,485 @@
+/* consumer_log.c - consumer groups as records of __consumer_offsets, in Kafka's own form. */
+#include <stdlib.h>
+
+#include "broker/consumer_group.h"
+
+/* The version of a key says what it is a key of.  Kafka 4.0 knows a 4 as well, which nothing writes any more. */
+enum { KEY_GROUP = 3, KEY_MEMBER = 5, KEY_TARGET = 6, KEY_TARGET_MEMBER = 7, KEY_CURRENT = 8 };
+
+#define ARENA_MAX ((size_t)64 << 20)
+
+/* ---- writing --------------------------------------------------------------------------------------------------------- */
+
+/* Keys of the group alone and keys of a member have one layout each. */
+static void put_of_group(struct internal_batch *batch, const struct consumer_group *consumer, int16_t kind,
+			 const struct message *key_message, const struct message *value_message,
+			 const void *value)
+{
+	struct consumer_group_metadata_key key = { .group_id = view_text(consumer->group->id) };
+
+	internal_batch_put(batch, key_message, kind, &key, value_message, 0, value);
+}
+
+static void put_of_member(struct internal_batch *batch, const struct consumer_group *consumer, int16_t kind,
+			  const struct message *key_message, const char *id,
+			  const struct message *value_message, const void *value)
+{
+	struct consumer_group_member_metadata_key key = { .group_id = view_text(consumer->group->id),
+							  .member_id = view_text(id) };
+
+	internal_batch_put(batch, key_message, kind, &key, value_message, 0, value);
+}
+
+static void put_member_gone(struct internal_batch *batch, const struct consumer_group *consumer,
+			    const char *id)
+{
+	put_of_member(batch, consumer, KEY_CURRENT, &consumer_group_current_member_assignment_key_message, id,
+		      NULL, NULL);
+	put_of_member(batch, consumer, KEY_TARGET_MEMBER,
+		      &consumer_group_target_assignment_member_key_message, id, NULL, NULL);
+	put_of_member(batch, consumer, KEY_MEMBER, &consumer_group_member_metadata_key_message, id, NULL,
+		      NULL);
+}
+
+static void put_said(struct internal_batch *batch, const struct consumer_group *consumer,
+		     const struct consumer_member *member, struct arena *arena)
+{
+	struct consumer_group_member_metadata_value value;
+
+	message_default(&consumer_group_member_metadata_value_message, &value);
+	value.instance_id = view_text(member->instance_id);
+	value.rack_id = view_text(member->rack_id);
+	value.client_id = view_text(member->client_id);
+	value.client_host = view_text(member->client_host);
+	value.subscribed_topic_regex = view_text(member->regex);
+	value.rebalance_timeout_ms = member->rebalance_timeout_ms;
+	value.server_assignor = view_text(member->assignor);
+	value.subscribed_topic_names.at =
+		arena_array(arena, (size_t)member->topic_count, sizeof *value.subscribed_topic_names.at);
+	if (!value.subscribed_topic_names.at) {
+		batch->err = ERR_MEMORY;
+		return;
+	}
+	for (int i = 0; i < member->topic_count; i++)
+		value.subscribed_topic_names.at[i] = view_text(member->topics[i]);
+	value.subscribed_topic_names.count = member->topic_count;
+	put_of_member(batch, consumer, KEY_MEMBER, &consumer_group_member_metadata_key_message, member->id,
+		      &consumer_group_member_metadata_value_message, &value);
+}
+
+/* The partitions of one topic, from `first` on. */
+static int32_t *partitions_of(const struct places *places, int first, int count, struct arena *arena)
+{
+	int32_t *out = arena_array(arena, (size_t)count, sizeof *out);
+
+	for (int i = 0; out && i < count; i++)
+		out[i] = places->at[first + i].partition;
+	return out;
+}
+
+static void put_target(struct internal_batch *batch, const struct consumer_group *consumer,
+		       const struct consumer_member *member, struct arena *arena)
+{
+	struct consumer_group_target_assignment_member_value value;
+	const struct places *target = &member->target;
+
+	message_default(&consumer_group_target_assignment_member_value_message, &value);
+	value.topic_partitions.at = shape_array(
+		&consumer_group_target_assignment_member_value_topic_partition_shape, arena, target->count);
+	for (int i = 0, run; value.topic_partitions.at && i < target->count; i += run) {
+		struct consumer_group_target_assignment_member_value_topic_partition *one =
+			&value.topic_partitions.at[value.topic_partitions.count++];
+
+		run = places_run(target, i);
+		memcpy(one->topic_id.bytes, target->at[i].topic, 16);
+		one->partitions.at = partitions_of(target, i, run, arena);
+		one->partitions.count = one->partitions.at ? run : 0;
+		if (!one->partitions.at)
+			batch->err = ERR_MEMORY;
+	}
+	if (!value.topic_partitions.at)
+		batch->err = ERR_MEMORY;
+	put_of_member(batch, consumer, KEY_TARGET_MEMBER,
+		      &consumer_group_target_assignment_member_key_message, member->id,
+		      &consumer_group_target_assignment_member_value_message, &value);
+}
+
+typedef struct consumer_group_current_member_assignment_value_topic_partitions current_t;
+
+static current_t *current_of(const struct places *places, struct arena *arena, int32_t *count)
+{
+	current_t *all = shape_array(&consumer_group_current_member_assignment_value_topic_partitions_shape,
+				     arena, places->count);
+
+	*count = 0;
+	for (int i = 0, run; all && i < places->count; i += run) {
+		current_t *one = &all[(*count)++];
+
+		run = places_run(places, i);
+		memcpy(one->topic_id.bytes, places->at[i].topic, 16);
+		one->partitions.at = partitions_of(places, i, run, arena);
+		one->partitions.count = run;
+		one->assignment_epochs.at = arena_array(arena, (size_t)run, sizeof(int32_t));
+		one->assignment_epochs.count = run;
+		if (!one->partitions.at || !one->assignment_epochs.at)
+			return NULL;
+		for (int k = 0; k < run; k++)
+			one->assignment_epochs.at[k] = places->at[i + k].epoch;
+	}
+	return all;
+}
+
+static void put_current(struct internal_batch *batch, const struct consumer_group *consumer,
+			const struct consumer_member *member, struct arena *arena)
+{
+	struct consumer_group_current_member_assignment_value value;
+
+	message_default(&consumer_group_current_member_assignment_value_message, &value);
+	value.member_epoch = member->is.epoch;
+	value.previous_member_epoch = member->is.previous_epoch;
+	value.state = (int8_t)member->is.state;
+	value.assigned_partitions.at =
+		current_of(&member->is.assigned, arena, &value.assigned_partitions.count);
+	value.partitions_pending_revocation.at =
+		current_of(&member->is.revoking, arena, &value.partitions_pending_revocation.count);
+	if (!value.assigned_partitions.at || !value.partitions_pending_revocation.at) {
+		batch->err = ERR_MEMORY;
+		return;
+	}
+	put_of_member(batch, consumer, KEY_CURRENT, &consumer_group_current_member_assignment_key_message,
+		      member->id, &consumer_group_current_member_assignment_value_message, &value);
+}
+
+static bool anything_new(const struct consumer_group *consumer)
+{
+	if (consumer->epoch_new || consumer->assignment_new || !list_empty(&consumer->gone))
+		return true;
+	LIST_EACH(&consumer->members, link)
+	{
+		const struct consumer_member *member = container_of(link, struct consumer_member, link);
+
+		if (member->said_new || member->target_new || member->current_new)
+			return true;
+	}
+	return false;
+}
+
+static void put_members(struct internal_batch *batch, struct consumer_group *consumer, struct arena *arena)
+{
+	LIST_EACH(&consumer->members, link)
+	{
+		struct consumer_member *member = container_of(link, struct consumer_member, link);
+
+		if (member->said_new)
+			put_said(batch, consumer, member, arena);
+		if (member->target_new)
+			put_target(batch, consumer, member, arena);
+		if (member->current_new)
+			put_current(batch, consumer, member, arena);
+		member->said_new = member->target_new = member->current_new = false;
+	}
+}
+
+static void put_new(struct internal_batch *batch, struct consumer_group *consumer, struct arena *arena)
+{
+	struct consumer_group_metadata_value group;
+	struct consumer_group_target_assignment_metadata_value target;
+
+	LIST_EACH_SAFE(&consumer->gone, link)
+	{
+		struct consumer_gone *gone = container_of(link, struct consumer_gone, link);
+
+		put_member_gone(batch, consumer, gone->id);
+		list_remove(&gone->link);
+		free(gone);
+	}
+	if (consumer->epoch_new) {
+		message_default(&consumer_group_metadata_value_message, &group);
+		group.epoch = consumer->epoch;
+		group.metadata_hash = consumer->topics_hash;
+		put_of_group(batch, consumer, KEY_GROUP, &consumer_group_metadata_key_message,
+			     &consumer_group_metadata_value_message, &group);
+	}
+	put_members(batch, consumer, arena);
+	if (consumer->assignment_new) {
+		message_default(&consumer_group_target_assignment_metadata_value_message, &target);
+		target.assignment_epoch = consumer->assignment_epoch;
+		target.assignment_timestamp = batch->now_ms;
+		put_of_group(batch, consumer, KEY_TARGET,
+			     &consumer_group_target_assignment_metadata_key_message,
+			     &consumer_group_target_assignment_metadata_value_message, &target);
+	}
+	consumer->epoch_new = consumer->assignment_new = false;
+}
+
+void consumer_all_new(struct consumer_group *consumer)
+{
+	consumer->epoch_new = consumer->assignment_new = true;
+	LIST_EACH(&consumer->members, link)
+	{
+		struct consumer_member *member = container_of(link, struct consumer_member, link);
+
+		member->said_new = member->target_new = member->current_new = true;
+	}
+}
+
+struct saving {
+	struct groups *groups;
+	consumer_saved *done;
+	void *context;
+	char group[];
+};
+
+static void saved(void *context, const struct store_appended *appended)
+{
+	struct saving *saving = context;
+	struct group *group = group_named(saving->groups, view_text(saving->group));
+
+	/* Tombstones of members that left are lost with it: after a start these members' sessions end. */
+	if (appended->err && group && group->consumer)
+		consumer_all_new(group->consumer);
+	if (saving->done)
+		saving->done(saving->context, internal_append_error(appended->err));
+	free(saving);
+}
+
+void consumer_save(struct consumer_group *consumer, consumer_saved *done, void *context)
+{
+	struct group *group = consumer->group;
+	struct internal_batch batch;
+	struct saving *saving;
+	struct arena arena;
+	int err;
+
+	if (group->groups->stopped || !anything_new(consumer)) {
+		if (done)
+			done(context, group->groups->stopped ? KAFKA_NOT_COORDINATOR : KAFKA_NONE);
+		return;
+	}
+	saving = malloc(sizeof *saving + strlen(group->id) + 1);
+	if (!saving) {
+		if (done)
+			done(context, KAFKA_UNKNOWN_SERVER_ERROR);
+		return;
+	}
+	*saving = (struct saving){ group->groups, done, context };
+	strcpy(saving->group, group->id);
+	arena_init(&arena, ARENA_MAX);
+	internal_batch_init(&batch, group->groups->broker);
+	put_new(&batch, consumer, &arena);
+	arena_done(&arena);
+	err = internal_batch_append(&batch, internal_log_place(&group->groups->log, view_text(group->id)),
+				    saved, saving);
+	if (err != 0)
+		saved(saving, &(struct store_appended){ .err = err });
+}
+
+void consumer_put_gone(struct internal_batch *batch, const struct consumer_group *consumer)
+{
+	LIST_EACH(&consumer->gone, link)
+	put_member_gone(batch, consumer, container_of(link, struct consumer_gone, link)->id);
+	LIST_EACH(&consumer->members, link)
+	put_member_gone(batch, consumer, container_of(link, struct consumer_member, link)->id);
+	put_of_group(batch, consumer, KEY_TARGET, &consumer_group_target_assignment_metadata_key_message,
+		     NULL, NULL);
+	put_of_group(batch, consumer, KEY_GROUP, &consumer_group_metadata_key_message, NULL, NULL);
+}
+
+/* ---- reading --------------------------------------------------------------------------------------------------------- */
+
+static struct consumer_group *consumer_of(struct groups *groups, struct view id, bool make)
+{
+	struct group *group = make ? group_make(groups, id) : group_named(groups, id);
+
+	if (!group)
+		return NULL;
+	if (!group->consumer && make && consumer_new(group)) {
+		free(group->protocol_type);
+		group->protocol_type = strdup("consumer");
+	}
+	return group->consumer;
+}
+
+static char *text_of(struct view v)
+{
+	return v.at ? view_string(v) : NULL;
+}
+
+static void replay_group(struct groups *groups, struct view id, struct view value, struct arena *arena)
+{
+	struct consumer_group_metadata_value group;
+	struct consumer_group *consumer = consumer_of(groups, id, value.at != NULL);
+
+	if (!consumer)
+		return;
+	if (!value.at) {
+		struct group *whole = consumer->group;
+
+		consumer_free(consumer);
+		if (whole->positions.count == 0 && list_empty(&whole->transactional))
+			group_drop(whole);
+	} else if (message_read(&consumer_group_metadata_value_message, 0, value, arena, &group, NULL) == 0) {
+		consumer->epoch = group.epoch;
+		consumer->topics_hash = group.metadata_hash;
+	}
+}
+
+static void replay_target_epoch(struct consumer_group *consumer, struct view value, struct arena *arena)
+{
+	struct consumer_group_target_assignment_metadata_value target;
+
+	if (value.at && message_read(&consumer_group_target_assignment_metadata_value_message, 0, value,
+				     arena, &target, NULL) == 0)
+		consumer->assignment_epoch = target.assignment_epoch;
+}
+
+static void replay_said(struct consumer_group *consumer, struct consumer_member *member, struct view bytes,
+			struct arena *arena)
+{
+	struct consumer_group_member_metadata_value value;
+
+	if (message_read(&consumer_group_member_metadata_value_message, 0, bytes, arena, &value, NULL) < 0)
+		return;
+	free(member->instance_id);
+	free(member->rack_id);
+	free(member->client_id);
+	free(member->client_host);
+	free(member->assignor);
+	member->instance_id = text_of(value.instance_id);
+	member->rack_id = text_of(value.rack_id);
+	member->client_id = text_of(value.client_id);
+	member->client_host = text_of(value.client_host);
+	member->assignor = text_of(value.server_assignor);
+	member->rebalance_timeout_ms = value.rebalance_timeout_ms;
+	consumer_subscribe(consumer, member, value.subscribed_topic_names.at,
+			   value.subscribed_topic_names.count, value.subscribed_topic_regex, NULL);
+}
+
+static void replay_target(struct consumer_member *member, struct view bytes, struct arena *arena)
+{
+	struct consumer_group_target_assignment_member_value value;
+
+	if (message_read(&consumer_group_target_assignment_member_value_message, 0, bytes, arena, &value,
+			 NULL) < 0)
+		return;
+	places_done(&member->target);
+	for (int32_t i = 0; i < value.topic_partitions.count; i++)
+		for (int32_t k = 0; k < value.topic_partitions.at[i].partitions.count; k++)
+			places_add(&member->target, value.topic_partitions.at[i].topic_id.bytes,
+				   value.topic_partitions.at[i].partitions.at[k], 0);
+	places_sort(&member->target);
+}
+
+/* Where the epochs are not told, as before Kafka 4.3, that of the member is the latest it can have been. */
+static void take_current(struct places *places, const current_t *all, int32_t count, int32_t epoch)
+{
+	places_done(places);
+	for (int32_t i = 0; i < count; i++)
+		for (int32_t k = 0; k < all[i].partitions.count; k++)
+			places_add(places, all[i].topic_id.bytes, all[i].partitions.at[k],
+				   k < all[i].assignment_epochs.count ? all[i].assignment_epochs.at[k]
+								      : epoch);
+	places_sort(places);
+}
+
+static void replay_current(struct consumer_member *member, struct view bytes, struct arena *arena)
+{
+	struct consumer_group_current_member_assignment_value value;
+
+	if (message_read(&consumer_group_current_member_assignment_value_message, 0, bytes, arena, &value,
+			 NULL) < 0)
+		return;
+	member->is.epoch = value.member_epoch;
+	member->is.previous_epoch = value.previous_member_epoch;
+	member->is.state = value.state >= CONSUMER_STABLE && value.state <= CONSUMER_UNRELEASED
+				   ? (enum consumer_state)value.state
+				   : CONSUMER_UNRELEASED;
+	take_current(&member->is.assigned, value.assigned_partitions.at, value.assigned_partitions.count,
+		     value.member_epoch);
+	take_current(&member->is.revoking, value.partitions_pending_revocation.at,
+		     value.partitions_pending_revocation.count, value.member_epoch);
+	if (member->is.state == CONSUMER_UNREVOKED) /* it has the whole time once more */
+		member->revoke_deadline_ms = member->deadline_ms + member->rebalance_timeout_ms;
+}
+
+static void replay_member(struct consumer_group *consumer, int16_t kind, struct view id, struct view value,
+			  struct arena *arena)
+{
+	struct consumer_member *member = consumer_member_find(consumer, id);
+
+	if (!value.at) {
+		/* All three records of a member go together; the last of them takes it away. */
+		if (member && kind == KEY_MEMBER)
+			consumer_member_remove(consumer, member);
+		return;
+	}
+	if (!member && !(member = consumer_member_add(consumer, id)))
+		return;
+	if (kind == KEY_MEMBER)
+		replay_said(consumer, member, value, arena);
+	else if (kind == KEY_TARGET_MEMBER)
+		replay_target(member, value, arena);
+	else
+		replay_current(member, value, arena);
+}
+
+/* What was read is in the log. */
+static void nothing_new(struct consumer_group *consumer)
+{
+	consumer->epoch_new = consumer->assignment_new = false;
+	LIST_EACH_SAFE(&consumer->gone, link)
+	{
+		struct consumer_gone *gone = container_of(link, struct consumer_gone, link);
+
+		list_remove(&gone->link);
+		free(gone);
+	}
+	LIST_EACH(&consumer->members, link)
+	{
+		struct consumer_member *member = container_of(link, struct consumer_member, link);
+
+		member->said_new = member->target_new = member->current_new = false;
+	}
+}
+
+bool consumer_replay(struct groups *groups, int16_t kind, struct view key_bytes, struct view value,
+		     struct arena *arena)
+{
+	struct consumer_group_member_metadata_key key;
+	struct consumer_group_metadata_key group_key;
+	bool of_group = kind == KEY_GROUP || kind == KEY_TARGET;
+	struct consumer_group *consumer;
+	struct group *group;
+
+	if (!of_group && kind != KEY_MEMBER && kind != KEY_TARGET_MEMBER && kind != KEY_CURRENT)
+		return false;
+	if (value.at) {
+		struct cursor c = cursor_over(value);
+
+		if (cursor_i16(&c) != 0 || c.fault)
+			return true; /* of a newer kind than Kafka's that we follow */
+		value = view_of(c.at, cursor_left(&c));
+	}
+	if (of_group) {
+		if (message_read(&consumer_group_metadata_key_message, KEY_GROUP, key_bytes, arena,
+				 &group_key, NULL) < 0)
+			return true;
+		key.group_id = group_key.group_id;
+	} else if (message_read(&consumer_group_member_metadata_key_message, KEY_MEMBER, key_bytes, arena,
+				&key, NULL) < 0) {
+		return true;
+	}
+	if (kind == KEY_GROUP) {
+		replay_group(groups, key.group_id, value, arena);
+	} else {
+		consumer = consumer_of(groups, key.group_id, value.at != NULL);
+		if (consumer && kind == KEY_TARGET)
+			replay_target_epoch(consumer, value, arena);
+		else if (consumer)
+			replay_member(consumer, kind, key.member_id, value, arena);
+	}
+	group = group_named(groups, key.group_id);
+	if (group && group->consumer)
+		nothing_new(group->consumer);
+	return true;
+}
