@@ -16,6 +16,9 @@ extern const struct api_line api_lines[]; /* in order of key; ends with a NULL h
 /* Reads the request's head and message, and calls its handler. */
 void api_start(struct request *request);
 
+/* Goes on with the requests of produce.c that wait for an upload; to be called behind store_poll(), and now and then. */
+void produce_resume(struct broker *broker);
+
 /* The handlers, each in the file of its family. */
 #define API_HANDLERS(X)                                                                                      \
 	X(produce)                                                                                           \

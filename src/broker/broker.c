@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "broker/api.h"
 #include "broker/coordinator.h"
 #include "broker/door.h"
 #include "broker/nodes.h"
@@ -35,8 +36,10 @@ static void bell_rang(void *owner)
 {
 	struct broker *broker = owner;
 
-	if (broker->store)
+	if (broker->store) {
 		store_poll(broker->store);
+		produce_resume(broker);
+	}
 	pipelines_pump(broker);
 }
 
@@ -50,6 +53,7 @@ static void tick(void *owner)
 	struct broker *broker = owner;
 
 	store_tick(broker->store);
+	produce_resume(broker); /* some have waited long enough */
 	doors_tick(broker);
 	coordinator_tick(broker);
 	timer_start(broker->tick, TICK_MS);
@@ -134,6 +138,10 @@ static int open_store(struct broker *broker, const struct broker_options *option
 	store.clock = loop_clock(broker->loop);
 	if (options->disk)
 		store.disk = options->disk;
+	if (options->unflushed_bytes_max > 0) {
+		store.unflushed_bytes_max = options->unflushed_bytes_max;
+		store.flush_bytes = options->unflushed_bytes_max / 2;
+	}
 	store.wake = store_wakes;
 	store.wake_context = broker->bell;
 	store.retention_check_ms = broker->properties.retention_check_ms;
@@ -169,6 +177,7 @@ int broker_open(struct loop *loop, const struct broker_options *options, struct 
 	broker->loop = loop;
 	list_init(&broker->doors);
 	list_init(&broker->ready);
+	list_init(&broker->parked);
 	err = copy_properties(broker, options->properties, fault);
 	if (err == 0)
 		err = (broker->inflater = inflater_new(INFLATED_MAX)) ? 0 : ERR_MEMORY;

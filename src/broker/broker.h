@@ -23,6 +23,7 @@ struct broker_options {
 	int nodes; /* virtual ones, each with a port of its own (those behind `port`) and an id behind node.id; 0: 1 */
 	const struct properties *properties; /* used before broker_open() returns; NULL: all defaults */
 	struct disk *disk;                   /* NULL: the system's */
+	int64_t unflushed_bytes_max;         /* of the store; 0: its default */
 };
 
 /* Serves when it returns 0.  Errors of store_open() and listener_new(), with a sentence. */

@@ -30,6 +30,8 @@ struct broker {
 	struct timer *tick;
 	struct timer *soon; /* pumps the pipelines that are ready */
 	struct list ready;
+	struct list parked; /* of produce.c: requests that wait for an upload, oldest first */
+	int64_t parked_bytes;
 	struct properties properties;
 	struct list doors; /* of door.c */
 	int door_count;

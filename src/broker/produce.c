@@ -2,6 +2,10 @@
  * produce.c - Produce: each partition's batch goes to the log, and the answer when the last of them is durable.
  *
  * acks 1 waits like acks -1: what is acknowledged here survives a crash.
+ *
+ * While uploads lag the log takes no more.  Then a request is parked where it stands, and all that come after it behind it, so
+ * that nobody is overtaken; they go on in order once there is room.  Who has waited as long as his request says, or finds too
+ * much parked, is told to try again: nothing of that partition was written.
  */
 #include "broker/api.h"
 #include "broker/coordinator.h"
@@ -18,12 +22,19 @@
 #define ADDS_SINCE       12
 #define OPENED_BYTES_MAX ((size_t)256 << 20)
 #define SPANS            256
+#define PARKED_MS_MAX    30000 /* whatever the request says: clients give up after as long */
+#define PARKED_SHARE                                                                                         \
+	2 /* parked requests may hold this part of queued.max.request.bytes: readers need the rest */
 
 struct production {
 	struct request *request;
 	struct produce_response *response;
 	int left; /* appends under way, and one while we still ask */
 	bool failed;
+	int32_t topic, partition; /* the next to append */
+	struct list parked;       /* in broker->parked */
+	int64_t deadline_ms;
+	bool late; /* has waited enough: the rest is refused */
 };
 
 struct production_partition {
@@ -183,7 +194,8 @@ static int16_t check_batch(struct production *production, const struct store_top
 	return KAFKA_NONE;
 }
 
-static void produce_one(struct production *production, struct store_topic *topic,
+/* False: there is no room, and the request may wait for it. */
+static bool produce_one(struct production *production, struct store_topic *topic,
 			const struct produce_request_partition *in, result_t *result, int16_t missing)
 {
 	struct production_partition *one;
@@ -194,7 +206,7 @@ static void produce_one(struct production *production, struct store_topic *topic
 	result->index = in->index;
 	if (!topic || !topic->owner || in->index < 0 || in->index >= topic->partition_count) {
 		refuse(production, result, topic ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : missing, NULL);
-		return;
+		return true;
 	}
 	if (!node_leads(production->request->node, topic->partitions[in->index])) {
 		refuse(production, result, KAFKA_NOT_LEADER_OR_FOLLOWER, NULL);
@@ -203,12 +215,19 @@ static void produce_one(struct production *production, struct store_topic *topic
 	error = check_batch(production, topic, in->index, in->records, &text);
 	if (error) {
 		refuse(production, result, error, text);
-		return;
+		return true;
 	}
+	/* Also when there would be room now: others wait, and it must not overtake them. */
+	if (production->late) {
+		refuse(production, result, error_of(ERR_LIMIT), NULL);
+		return true;
+	}
+	if (!store_has_room(production->request->broker->store, in->records.size))
+		return false;
 	one = arena_take(&production->request->arena, sizeof *one);
 	if (!one) {
 		refuse(production, result, KAFKA_UNKNOWN_SERVER_ERROR, NULL);
-		return;
+		return true;
 	}
 	*one = (struct production_partition){ production, result };
 	production->left++;
@@ -217,41 +236,112 @@ static void produce_one(struct production *production, struct store_topic *topic
 		production->left--;
 		refuse(production, result, error_of(err), NULL);
 	}
+	return true;
 }
 
-static void produce_topic(struct production *production, const struct produce_request_topic *in,
+static bool prepare_topic(struct request *request, const struct produce_request_topic *in,
 			  struct produce_response_topic *out)
 {
-	struct request *request = production->request;
-	const struct produce_request *asked = request->message;
-	struct store *store = request->broker->store;
-	bool ids = request_version(request) >= TOPIC_IDS_SINCE;
-	struct store_topic *topic =
-		ids ? store_topic_by_id(store, in->topic_id.bytes) : store_topic_named(store, in->name);
-	int16_t missing = ids ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-
 	out->name = in->name;
 	out->topic_id = in->topic_id;
 	out->partition_responses.at =
 		REQUEST_ARRAY(request, produce_response_partition_shape, in->partition_data.count);
-	if (!out->partition_responses.at) {
-		production->failed = true;
-		return;
-	}
 	out->partition_responses.count = in->partition_data.count;
-	for (int32_t i = 0; i < in->partition_data.count; i++) {
-		if (asked->acks < -1 || asked->acks > 1) {
-			out->partition_responses.at[i].index = in->partition_data.at[i].index;
-			refuse(production, &out->partition_responses.at[i], KAFKA_INVALID_REQUIRED_ACKS,
-			       NULL);
-		} else if (topic && topic_name_internal(view_text(topic->name))) {
-			out->partition_responses.at[i].index = in->partition_data.at[i].index;
-			refuse(production, &out->partition_responses.at[i], KAFKA_INVALID_TOPIC_EXCEPTION,
-			       NULL);
-		} else {
-			produce_one(production, topic, &in->partition_data.at[i],
-				    &out->partition_responses.at[i], missing);
-		}
+	return out->partition_responses.at != NULL;
+}
+
+/* The one where the production stands.  As produce_one(). */
+static bool produce_next(struct production *production)
+{
+	struct request *request = production->request;
+	const struct produce_request *asked = request->message;
+	const struct produce_request_topic *in = &asked->topic_data.at[production->topic];
+	struct store *store = request->broker->store;
+	bool ids = request_version(request) >= TOPIC_IDS_SINCE;
+	/* Looked up for each: it may have been deleted while the request was parked. */
+	struct store_topic *topic =
+		ids ? store_topic_by_id(store, in->topic_id.bytes) : store_topic_named(store, in->name);
+	const struct produce_request_partition *one = &in->partition_data.at[production->partition];
+	result_t *result = &production->response->responses.at[production->topic]
+				    .partition_responses.at[production->partition];
+
+	result->index = one->index;
+	if (asked->acks < -1 || asked->acks > 1)
+		refuse(production, result, KAFKA_INVALID_REQUIRED_ACKS, NULL);
+	else if (topic && topic_name_internal(view_text(topic->name)))
+		refuse(production, result, KAFKA_INVALID_TOPIC_EXCEPTION, NULL);
+	else
+		return produce_one(production, topic, one, result,
+				   ids ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+	return true;
+}
+
+/* Appends what is left of it.  False when it must wait. */
+static bool go_on(struct production *production)
+{
+	const struct produce_request *in = production->request->message;
+
+	for (; production->topic < in->topic_data.count; production->topic++, production->partition = 0)
+		for (; production->partition < in->topic_data.at[production->topic].partition_data.count;
+		     production->partition++)
+			if (!produce_next(production))
+				return false;
+	return true;
+}
+
+/* ---- waiting for room ------------------------------------------------------------------------------------------------ */
+
+static void unpark(struct production *production)
+{
+	list_remove(&production->parked);
+	production->request->broker->parked_bytes -= (int64_t)production->request->size;
+	production->request->gone = NULL;
+}
+
+static void parked_gone(struct request *request)
+{
+	struct production *production = request->own;
+
+	unpark(production);
+	step(production);
+}
+
+/* False when too much is parked already, or it will not wait. */
+static bool park(struct production *production)
+{
+	struct request *request = production->request;
+	struct broker *broker = request->broker;
+	const struct produce_request *in = request->message;
+	int64_t wait_ms = in->timeout_ms < PARKED_MS_MAX ? in->timeout_ms : PARKED_MS_MAX;
+
+	if (wait_ms <= 0 || broker->closing ||
+	    broker->parked_bytes + (int64_t)request->size >
+		    broker->properties.queued_bytes_max / PARKED_SHARE)
+		return false;
+	production->deadline_ms = loop_now_ms(broker->loop) + wait_ms;
+	list_append(&broker->parked, &production->parked);
+	broker->parked_bytes += (int64_t)request->size;
+	request->own = production;
+	request->gone = parked_gone;
+	return true;
+}
+
+void produce_resume(struct broker *broker)
+{
+	int64_t now_ms = loop_now_ms(broker->loop);
+
+	/* Each says for itself how long it waits, so not only the first may be too late. */
+	LIST_EACH_SAFE(&broker->parked, link)
+	{
+		struct production *production = container_of(link, struct production, parked);
+
+		production->late = production->deadline_ms <= now_ms;
+		if (!production->late && broker->parked.next != link)
+			continue;
+		if (!go_on(production))
+			continue;
+		unpark(production);
+		step(production);
 	}
 }
 
@@ -268,9 +358,19 @@ static void produce_now(struct request *request)
 		return;
 	}
 	response->responses.count = in->topic_data.count;
-	*production = (struct production){ request, response, 1, false };
 	for (int32_t i = 0; i < in->topic_data.count; i++)
-		produce_topic(production, &in->topic_data.at[i], &response->responses.at[i]);
+		if (!prepare_topic(request, &in->topic_data.at[i], &response->responses.at[i])) {
+			request_answer(request, NULL);
+			return;
+		}
+	*production = (struct production){ .request = request, .response = response, .left = 1 };
+	list_init(&production->parked);
+	if (!list_empty(&request->broker->parked) || !go_on(production)) {
+		if (park(production))
+			return;
+		production->late = true;
+		go_on(production);
+	}
 	step(production);
 }
 

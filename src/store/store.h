@@ -215,6 +215,9 @@ typedef void store_append_done(void *context, const struct store_appended *appen
  */
 int store_append(struct partition *partition, struct view batch, store_append_done *done, void *context);
 
+/* False while appends of so many bytes are refused with ERR_LIMIT for want of an upload: the answer changes in store_poll(). */
+bool store_has_room(const struct store *store, size_t size);
+
 /*
  * For a partition that mirrors another log: batches, close together, with the offsets, producers, epochs and control records
  * of their source, gaps included.  The first base offset must not be below the end (STORE_BATCH_INVALID).  They are written

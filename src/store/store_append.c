@@ -130,6 +130,11 @@ static int refusal_of(enum producer_verdict verdict)
 	return ERR_INTERNAL;
 }
 
+bool store_has_room(const struct store *store, size_t size)
+{
+	return store->unflushed_bytes + (int64_t)size <= store->options.unflushed_bytes_max;
+}
+
 /* May anything be appended now? */
 static int admit(const struct partition *partition, size_t size, bool mirror)
 {
@@ -141,7 +146,7 @@ static int admit(const struct partition *partition, size_t size, bool mirror)
 		return ERR_STALE;
 	if (store->write_err == ERR_IO)
 		return ERR_IO;
-	if (store->unflushed_bytes + (int64_t)size > store->options.unflushed_bytes_max)
+	if (!store_has_room(store, size))
 		return ERR_LIMIT;
 	return 0;
 }

@@ -214,6 +214,8 @@ static inline void ask_topic(struct guest *guest, const char *name, int32_t part
 	assert_int_equal(response.topics.at[0].error_code, 0);
 }
 
+static int32_t produce_timeout_ms = 1000;
+
 static inline void frame_produce(struct guest *guest, const char *topic, int32_t partition, const char *value,
 				 int16_t acks)
 {
@@ -230,7 +232,7 @@ static inline void frame_produce(struct guest *guest, const char *topic, int32_t
 	assert_int_equal(batch_writer_finish(&writer, &batch), 0);
 	message_default(&produce_request_message, &request);
 	request.acks = acks;
-	request.timeout_ms = 1000;
+	request.timeout_ms = produce_timeout_ms;
 	request.topic_data.at = shape_array(&produce_request_topic_shape, &guest->arena, 1);
 	request.topic_data.count = 1;
 	request.topic_data.at[0].name = view_text(topic);
