@@ -210,7 +210,7 @@ static bool produce_one(struct production *production, struct store_topic *topic
 	}
 	if (!node_leads(production->request->node, topic->partitions[in->index])) {
 		refuse(production, result, KAFKA_NOT_LEADER_OR_FOLLOWER, NULL);
-		return;
+		return true;
 	}
 	error = check_batch(production, topic, in->index, in->records, &text);
 	if (error) {
