@@ -257,6 +257,9 @@ static int append_behind(struct journal *journal, enum frame_kind kind, struct v
 			err = fault_set(fault, ERR_CONFLICT, "others have written to the journal");
 		err = err ? err : append(journal, kind, body, lease, fault);
 	}
+	/* What was refused must not be seen; a store that is out of reach is read when it is back. */
+	if (journal->stale && !journal->store->broken)
+		refresh(journal, NULL);
 	return err;
 }
 

@@ -39,7 +39,10 @@ struct journal_options {
 int journal_open(const struct journal_options *options, struct journal **out, struct fault *fault);
 void journal_close(struct journal *journal); /* gives the lease up; NULL is silent */
 
-/* The state as of the last frame that we have read; valid until the next call that takes the journal. */
+/*
+ * The state as of the last frame that we have read; valid until the next call that takes the journal.  A frame that the store
+ * refused is not in it; one whose fate is not known, for the store was lost, is in it until the store can be read again.
+ */
 const struct state *journal_state(const struct journal *journal);
 
 /* Reads what others have appended.  Returns how many frames came. */
