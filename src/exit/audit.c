@@ -250,12 +250,14 @@ int audit_journal(const struct audit_options *options, struct audit *out, struct
 	}
 	arena_init(&a.arena, VERDICT_MEMORY);
 	arena_init(&a.bound, RULES_MEMORY);
+	arena_init(&a.kept_in, AUDIT_KEPT_MEMORY);
 	err = walk(&a);
 	plan_free(a.plan);
 	arena_done(&a.arena);
 	arena_done(&a.bound);
 	state_done(&a.state);
-	audit_forget(&a);
+	arena_done(&a.kept_in);
+	free(a.kept);
 	free(a.last);
 	if (err < 0 && fault)
 		*fault = own;

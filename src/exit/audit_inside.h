@@ -9,14 +9,19 @@
 /* A note is made of the last frame; only acts of owners can come between it and its CHECKPOINT frame. */
 #define AUDIT_LAST_COUNT 4096
 
-/* Evidence that one verdict after another names is read once in a while: by the first bytes of its hash, bounded in size. */
+/*
+ * Evidence that one verdict after another names is read once in a while: by the first bytes of its hash, each item and all of
+ * them bounded in size.
+ */
 #define AUDIT_KEPT_COUNT    1024
-#define AUDIT_KEPT_SIZE_MAX (16 << 10)
+#define AUDIT_KEPT_ITEM_MAX (64 << 10)
+#define AUDIT_KEPT_SIZE_MAX ((size_t)4 << 20)
+#define AUDIT_KEPT_MEMORY                                                                                    \
+	((size_t)64 << 20) /* the last item that still begins below the bound, as it lies in memory */
 
 struct audit_kept {
 	struct sha256 id;
-	uint8_t *at; /* NULL: none */
-	size_t size;
+	const struct evidence *item; /* NULL: none */
 };
 
 struct auditing {
@@ -28,6 +33,7 @@ struct auditing {
 	struct rules *rules[SIDE_COUNT];
 	struct arena arena; /* of one verdict */
 	struct audit_kept *kept;
+	struct arena kept_in;
 	int next_note; /* the first from outside that is not passed yet */
 	bool has_key;
 	uint8_t key[NOTE_KEY_SIZE]; /* of the last checkpoint in the journal */
@@ -67,8 +73,6 @@ const json_t *audit_act(const struct auditing *a, const json_t *body);
 /* Why nothing may be carried out for that act on the family that the body names; NULL: it may.  Needs a plan. */
 const char *audit_act_wrong(const struct auditing *a, const json_t *act, const json_t *body,
 			    struct fault *fault);
-
-void audit_forget(struct auditing *a); /* what was kept */
 
 /* The family of the plan in force that the body names; NULL when there is none. */
 const struct plan_family *audit_family(const struct auditing *a, const json_t *body);

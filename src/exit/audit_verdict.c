@@ -116,44 +116,52 @@ static struct audit_kept *place_of(struct auditing *a, const struct sha256 *id)
 	return &a->kept[(id->bytes[0] | id->bytes[1] << 8) % AUDIT_KEPT_COUNT];
 }
 
-/* What is held under its hash once may be believed again; memory that is out only means that it is not kept. */
-static void keep(struct auditing *a, const struct sha256 *id, struct view bytes)
+/* Between two verdicts, for the one under way may rest on any of it. */
+static void forget_when_much(struct auditing *a)
 {
-	struct audit_kept *place = place_of(a, id);
-	uint8_t *copy = bytes.size && bytes.size <= AUDIT_KEPT_SIZE_MAX ? malloc(bytes.size) : NULL;
-
-	if (!copy)
+	if (a->kept_in.used < AUDIT_KEPT_SIZE_MAX)
 		return;
-	memcpy(copy, bytes.at, bytes.size);
-	free(place->at);
-	*place = (struct audit_kept){ *id, copy, bytes.size };
+	memset(a->kept, 0, AUDIT_KEPT_COUNT * sizeof *a->kept);
+	arena_reset(&a->kept_in);
 }
 
-void audit_forget(struct auditing *a)
+/* Large ones are read anew for each verdict, and so are those that come when there is no room. */
+static int read_item(struct auditing *a, const struct sha256 *id, struct view bytes,
+		     const struct evidence **out, struct fault *fault)
 {
-	for (int i = 0; i < AUDIT_KEPT_COUNT; i++)
-		free(a->kept[i].at);
-	free(a->kept);
+	bool keep = bytes.size <= AUDIT_KEPT_ITEM_MAX && a->kept_in.used < AUDIT_KEPT_SIZE_MAX;
+	struct arena *arena = keep ? &a->kept_in : &a->arena;
+	struct evidence *item = arena_take(arena, sizeof *item);
+	struct view copy = item ? arena_copy(arena, bytes) : VIEW_NULL;
+	int err;
+
+	if (!copy.at)
+		return fault_set(fault, ERR_MEMORY, "no memory for evidence");
+	err = evidence_read(copy, arena, item, fault);
+	if (err < 0)
+		return err;
+	if (keep)
+		*place_of(a, id) = (struct audit_kept){ *id, item };
+	*out = item;
+	return 0;
 }
 
-static int find(void *context, const struct sha256 *id, struct view *bytes)
+/* What was read under its hash once may be believed again. */
+static int give(void *context, const struct sha256 *id, const struct evidence **out, struct fault *fault)
 {
 	struct finding *finding = context;
 	const struct audit_kept *place = place_of(finding->a, id);
 	struct buffer item;
 	int err;
 
-	if (place->at && sha256_equal(place->id, *id)) {
-		*bytes = arena_copy(&finding->a->arena, view_of(place->at, place->size));
-		return bytes->at ? 0 : ERR_MEMORY;
+	if (place->item && sha256_equal(place->id, *id)) {
+		*out = place->item;
+		return 0;
 	}
-
 	buffer_init(&item, EVIDENCE_SIZE_MAX);
 	err = audit_blob(finding->a, finding->frame, *id, "an item of evidence", &item);
 	if (err == 0) {
-		keep(finding->a, id, buffer_bytes(&item));
-		*bytes = arena_copy(&finding->a->arena, buffer_bytes(&item));
-		err = bytes->at ? 0 : ERR_MEMORY;
+		err = read_item(finding->a, id, buffer_bytes(&item), out, fault);
 	} else {
 		finding->recorded = err;
 		err = ERR_NOT_FOUND;
@@ -275,7 +283,7 @@ static int judge_again(struct auditing *a, const struct frame *frame, const json
 		return 0;
 	}
 	err = err ? err
-		  : basis_audit_log(basis, family, rules, find, &finding, &a->arena, &log, &judged, &fault);
+		  : basis_audit_log(basis, family, rules, give, &finding, &a->arena, &log, &judged, &fault);
 	if (finding.recorded)
 		return finding.recorded < 0 ? finding.recorded : 0;
 	if (err == ERR_MEMORY)
@@ -338,6 +346,7 @@ int audit_verdict(struct auditing *a, const struct frame *frame, const json_t *b
 			    (unsigned long long)frame->sequence);
 		return 0;
 	}
+	forget_when_much(a);
 	buffer_init(&bytes, BASIS_SIZE_MAX);
 	err = audit_blob(a, frame, input, "what the verdict rests on", &bytes);
 	if (err == 0)

@@ -225,21 +225,15 @@ int basis_read(struct view bytes, struct arena *arena, struct basis *out, struct
 
 /* ---- judging again ---- */
 
-static int collect(const struct basis *basis, basis_find_fn *find, void *context, struct arena *arena,
-		   struct evidence_log *log, struct fault *fault)
+/* Each id is the hash of the bytes that the item was read from: an item that bears it needs no second hash. */
+static int collect(const struct basis *basis, basis_give_fn *give, void *context, struct evidence_log *log,
+		   struct fault *fault)
 {
 	for (int i = 0; i < basis->evidence_count; i++) {
-		struct evidence *item = arena_take(arena, sizeof *item);
+		const struct evidence *item;
 		char id[SHA256_TEXT_SIZE];
-		struct view bytes;
-		int err = item ? find(context, &basis->evidence[i], &bytes) : ERR_MEMORY;
+		int err = give(context, &basis->evidence[i], &item, fault);
 
-		if (err < 0)
-			return fault_set(fault, err == ERR_MEMORY ? err : ERR_NOT_FOUND,
-					 "evidence %s of family %.*s is not there: %s",
-					 sha256_text(basis->evidence[i], id), VIEW_ARGS(basis->family),
-					 err_text(err));
-		err = evidence_read(bytes, arena, item, fault);
 		if (err < 0)
 			return err;
 		if (!sha256_equal(item->id, basis->evidence[i]))
@@ -278,11 +272,12 @@ static int compare(const struct basis *basis, const struct judgement *made, stru
 }
 
 int basis_audit_log(const struct basis *basis, const struct plan_family *family, const struct rules *rules,
-		    basis_find_fn *find, void *context, struct arena *arena, struct evidence_log *log_out, struct judgement *out,
-		    struct fault *fault)
+		    basis_give_fn *give, void *context, struct arena *arena, struct evidence_log *log_out,
+		    struct judgement *out, struct fault *fault)
 {
 	struct judging judging = { .family = family,
 				   .reference = basis->reference,
+				   .log_whole = true, /* collect() saw to it */
 				   .window = basis->window,
 				   .now = basis->now,
 				   .stage = basis->stage,
@@ -299,7 +294,7 @@ int basis_audit_log(const struct basis *basis, const struct plan_family *family,
 	memcpy(judging.subjects, basis->subjects, sizeof judging.subjects);
 	evidence_log_init(&log);
 	judging.log = &log;
-	err = collect(basis, find, context, arena, &log, fault);
+	err = collect(basis, give, context, &log, fault);
 	err = err ? err : judge_family(&judging, basis->gates, arena, &made, fault);
 	err = err ? err : compare(basis, &made, fault);
 	if (err < 0) {
@@ -311,11 +306,37 @@ int basis_audit_log(const struct basis *basis, const struct plan_family *family,
 	return 0;
 }
 
-int basis_audit(const struct basis *basis, const struct plan_family *family, basis_find_fn *find, void *context,
-		struct arena *arena, struct judgement *out, struct fault *fault)
+struct reading {
+	const struct basis *basis;
+	basis_find_fn *find;
+	void *context;
+	struct arena *arena;
+};
+
+static int give_read(void *context, const struct sha256 *id, const struct evidence **out, struct fault *fault)
 {
+	struct reading *reading = context;
+	struct evidence *item = arena_take(reading->arena, sizeof *item);
+	char text[SHA256_TEXT_SIZE];
+	struct view bytes;
+	int err = item ? reading->find(reading->context, id, &bytes) : ERR_MEMORY;
+
+	if (err < 0)
+		return fault_set(fault, err == ERR_MEMORY ? err : ERR_NOT_FOUND,
+				 "evidence %s of family %.*s is not there: %s", sha256_text(*id, text),
+				 VIEW_ARGS(reading->basis->family), err_text(err));
+	err = evidence_read(bytes, reading->arena, item, fault);
+	if (err == 0)
+		*out = item;
+	return err;
+}
+
+int basis_audit(const struct basis *basis, const struct plan_family *family, basis_find_fn *find,
+		void *context, struct arena *arena, struct judgement *out, struct fault *fault)
+{
+	struct reading reading = { basis, find, context, arena };
 	struct evidence_log log;
-	int err = basis_audit_log(basis, family, NULL, find, context, arena, &log, out, fault);
+	int err = basis_audit_log(basis, family, NULL, give_read, &reading, arena, &log, out, fault);
 
 	if (err == 0)
 		evidence_log_done(&log);

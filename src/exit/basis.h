@@ -48,11 +48,14 @@ int basis_audit(const struct basis *basis, const struct plan_family *family, bas
 		void *context, struct arena *arena, struct judgement *out, struct fault *fault);
 
 /*
- * The same; `log` gets the evidence, for the caller to end with evidence_log_done().  `rules` are those of the family and the
- * basis's reference, bound already, or NULL.
+ * The same, for whoever has the items read already: `give` gives one by its id, as evidence_read() made it from its bytes, and
+ * it must stay until `log` has ended.  Its failure, with its fault, is that of the whole.  `log` gets the evidence, for the
+ * caller to end with evidence_log_done().  `rules` are those of the family and the basis's reference, bound already, or NULL.
  */
+typedef int basis_give_fn(void *context, const struct sha256 *id, const struct evidence **item,
+			  struct fault *fault);
 int basis_audit_log(const struct basis *basis, const struct plan_family *family, const struct rules *rules,
-		    basis_find_fn *find, void *context, struct arena *arena, struct evidence_log *log, struct judgement *out,
-		    struct fault *fault);
+		    basis_give_fn *give, void *context, struct arena *arena, struct evidence_log *log,
+		    struct judgement *out, struct fault *fault);
 
 #endif

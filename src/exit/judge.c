@@ -46,7 +46,7 @@ int judge_family(const struct judging *judging, unsigned gates, struct arena *ar
 		made.rules = *judging->rules;
 	else
 		err = rules_bind(judging->family, judging->reference, arena, &made.rules, fault);
-	facts.log_is = evidence_log_whole(judging->log) ? LOG_WHOLE : LOG_CHANGED;
+	facts.log_is = judging->log_whole || evidence_log_whole(judging->log) ? LOG_WHOLE : LOG_CHANGED;
 	for (int gate = 0; gate < GATE_COUNT && !err; gate++)
 		err = gate_judge((enum gate)gate, made.rules.at, made.rules.count, &facts, arena,
 				 &made.gates[gate], fault);

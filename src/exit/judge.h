@@ -12,15 +12,18 @@
 
 struct judging {
 	const struct plan_family *family;
-	enum side reference; /* the side that the other is held against; the source until authority has moved */
+	enum side
+		reference; /* the side that the other is held against; the source until authority has moved */
 	const struct evidence_log *log;
+	bool log_whole; /* its items were just held against their ids, and it against its head: they are not hashed again */
 	int window; /* index in the log from which failures stick */
 	struct fresh_now now;
 	struct rule_subjects subjects[RULE_SCOPE_COUNT];
 	struct view stage; /* "OBSERVING"; for waivers */
 	const struct waiver *waivers;
 	int waiver_count;
-	const struct rules *rules; /* of this family and reference, bound already; NULL: judge_family() binds them */
+	const struct rules
+		*rules; /* of this family and reference, bound already; NULL: judge_family() binds them */
 };
 
 struct judgement {
