@@ -26,6 +26,7 @@ const struct api_line api_lines[] = {
 	{ API_ADD_PARTITIONS_TO_TXN,     0,  5, handle_add_partitions_to_txn },
 	{ API_ADD_OFFSETS_TO_TXN,        0,  4, handle_add_offsets_to_txn },
 	{ API_END_TXN,                   0,  5, handle_end_txn },
+	{ API_WRITE_TXN_MARKERS,         1,  2, handle_write_txn_markers },
 	{ API_TXN_OFFSET_COMMIT,         0,  5, handle_txn_offset_commit },
 	{ API_DESCRIBE_ACLS,             1,  3, handle_describe_acls },
 	{ API_DESCRIBE_CONFIGS,          1,  4, handle_describe_configs },

@@ -7,8 +7,7 @@
 
 #define FRESH_MEMBER_MS                                                                                      \
 	300000 /* Kafka's: a member that joined without an id first waits no longer than this */
-#define EXPIRY_CHECK_MS 600000
-#define TOPICS_LOOK_MS  500
+#define TOPICS_LOOK_MS 500
 
 static int64_t now_ms(const struct group *group)
 {
@@ -443,9 +442,8 @@ void groups_tick(struct groups *groups)
 		else
 			group_tick(group);
 	}
-	if (now - groups->expired_ms < EXPIRY_CHECK_MS)
+	if (now - groups->expired_ms < groups->broker->properties.offsets_check_ms)
 		return;
 	groups->expired_ms = now;
-	MAP_EACH(&groups->by_id, slot)
-	group_expire(slot->value);
+	groups_expire(groups);
 }

@@ -170,10 +170,17 @@ void positions_done(struct map *positions);
 
 /* Positions within a transaction: noted, and decided by its marker. */
 struct pending_positions *pending_positions_of(struct group *group, int64_t producer_id, bool make);
-void group_transaction_end(struct group *group, int64_t producer_id, bool commit);
+/* The marker stands in this partition of __consumer_offsets: it decides for the groups whose state is there. */
+void groups_transaction_end(struct groups *groups, int32_t partition, int64_t producer_id, bool commit);
 
-/* Gives up positions that were not used for offsets.retention.minutes, of a group without members. */
-void group_expire(struct group *group);
+/*
+ * Gives up what was not used for offsets.retention.minutes (group_expire.c): positions of groups without members, and of topics that
+ * a group does not subscribe to any more; then groups that have neither members nor positions.
+ */
+void groups_expire(struct groups *groups);
+
+/* Is a member of the group subscribed to it?  Yes where that cannot be told. */
+bool group_subscribed(const struct group *group, struct view topic, struct arena *arena);
 
 /* Forgets all that `wanted` says yes to: in the log, and here once it is there.  Returns an error as store_append(). */
 typedef bool position_wanted(void *context, struct view topic, int32_t partition,

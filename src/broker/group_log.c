@@ -140,8 +140,7 @@ void group_replay(void *context, const struct internal_record *record)
 	int16_t version;
 
 	if (record->marker) {
-		MAP_EACH(&groups->by_id, slot)
-		group_transaction_end(slot->value, record->head->producer_id, record->commit);
+		groups_transaction_end(groups, record->partition, record->head->producer_id, record->commit);
 		return;
 	}
 	version = cursor_i16(&c);

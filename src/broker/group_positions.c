@@ -90,7 +90,7 @@ struct pending_positions *pending_positions_of(struct group *group, int64_t prod
 	return one;
 }
 
-void group_transaction_end(struct group *group, int64_t producer_id, bool commit)
+static void group_transaction_end(struct group *group, int64_t producer_id, bool commit)
 {
 	struct pending_positions *one = pending_positions_of(group, producer_id, false);
 
@@ -111,6 +111,18 @@ void group_transaction_end(struct group *group, int64_t producer_id, bool commit
 	list_remove(&one->link);
 	positions_done(&one->positions);
 	free(one);
+}
+
+void groups_transaction_end(struct groups *groups, int32_t partition, int64_t producer_id, bool commit)
+{
+	MAP_EACH(&groups->by_id, slot)
+	{
+		struct group *group = slot->value;
+		struct partition *place = internal_log_place(&groups->log, view_text(group->id));
+
+		if (place && store_partition_index(place) == partition)
+			group_transaction_end(group, producer_id, commit);
+	}
 }
 
 /* ---- OffsetCommit ---------------------------------------------------------------------------------------------------- */
@@ -644,31 +656,6 @@ int group_forget(struct group *group, position_wanted *wanted, void *context, st
 	return err;
 }
 
-struct expiry {
-	const struct group *group;
-	int64_t now_ms, kept_ms;
-};
-
-static bool expired(void *context, struct view topic, int32_t partition, const struct position *position)
-{
-	const struct expiry *expiry = context;
-	int64_t since = position->commit_ms;
-
-	if (expiry->group->protocol_type && expiry->group->state_ms > since)
-		since = expiry->group->state_ms;
-	return expiry->now_ms - since >= expiry->kept_ms;
-}
-
-void group_expire(struct group *group)
-{
-	struct broker *broker = group->groups->broker;
-	struct expiry expiry = { group, broker_wall_ms(broker),
-				 broker->properties.offsets_retention_minutes * 60000 };
-
-	if (group_is_empty(group) && list_empty(&group->transactional))
-		group_forget(group, expired, &expiry, NULL, NULL);
-}
-
 /* ---- OffsetDelete ---------------------------------------------------------------------------------------------------- */
 
 struct deleting {
@@ -688,34 +675,6 @@ static bool asked_to_forget(void *context, struct view topic, int32_t partition,
 			if (in->topics.at[i].partitions.at[k].partition_index == partition &&
 			    !deleting->response->topics.at[i].partitions.at[k].error_code)
 				return true;
-	return false;
-}
-
-/* Is a member of the group subscribed to it?  As the members said in JoinGroup. */
-static bool subscribed(struct request *request, const struct group *group, struct view topic)
-{
-	if (group->consumer)
-		return consumer_subscribed(group->consumer, topic);
-	LIST_EACH(&group->members, link)
-	{
-		struct member *member = container_of(link, struct member, link);
-
-		for (int i = 0; i < member->protocol_count; i++) {
-			struct consumer_protocol_subscription said;
-			struct cursor c = cursor_over(member->protocols[i].metadata);
-			int16_t version = cursor_i16(&c);
-			struct view left;
-
-			version = version > 3 ? 3 : version;
-			if (c.fault || message_read_front(&consumer_protocol_subscription_message, version,
-							  view_of(c.at, cursor_left(&c)), &request->arena,
-							  &said, &left, NULL) < 0)
-				return true; /* who knows */
-			for (int32_t k = 0; k < said.topics.count; k++)
-				if (view_equal(said.topics.at[k], topic))
-					return true;
-		}
-	}
 	return false;
 }
 
@@ -739,7 +698,7 @@ static bool fill_deleted(struct deleting *deleting, const struct group *group)
 	response->topics.count = in->topics.count;
 	for (int32_t i = 0; i < in->topics.count; i++) {
 		struct offset_delete_response_topic *topic = &response->topics.at[i];
-		bool taken = subscribed(request, group, in->topics.at[i].name);
+		bool taken = group_subscribed(group, in->topics.at[i].name, &request->arena);
 
 		topic->name = in->topics.at[i].name;
 		topic->partitions.at = REQUEST_ARRAY(request, offset_delete_response_partition_shape,

@@ -43,8 +43,8 @@ struct properties {
 	int64_t session_timeout_least_ms, session_timeout_most_ms, initial_delay_ms, group_size_max;
 	int64_t consumer_session_ms, consumer_session_least_ms, consumer_session_most_ms, consumer_size_max;
 	int64_t consumer_heartbeat_ms, consumer_heartbeat_least_ms, consumer_heartbeat_most_ms;
-	int64_t commit_metadata_max, offsets_partitions, offsets_retention_minutes;
-	int64_t transactions_partitions, transaction_timeout_most_ms, transactional_expiry_ms,
+	int64_t commit_metadata_max, offsets_partitions, offsets_retention_minutes, offsets_check_ms;
+	int64_t transactions_partitions, transaction_timeout_most_ms, transactional_expiry_ms, transactional_check_ms,
 		producer_expiry_ms;
 	int64_t retention_check_ms;
 	const char *advertised; /* "PLAINTEXT://host:port", or NULL */

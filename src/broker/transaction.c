@@ -323,9 +323,9 @@ static void marked(void *context, const struct store_appended *appended)
 	position_key_split(key, &topic, &partition);
 	if (!appended->err || appended->err == ERR_NOT_FOUND) {
 		if (!appended->err && view_is(topic, "__consumer_offsets"))
-			MAP_EACH(&broker_groups(transaction->all->broker)->by_id, slot)
-		group_transaction_end(slot->value, transaction->is.producer_id,
-				      transaction->is.state == TRANSACTION_PREPARE_COMMIT);
+			groups_transaction_end(broker_groups(transaction->all->broker), partition,
+					       transaction->is.producer_id,
+					       transaction->is.state == TRANSACTION_PREPARE_COMMIT);
 		map_remove(&transaction->partitions, key);
 	}
 	free(marking);
@@ -425,6 +425,7 @@ int transactions_new(struct broker *broker, struct transactions **out)
 	if (!transactions)
 		return ERR_MEMORY;
 	transactions->broker = broker;
+	transactions->expired_ms = loop_now_ms(broker->loop);
 	map_init(&transactions->by_id);
 	map_init(&transactions->by_producer);
 	internal_log_init(&transactions->log, broker, "__transaction_state",
@@ -468,12 +469,57 @@ static void time_over(struct transaction *transaction)
 	transaction_write(transaction, &next, NULL, 0, aborted, NULL);
 }
 
+/* ---- expiry ---------------------------------------------------------------------------------------------------------- */
+
+static void forgotten(void *context, const struct store_appended *appended)
+{
+	struct transaction *transaction = context;
+	struct transactions *all = transaction->all;
+
+	transaction->busy = false;
+	if (appended->err)
+		return; /* the next look tries again */
+	map_remove(&all->by_producer, producer_key(&transaction->is.producer_id));
+	map_remove(&all->by_id, view_text(transaction->id));
+	transaction_free(transaction);
+}
+
+/* Nobody used it for transactional.id.expiration.ms: its producer, if it is still there, gets a new id when it begins again. */
+static void forget(struct transaction *transaction)
+{
+	struct transactions *all = transaction->all;
+	struct transaction_log_key key;
+	struct internal_batch batch;
+
+	message_default(&transaction_log_key_message, &key);
+	key.transactional_id = view_text(transaction->id);
+	internal_batch_init(&batch, all->broker);
+	internal_batch_put(&batch, &transaction_log_key_message, 0, &key, NULL, 0, NULL);
+	transaction->busy = true;
+	if (internal_batch_append(&batch, internal_log_place(&all->log, view_text(transaction->id)),
+				  forgotten, transaction) != 0)
+		transaction->busy = false;
+}
+
+static void expire(struct transactions *transactions, int64_t now, int64_t wall)
+{
+	const struct properties *properties = &transactions->broker->properties;
+
+	if (now - transactions->expired_ms < properties->transactional_check_ms)
+		return;
+	transactions->expired_ms = now;
+	MAP_EACH(&transactions->by_id, slot)
+	if (transaction_expired(slot->value, wall, properties->transactional_expiry_ms))
+		forget(slot->value);
+}
+
 void transactions_tick(struct transactions *transactions)
 {
 	int64_t now = loop_now_ms(transactions->broker->loop), wall = broker_wall_ms(transactions->broker);
 
 	if (transactions->stopped || !transactions->log.loaded)
 		return;
+	expire(transactions, now, wall);
 	MAP_EACH(&transactions->by_id, slot)
 	{
 		struct transaction *transaction = slot->value;

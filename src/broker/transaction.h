@@ -50,6 +50,7 @@ struct transactions {
 	struct broker *broker;
 	struct internal_log log;
 	struct map by_id, by_producer;
+	int64_t expired_ms; /* when ids were last looked through; monotonic */
 	bool resumed, stopped;
 };
 
@@ -122,6 +123,9 @@ enum transaction_end_step {
 };
 enum transaction_end_step transaction_end_rule(const struct transaction *transaction, int64_t producer_id,
 					       int16_t epoch, bool commit, bool bumps, int16_t *error);
+
+/* Was it not used for so long that it may be forgotten?  Never while something is open or being written. */
+bool transaction_expired(const struct transaction *transaction, int64_t wall_ms, int64_t kept_ms);
 
 /* May its producer write this there?  KAFKA_NONE, or the error of Produce in this version. */
 int16_t transaction_write_rule(const struct transaction *transaction, struct view topic, int32_t partition,

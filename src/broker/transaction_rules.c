@@ -126,6 +126,17 @@ enum transaction_end_step transaction_end_rule(const struct transaction *transac
 									: TRANSACTION_END_WRITE;
 }
 
+/* ---- expiry ---------------------------------------------------------------------------------------------------------- */
+
+bool transaction_expired(const struct transaction *transaction, int64_t wall_ms, int64_t kept_ms)
+{
+	const struct transaction_image *is = &transaction->is;
+
+	return !transaction->busy && transaction->markers_left == 0 && is->producer_id >= 0 &&
+	       (is->state == TRANSACTION_EMPTY || is->state >= TRANSACTION_COMPLETE_COMMIT) &&
+	       wall_ms - is->update_ms >= kept_ms;
+}
+
 /* ---- Produce --------------------------------------------------------------------------------------------------------- */
 
 int16_t transaction_write_rule(const struct transaction *transaction, struct view topic, int32_t partition,

@@ -151,6 +151,19 @@ static inline void guest_read(struct guest *guest, int index, int16_t key, int16
 
 static struct loop *the_loop;
 static char the_folder[120];
+static int64_t wall_shift_ms; /* how far ahead of the world the broker believes to be */
+
+static inline int64_t shifted_ns(const struct clock *clock)
+{
+	return clock_system.monotonic_ns(&clock_system);
+}
+
+static inline int64_t shifted_ms(const struct clock *clock)
+{
+	return clock_system.wall_ms(&clock_system) + wall_shift_ms;
+}
+
+static const struct clock clock_shifted = { shifted_ns, shifted_ms, NULL };
 
 static inline int guest_remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
@@ -183,7 +196,7 @@ static inline struct broker *broker_begin(const char *property, const char *valu
 	if (property)
 		assert_int_equal(properties_set(&properties, view_text(property), view_text(value), NULL), 0);
 	options.properties = &properties;
-	assert_int_equal(loop_new(&clock_system, 1, &the_loop), 0);
+	assert_int_equal(loop_new(&clock_shifted, 1, &the_loop), 0);
 	if (broker_open(the_loop, &options, &broker, &fault) < 0)
 		fail_msg("%s", fault.text);
 	properties_done(&properties);

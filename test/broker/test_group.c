@@ -290,6 +290,86 @@ static void a_static_member_keeps_its_place(void **state)
 	guest_leave(&guest);
 }
 
+/* ---- expiry ---------------------------------------------------------------------------------------------------------- */
+
+#define WEEK_MS (7 * 24 * 3600000ll)
+
+static int begin_expiry(void **state)
+{
+	place_make();
+	wall_shift_ms = 0;
+	*state = broker_begin("offsets.retention.check.interval.ms", "1");
+	return 0;
+}
+
+static void commit_alone(struct guest *guest, const char *group)
+{
+	struct offset_commit_request request;
+	struct offset_commit_response response;
+	int16_t error;
+
+	do {
+		int count = guest->count;
+
+		message_default(&offset_commit_request_message, &request);
+		request.group_id = view_text(group);
+		request.generation_id_or_member_epoch = -1;
+		request.topics.at = shape_array(&offset_commit_request_topic_shape, &guest->arena, 1);
+		request.topics.count = 1;
+		request.topics.at[0].name = VIEW_LITERAL("t");
+		request.topics.at[0].partitions.at =
+			shape_array(&offset_commit_request_partition_shape, &guest->arena, 1);
+		request.topics.at[0].partitions.count = 1;
+		request.topics.at[0].partitions.at[0].committed_offset = 5;
+		guest_ask(guest, API_OFFSET_COMMIT, 8, &request);
+		guest_wait(guest, count + 1);
+		guest_read(guest, count, API_OFFSET_COMMIT, 8, &response);
+		error = response.topics.at[0].partitions.at[0].error_code;
+		turn(guest->broker);
+	} while (error == KAFKA_COORDINATOR_NOT_AVAILABLE);
+	assert_int_equal(error, 0);
+}
+
+/* How many groups there are, after a while in which some may go. */
+static int groups_left(struct broker *broker)
+{
+	for (int i = 0; i < 60; i++)
+		turn(broker);
+	return (int)broker_groups(broker)->by_id.count;
+}
+
+static void what_nobody_used_for_long_is_given_up(void **state)
+{
+	struct join_group_response one;
+	struct broker *broker = *state;
+	struct guest guest;
+	char id[128];
+
+	guest_come(&guest, broker);
+	ask_topic(&guest, "t", 1);
+	commit_alone(&guest, "alone");
+	one = join(&guest, "", NULL);
+	snprintf(id, sizeof id, "%.*s", VIEW_ARGS(one.member_id));
+	one = join(&guest, id, NULL);
+	assert_int_equal(sync_with(&guest, &one, NULL, "all").error_code, 0);
+	assert_int_equal(groups_left(broker), 2);
+	wall_shift_ms = WEEK_MS - 60000;
+	commit_alone(&guest, "later");
+	assert_int_equal(groups_left(broker), 3);
+	wall_shift_ms = WEEK_MS + 60000;
+	assert_int_equal(groups_left(broker), 2); /* one has a member, one a position that is young */
+	assert_null(group_named(broker_groups(broker), VIEW_LITERAL("alone")));
+	guest_leave(&guest);
+	broker_end(broker);
+	/* The log says so as well. */
+	*state = broker = broker_begin("offsets.retention.check.interval.ms", "1");
+	assert_null(group_named(broker_groups(broker), VIEW_LITERAL("alone")));
+	assert_non_null(group_named(broker_groups(broker), VIEW_LITERAL("later")));
+	wall_shift_ms = 3 * WEEK_MS;
+	assert_int_equal(groups_left(broker), 1);
+	wall_shift_ms = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +378,7 @@ int main(void)
 		cmocka_unit_test(who_is_who),
 		cmocka_unit_test(positions_are_kept_by_place),
 		cmocka_unit_test_setup_teardown(a_second_member_makes_a_rebalance, begin, end),
+		cmocka_unit_test_setup_teardown(what_nobody_used_for_long_is_given_up, begin_expiry, end),
 		cmocka_unit_test_setup_teardown(a_static_member_keeps_its_place, begin, end),
 	};
 

@@ -137,6 +137,26 @@ static void who_may_write(void **state)
 	map_done(&t.partitions);
 }
 
+static void when_an_id_is_forgotten(void **state)
+{
+	struct transaction t = that(TRANSACTION_EMPTY, 5, -1, false);
+
+	t.is.update_ms = 1000;
+	assert_false(transaction_expired(&t, 1999, 1000));
+	assert_true(transaction_expired(&t, 2000, 1000));
+	t.busy = true;
+	assert_false(transaction_expired(&t, 2000, 1000));
+	t.busy = false;
+	for (int s = TRANSACTION_EMPTY; s <= TRANSACTION_COMPLETE_ABORT; s++) {
+		t.is.state = (enum transaction_state)s;
+		assert_int_equal(transaction_expired(&t, 2000, 1000),
+				 s == TRANSACTION_EMPTY || s >= TRANSACTION_COMPLETE_COMMIT);
+	}
+	t.is.state = TRANSACTION_EMPTY;
+	t.is.producer_id = -1;
+	assert_false(transaction_expired(&t, 2000, 1000));
+}
+
 /* ---- a play ---------------------------------------------------------------------------------------------------------- */
 
 static int begin(void **state)
@@ -251,12 +271,104 @@ static void a_producer_comes_back_and_fences(void **state)
 	guest_leave(&guest);
 }
 
+static int begin_expiry(void **state)
+{
+	place_make();
+	wall_shift_ms = 0;
+	*state = broker_begin("transaction.remove.expired.transaction.cleanup.interval.ms", "1");
+	return 0;
+}
+
+static void an_id_that_nobody_uses_is_forgotten(void **state)
+{
+	struct broker *broker = *state;
+	struct init_producer_id_response one, two;
+	struct guest guest;
+
+	guest_come(&guest, broker);
+	one = init(&guest, "old", -1, -1, 60000);
+	assert_int_equal(one.error_code, 0);
+	wall_shift_ms = 7 * 24 * 3600000ll + 1000;
+	for (int i = 0; i < 60; i++)
+		turn(broker);
+	assert_null(transaction_named(broker_transactions(broker), VIEW_LITERAL("old")));
+	guest_leave(&guest);
+	broker_end(broker);
+	*state = broker = broker_begin("transaction.remove.expired.transaction.cleanup.interval.ms", "1");
+	assert_null(transaction_named(broker_transactions(broker), VIEW_LITERAL("old")));
+	/* Its producer begins again, and is somebody new. */
+	guest_come(&guest, broker);
+	two = init(&guest, "old", one.producer_id, one.producer_epoch, 60000);
+	assert_int_equal(two.error_code, 0);
+	assert_true(two.producer_id != one.producer_id);
+	assert_int_equal(two.producer_epoch, 0);
+	guest_leave(&guest);
+	wall_shift_ms = 0;
+}
+
+static struct write_txn_markers_response abort_in(struct guest *guest, const char *topic, int32_t partition,
+						  int64_t producer_id, int16_t epoch,
+						  int32_t coordinator_epoch)
+{
+	struct write_txn_markers_request request;
+	struct write_txn_markers_response response;
+	int count = guest->count;
+
+	message_default(&write_txn_markers_request_message, &request);
+	request.markers.at = shape_array(&write_txn_markers_request_marker_shape, &guest->arena, 1);
+	request.markers.count = 1;
+	request.markers.at[0].producer_id = producer_id;
+	request.markers.at[0].producer_epoch = epoch;
+	request.markers.at[0].coordinator_epoch = coordinator_epoch;
+	request.markers.at[0].topics.at =
+		shape_array(&write_txn_markers_request_topic_shape, &guest->arena, 1);
+	request.markers.at[0].topics.count = 1;
+	request.markers.at[0].topics.at[0].name = view_text(topic);
+	request.markers.at[0].topics.at[0].partition_indexes.at = &partition;
+	request.markers.at[0].topics.at[0].partition_indexes.count = 1;
+	guest_ask(guest, API_WRITE_TXN_MARKERS, 1, &request);
+	guest_wait(guest, count + 1);
+	guest_read(guest, count, API_WRITE_TXN_MARKERS, 1, &response);
+	return response;
+}
+
+static void an_administrator_ends_what_hangs(void **state)
+{
+	struct broker *broker = *state;
+	struct write_txn_markers_response response;
+	struct store_topic *topic;
+	struct store_partition_state now;
+	struct guest guest;
+
+	guest_come(&guest, broker);
+	ask_topic(&guest, "hangs", 1);
+	response = abort_in(&guest, "nowhere", 0, 1, 0, 0);
+	assert_int_equal(response.markers.at[0].topics.at[0].partitions.at[0].error_code,
+			 KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+	response = abort_in(&guest, "hangs", 0, 77, 3, 5);
+	assert_int_equal(response.markers.at[0].producer_id, 77);
+	assert_int_equal(response.markers.at[0].topics.at[0].partitions.at[0].error_code, 0);
+	topic = store_topic_named(broker->store, VIEW_LITERAL("hangs"));
+	store_partition_state(topic->partitions[0], &now);
+	assert_int_equal(now.high_watermark, 1); /* the marker */
+	response = abort_in(&guest, "hangs", 0, 77, 2, 5);
+	assert_int_equal(response.markers.at[0].topics.at[0].partitions.at[0].error_code,
+			 KAFKA_INVALID_PRODUCER_EPOCH);
+	response = abort_in(&guest, "hangs", 0, 77, 3, 4);
+	assert_int_equal(response.markers.at[0].topics.at[0].partitions.at[0].error_code,
+			 KAFKA_TRANSACTION_COORDINATOR_FENCED);
+	guest_leave(&guest);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_may_begin),
 		cmocka_unit_test(who_may_end),
 		cmocka_unit_test(who_may_write),
+		cmocka_unit_test(when_an_id_is_forgotten),
+		cmocka_unit_test_setup_teardown(an_id_that_nobody_uses_is_forgotten, begin_expiry, end),
+		cmocka_unit_test_setup_teardown(an_administrator_ends_what_hangs, begin, end),
 		cmocka_unit_test_setup_teardown(a_producer_comes_back_and_fences, begin, end),
 	};
 
