@@ -3,6 +3,7 @@
 #include "cli/acting.h"
 #include "cli/json.h"
 #include "cli/verbs.h"
+#include "exit/watch.h"
 #include "exit/window.h"
 
 struct status_settings {
@@ -41,6 +42,13 @@ static enum verdict gate_now(const struct standing *now, enum gate gate, int64_t
 	return verdict_now(now, now_ms) == VERDICT_UNKNOWN && now->verdict.verdict != VERDICT_UNKNOWN
 		       ? VERDICT_UNKNOWN
 		       : now->verdict.gates[gate];
+}
+
+/* Authority has moved, and nobody has judged the family since: its gates are unknown until somebody has. */
+static bool is_unjudged(const struct standing *now)
+{
+	return now->stage > STAGE_PLANNED && now->stage < STAGE_SEALED && now->moving == AUTHORITY_NONE &&
+	       now->overlay != OVERLAY_UNKNOWN && now->verdict.authority != now->epoch;
 }
 
 /* ---- for machines ---- */
@@ -107,9 +115,10 @@ static json_t *family_json(const struct standing *now, const struct plan_family 
 	for (int gate = 0; gate < GATE_COUNT; gate++)
 		json_object_set_new(gates, gate_word((enum gate)gate),
 				    json_string(verdict_word(gate_now(now, (enum gate)gate, now_ms))));
-	return json_pack("{s:s, s:s, s:o, s:s?, s:s, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "family",
-			 now->name, "stage", stage_word(now->stage), "overlay",
-			 json_words(overlay_word(now->overlay)), "cause", now->cause, "authority",
+	return json_pack("{s:s, s:s, s:o, s:s?, s:b, s:b, s:s, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "family", now->name, "stage", stage_word(now->stage), "overlay",
+			 json_words(overlay_word(now->overlay)), "cause", now->cause, "cause_gone",
+			 watch_cause_is_gone(now, now_ms), "looking", is_unjudged(now), "authority",
 			 authority_word(now->authority), "epoch", (json_int_t)now->epoch, "moving",
 			 moving_json(now), "verdict", verdict_word(verdict_now(now, now_ms)), "gates", gates,
 			 "boundary", boundary_json(now), "pause_ms",
@@ -139,8 +148,34 @@ static void say_scaffold(struct paper *paper, const struct standing *now)
 	}
 }
 
+/* What the sentence before does not say: that the gates are not known yet, or that a hold has outlived its cause. */
+static void say_aside(struct paper *paper, const struct standing *now, bool alive, int64_t now_ms)
+{
+	char line[600] = "";
+
+	if (is_unjudged(now))
+		snprintf(line, sizeof line,
+			 "%s: what was judged before authority moved says nothing any more, so every gate is "
+			 "unknown until %s",
+			 alive ? "looking" : "nobody looks",
+			 alive ? "the controller has looked, which it does at once"
+			       : "`interlock run` has looked");
+	else if (watch_cause_is_gone(now, now_ms))
+		snprintf(
+			line, sizeof line,
+			"the cause of the hold is gone: %s is open again%s. It stays held until an owner has "
+			"read why it was shut: then `interlock resume %s`",
+			gate_word(watch_held_by(now)),
+			now->verdict.verdict == VERDICT_OPEN ? ", and so is every other gate" : "",
+			now->name);
+	if (!line[0])
+		return;
+	buffer_text(&paper->text, "  ");
+	paper_wrap_safe(paper, 2, 4, line);
+}
+
 /* One sentence: where it stands, why, and what comes next. */
-static void say(struct paper *paper, const struct standing *now, const struct plan_family *family,
+static void say(struct paper *paper, const struct standing *now, const struct plan_family *family, bool alive,
 		int64_t now_ms)
 {
 	json_t *reason, *reasons = json_object_get(json_object_get(now->json, "verdict"), "reasons");
@@ -164,6 +199,7 @@ static void say(struct paper *paper, const struct standing *now, const struct pl
 		buffer_text(&paper->text, "  ");
 		paper_wrap_safe(paper, 2, 4, sentence);
 	}
+	say_aside(paper, now, alive, now_ms);
 	say_scaffold(paper, now);
 	json_array_foreach(reasons, index, reason)
 	{
@@ -319,7 +355,7 @@ static void show_paper(struct acting_on *on, const struct list *list, bool alive
 	table_print(&table, &paper);
 	paper_gap(&paper);
 	for (int i = 0; i < list->count; i++)
-		say(&paper, &list->at[i].now, list->at[i].plan, now_ms);
+		say(&paper, &list->at[i].now, list->at[i].plan, alive, now_ms);
 	if (json_object_get(root, "complete"))
 		paper_line(&paper, "every family is retired: the exit is complete");
 	paper_line(&paper, "%s", alive ? "a controller keeps this exit" : "no controller is at work");

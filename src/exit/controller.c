@@ -14,6 +14,7 @@
 #define ACT_POLL_MS      50
 #define BEAT_MS          500
 #define JUDGE_EVERY_MS   30000 /* a family, unless the plan says otherwise */
+#define JUDGE_AGAIN_MS   2000  /* between two tries, while nothing is known of a family */
 #define TROUBLE_PAUSE_MS 1000
 #define PUBLISH_EVERY_MS 3600000
 
@@ -320,27 +321,31 @@ static int64_t judge_every_ms(const struct controller *c, const struct plan_fami
 	return every_ms < age_ms || age_ms <= 0 ? every_ms : age_ms;
 }
 
-static bool is_watched(const struct controller *c, const struct plan_family *family)
+/* Whether the family is to be judged now. */
+static bool is_due(const struct controller *c, const struct plan_family *family, int64_t judged_ms)
 {
+	int64_t since_ms = loop_now_ms(c->options.loop) - judged_ms;
 	struct standing standing;
 	char name[300];
 
 	snprintf(name, sizeof name, "%.*s", VIEW_ARGS(family->name.text));
-	return state_family(journal_state(c->journal), name, &standing) && standing.stage < STAGE_SEALED &&
-	       standing.moving == AUTHORITY_NONE && standing.overlay != OVERLAY_UNKNOWN;
+	if (!state_family(journal_state(c->journal), name, &standing) || standing.stage >= STAGE_SEALED ||
+	    standing.moving != AUTHORITY_NONE || standing.overlay == OVERLAY_UNKNOWN)
+		return false;
+	if (!judged_ms || since_ms >= judge_every_ms(c, family))
+		return true;
+	/* Authority has moved since: nothing is known of the family, so nobody waits for the next round. */
+	return standing.verdict.authority != standing.epoch && since_ms >= JUDGE_AGAIN_MS;
 }
 
 static int judge_due(struct controller *c, struct fault *fault)
 {
-	int64_t now_ms = loop_now_ms(c->options.loop);
-
 	for (int i = 0; i < c->plan->family_count; i++) {
 		const struct plan_family *family = &c->plan->families[i];
 		char name[300];
 		int err;
 
-		if (!is_watched(c, family) ||
-		    (c->judged_ms[i] && now_ms - c->judged_ms[i] < judge_every_ms(c, family)))
+		if (!is_due(c, family, c->judged_ms[i]))
 			continue;
 		snprintf(name, sizeof name, "%.*s", VIEW_ARGS(family->name.text));
 		err = mover_judge(&c->mover, family, fault);

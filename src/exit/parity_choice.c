@@ -55,6 +55,7 @@ int parity_choice(const struct plan_family *family, const struct gather_topic *t
 	out->topic_count = (size_t)topic_count;
 	out->claim = (enum claim)(limits[LIMIT_PARITY_CLAIM].value + CLAIM_COUNTS);
 	out->settle_ms = limits[LIMIT_PARITY_SETTLE].value;
+	out->late_ms = limits[LIMIT_PARITY_LATE].value;
 	out->ignore_header_count = (size_t)match->ignore_headers.count;
 	out->ignore_timestamp = match->ignore_timestamp.value != 0;
 	return err;

@@ -7,7 +7,7 @@
  *
  * What a class leaves out has the strict default:
  *
- *	parity      claim key-order, duplicates 0, age 1m, settle 5s, records 1 (fewest compared in a family),
+ *	parity      claim key-order, duplicates 0, age 1m, settle 5s, late 60s, records 1 (fewest compared in a family),
  *	            behind 10000 (offsets a partition may have grown since)
  *	progress    skipped 0, reread 0, age 1m
  *	compatibility  age 10m
@@ -143,6 +143,7 @@ enum plan_limit {
 	LIMIT_PARITY_DUPLICATES,
 	LIMIT_PARITY_AGE,
 	LIMIT_PARITY_SETTLE,
+	LIMIT_PARITY_LATE,
 	LIMIT_PARITY_RECORDS,
 	LIMIT_PARITY_BEHIND,
 	LIMIT_PROGRESS_SKIPPED,

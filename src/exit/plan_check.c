@@ -132,6 +132,13 @@ static void check_class(struct checking *c, const struct plan_class *class)
 			       "class '%.*s': parity evidence would be stale (age) before a side has settled "
 			       "(settle)",
 			       VIEW_ARGS(class->head.name));
+	if (class->limits[LIMIT_PARITY_LATE].value < class->limits[LIMIT_PARITY_SETTLE].value)
+		plan_fault_add(c->faults,
+			       class->limits[LIMIT_PARITY_LATE].by_default
+				       ? class->limits[LIMIT_PARITY_SETTLE].at
+				       : class->limits[LIMIT_PARITY_LATE].at,
+			       "class '%.*s': a record would be lost (late) before its side has settled (settle)",
+			       VIEW_ARGS(class->head.name));
 }
 
 static int check_classes(struct checking *c)

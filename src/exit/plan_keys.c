@@ -105,6 +105,7 @@ const struct plan_key plan_keys[] = {
 	{ "class.parity", "duplicates", PLAN_COUNT, 0, LIMIT(PARITY_DUPLICATES), NULL, "0", NULL, "records that the target may hold twice" },
 	{ "class.parity", "age", PLAN_DURATION, 0, LIMIT(PARITY_AGE), NULL, "1m", NULL, "older evidence is stale" },
 	{ "class.parity", "settle", PLAN_DURATION, 0, LIMIT(PARITY_SETTLE), NULL, "5s", NULL, "how long a side may take to catch up" },
+	{ "class.parity", "late", PLAN_DURATION, 0, LIMIT(PARITY_LATE), NULL, "60s", NULL, "how long a record that is missing may be overtaken by other keys' records before it is lost" },
 	{ "class.parity", "records", PLAN_COUNT, 0, LIMIT(PARITY_RECORDS), NULL, "1", NULL, "fewest records compared in the family" },
 	{ "class.parity", "behind", PLAN_COUNT, 0, LIMIT(PARITY_BEHIND), NULL, "10000", NULL, "offsets that a partition may have grown past the evidence" },
 

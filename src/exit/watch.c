@@ -69,3 +69,27 @@ enum watch_action watch_decide(const struct plan_class *class, const struct stan
 		return WATCH_RELEASE;
 	return action;
 }
+
+enum gate watch_held_by(const struct standing *family)
+{
+	if (family->overlay != OVERLAY_HELD || family->stage != STAGE_TARGET ||
+	    family->moving != AUTHORITY_NONE || !family->cause)
+		return GATE_COUNT;
+	for (int gate = 0; gate < GATE_COUNT; gate++) {
+		char begins[60];
+
+		snprintf(begins, sizeof begins, "%s is %s: ", gate_word((enum gate)gate),
+			 verdict_word(VERDICT_SHUT));
+		if (strncmp(family->cause, begins, strlen(begins)) == 0)
+			return (enum gate)gate;
+	}
+	return GATE_COUNT;
+}
+
+bool watch_cause_is_gone(const struct standing *family, int64_t now_ms)
+{
+	enum gate gate = watch_held_by(family);
+
+	return gate != GATE_COUNT && family->verdict.gates[gate] == VERDICT_OPEN &&
+	       family->verdict.authority == family->epoch && family->verdict.valid_until_ms > now_ms;
+}

@@ -17,6 +17,18 @@ enum watch_action { WATCH_NOTHING, WATCH_RELEASE, WATCH_HOLD, WATCH_FREEZE, WATC
 enum watch_action watch_decide(const struct plan_class *class, const struct standing *family, int64_t now_ms,
 			       char *cause, size_t size);
 
+/*
+ * The gate whose being shut holds the family, as the hold's own cause says.  GATE_COUNT: it is not held, or by an owner, by a
+ * return that failed, or because nothing could be told.
+ */
+enum gate watch_held_by(const struct standing *family);
+
+/*
+ * True when that gate is open again by a verdict that is fresh now.  The hold stays all the same: what was shut once is for a
+ * person to read before anything goes on (`resume`), and status says so.
+ */
+bool watch_cause_is_gone(const struct standing *family, int64_t now_ms);
+
 /* Causes that begin so are of a hold that ends by itself when the gates can be told again. */
 #define WATCH_CANNOT_TELL "cannot tell: "
 

@@ -195,8 +195,12 @@ static int keep_onward(struct topic *topic)
 static int topic_finish(struct topic *topic)
 {
 	struct compare *compare = topic->compare;
-	int err = keep_onward(topic);
+	int err;
 
+	if (compare->options->goes_on && !compare->live)
+		join_overtaken_since(topic->join, compare->looked_ms,
+				     clock_wall_ms(loop_clock(compare->loop)), compare->options->late_ms);
+	err = keep_onward(topic);
 	for (int side = 0; side < 2 && err == 0; side++) {
 		for (int32_t p = 0; p < topic->partitions[side]; p++) {
 			struct part *part = &topic->parts[side][p];
@@ -258,6 +262,21 @@ static bool asked_all(const struct topic *topic)
 	return true;
 }
 
+/*
+ * What others have overtaken may be a writer that comes back later than they did.  The next look knows since when, if this one
+ * is kept; else nobody would ever know, and so this one waits.
+ */
+static bool waits_for_late(const struct topic *topic)
+{
+	const struct compare *compare = topic->compare;
+	bool kept = compare->options->checkpoint && topic->shards == 1;
+
+	return compare->options->goes_on && !kept && !topic->counts_only &&
+	       clock_wall_ms(loop_clock(compare->loop)) - compare->looked_ms < compare->options->late_ms &&
+	       loop_now_ms(compare->loop) - compare->started_ms < compare->options->late_ms * 2 &&
+	       join_overtaken_lately(topic->join);
+}
+
 static int topic_step(struct topic *topic)
 {
 	struct compare *compare = topic->compare;
@@ -280,7 +299,7 @@ static int topic_step(struct topic *topic)
 		topic_settle(topic);
 		return 0;
 	case TOPIC_SETTLING:
-		if (topic_complete(topic) || now >= topic->settle_until_ms)
+		if (topic_complete(topic) || (now >= topic->settle_until_ms && !waits_for_late(topic)))
 			return topic_finish(topic);
 		return 0;
 	case TOPIC_ASKING: return asked_all(topic) ? topic_report(topic) : 0;
@@ -551,6 +570,7 @@ int compare_open(struct compare *compare)
 	err = controls_run(compare->fault);
 	if (err == 0)
 		err = topics_look(compare);
+	compare->looked_ms = clock_wall_ms(loop_clock(compare->loop));
 	if (err == 0)
 		err = list_topics(compare);
 	if (err == 0)

@@ -110,6 +110,7 @@ struct compare {
 	bool driving;		/* past the first look; from then on signals are acted on between events */
 	int err;		/* a failure that ends everything */
 	int64_t started_ms;	/* monotonic */
+	int64_t looked_ms;	/* on the wall: what the ends say stood there by then */
 	uint64_t bytes_read;
 	parity_progress_fn *progress;
 	void *progress_context;

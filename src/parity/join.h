@@ -131,14 +131,27 @@ bool join_waits_below(const struct join *join, enum log_side side, int32_t parti
 size_t join_examples(const struct join *join, struct finding *out, size_t most);
 
 /*
- * The logs go on behind the end of this comparison, so a record that is missing may yet come.  It is lost only when a
- * later one of its partition had overtaken it by the moment from which the target was waited for; else it is *behind*:
- * in order, or overtaken since, which who writes beside others may be for a while.  join_arrived() says the moment, by
- * the ends of the target (one for each partition): what is eaten by then, and what stands below them, had arrived.
- * join_goes_on() makes what is behind no finding, but a reason of not knowing.
+ * The logs go on behind the end of this comparison, so a record that is missing may yet come.  It is *behind*, no finding but
+ * a reason of not knowing, while
+ *
+ *	nothing later of its partition had arrived when the target began to be waited for, or
+ *	only records of other keys had (where the claim does not order them), and not for `late_ms` yet.
+ *
+ * Else it is lost: what its own key has overtaken would break the order of the key even if it came, and what anybody has
+ * overtaken for so long is not coming.  join_arrived() says when waiting began, by the ends of the target (one for each
+ * partition): what is eaten by then, and what stands below them, had arrived.
  */
-void join_arrived(struct join *join, const int64_t *target_ends);
 void join_goes_on(struct join *join);
+void join_arrived(struct join *join, const int64_t *target_ends);
+
+/*
+ * A join has no clock, so whoever looks says: what is overtaken now was so at `since_ms` already, and now it is `now_ms`, on
+ * the wall.  The moments are kept with the join, saved or not.
+ */
+void join_overtaken_since(struct join *join, int64_t since_ms, int64_t now_ms, int64_t late_ms);
+
+/* True when something is behind only because it has not been overtaken for long enough. */
+bool join_overtaken_lately(const struct join *join);
 
 /*
  * The comparison ends here, though more may have been read while it waited for the target: a record of the target from

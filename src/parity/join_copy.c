@@ -19,10 +19,8 @@ int join_clone(const struct join *join, size_t size_max, struct join **out)
 		in = cursor_over(buffer_bytes(&state));
 		err = join_load(clone, &in);
 	}
-	for (int32_t p = 0; err == 0 && p < join->options.partitions[TARGET]; p++)
-		join_stream(clone, TARGET, p)->arrived = join_stream(join, TARGET, p)->arrived;
-	for (int32_t p = 0; err == 0 && p < join->options.partitions[SOURCE]; p++)
-		join_stream(clone, SOURCE, p)->passed = join_stream(join, SOURCE, p)->passed;
+	if (err == 0)
+		late_copy(join, clone);
 	buffer_done(&state);
 	if (err < 0) {
 		join_free(clone);

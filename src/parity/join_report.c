@@ -153,6 +153,8 @@ int join_finish(struct join *join)
 		if (!left.at[side])
 			goto free_left;
 	}
+	if (join->goes_on)
+		late_judge(join);
 	err = close_units(join);
 	if (err < 0)
 		goto free_left;
@@ -274,7 +276,7 @@ static void name_source(struct join *join, struct entry *entry)
 	struct finding finding = { FINDING_LOST, { place_of(entry) } };
 	struct linked_txn *linked;
 
-	if (join->goes_on && entry->rank >= join_stream(join, SOURCE, entry->partition)->passed) {
+	if (entry->behind) {
 		join->behind++;
 		return;
 	}
@@ -530,7 +532,8 @@ static int add_reasons(struct join *join, struct parity_report *report, const st
 	if (err == 0 && join->behind)
 		err = parity_report_reason(
 			report, false, "PARITY_BEHIND", name,
-			"the newest %llu records of the source are not on the target yet, and may still come",
+			"%llu records of the source are not on the target yet, and may still come: they are the newest, "
+			"or other keys alone have overtaken them, and not for long",
 			(unsigned long long)join->behind);
 	if (err == 0 && has_hole(join))
 		err = parity_report_reason(

@@ -164,6 +164,11 @@ static void put_stream(const struct join *join, struct buffer *out, const struct
 	buffer_i64(out, stream->rank);
 	buffer_i64(out, stream->twin);
 	buffer_i64(out, stream->high);
+	buffer_i8(out, (int8_t)stream->late.count);
+	for (int i = 0; i < stream->late.count; i++) {
+		buffer_i64(out, stream->late.at[i].wall_ms);
+		buffer_i64(out, stream->late.at[i].rank);
+	}
 	put_totals(out, &totals);
 	put_u64(out, stream->beyond_records);
 	put_u64(out, stream->beyond_bytes);
@@ -359,6 +364,20 @@ static int take_entry(struct join *join, struct cursor *in, struct stream *strea
 	return entry->gap ? 0 : group_add(join, entry_group(join, entry), entry);
 }
 
+static bool take_late(struct cursor *in, struct late *late)
+{
+	late->count = cursor_i8(in);
+	if (late->count < 0 || late->count > LATE_MARKS) {
+		late->count = 0;
+		return false;
+	}
+	for (int i = 0; i < late->count; i++) {
+		late->at[i].wall_ms = cursor_i64(in);
+		late->at[i].rank = cursor_i64(in);
+	}
+	return true;
+}
+
 static int take_stream(struct join *join, struct cursor *in, struct stream *stream)
 {
 	uint64_t open, more, waiting, count = 0;
@@ -371,6 +390,8 @@ static int take_stream(struct join *join, struct cursor *in, struct stream *stre
 	stream->rank = cursor_i64(in);
 	stream->twin = cursor_i64(in);
 	stream->high = cursor_i64(in);
+	if (!take_late(in, &stream->late))
+		return ERR_MALFORMED;
 	take_totals(in, &stream->totals);
 	stream->beyond_records = cursor_u64(in);
 	stream->beyond_bytes = cursor_u64(in);

@@ -42,7 +42,8 @@ struct entry {
 	int32_t partition;
 	uint32_t gap; /* ROW_UNREADABLE or ROW_HOLE with a count; 0 for a record */
 	enum log_side side;
-	bool named; /* as a leftover: its finding is known, or it needs none */
+	bool named;  /* as a leftover: its finding is known, or it needs none */
+	bool behind; /* as a leftover of logs that go on: it may still come */
 };
 
 /* Matched pairs that stand in the same order on both sides, with nothing waiting between them. */
@@ -65,8 +66,20 @@ struct unit {
 	uint64_t waiting;
 	struct entry *newest[2];
 	int64_t high[2]; /* one past the greatest matched rank */
+	int64_t passed;  /* as that of the stream, of the key alone, in the partition below; see join_late.c */
+	int32_t passed_partition;
 	struct run *runs;
 	uint32_t run_count, run_capacity;
+};
+
+/* Moments, oldest first, and what had been overtaken by then. */
+#define LATE_MARKS 12
+struct late {
+	struct {
+		int64_t wall_ms, rank; /* of the source: everything missing below had been overtaken */
+	} at[LATE_MARKS];
+	int count;
+	int64_t lost; /* overtaken for so long that it will not come */
 };
 
 struct stream {
@@ -79,6 +92,7 @@ struct stream {
 	int64_t limit;	       /* of the target: see join_limit() */
 	int64_t arrived;       /* of the target: what stands below had arrived; see join_arrived() */
 	int64_t passed;        /* of the source: one past the greatest rank whose twin had arrived */
+	struct late late;      /* of the source */
 	uint64_t beyond_records, beyond_bytes; /* read behind the limit, and no part of the comparison */
 	int64_t rank;	       /* of the next record */
 	int64_t twin;	       /* rank of the twin of the record before that */
@@ -241,8 +255,12 @@ uint64_t unit_name(const struct join *join, uint64_t key, int32_t partition);
 int unit_pair(struct join *join, struct unit *unit, const struct run *pair, const struct entry *waited);
 int unit_close(struct join *join, struct unit *unit);
 
-/* join.c */
-void stream_passed(struct stream *source); /* all that has a twin now had arrived */
+/* join_late.c */
+void late_pair(struct stream *source, int64_t rank, const struct stream *target, int64_t offset, struct unit *unit);
+void late_copy(const struct join *join, struct join *copy); /* what a saved state does not hold */
+void late_judge(struct join *join); /* what is left over and may still come, before units are closed */
+
+/* join.c, join_eat.c */
 int entry_link(struct join *join, struct stream *stream, struct entry *entry); /* waits from now on */
 int entry_drop(struct join *join, struct entry *entry); /* matched: out of every list, and freed */
 void add_example(struct join *join, const struct finding *finding);

@@ -177,8 +177,8 @@ void live_answer_done(struct live_answer *answer);
 /*
  * Takes both ends as they stand now, waits until everything before them has found its twin, for `settle` at most, and
  * judges what has not, as a comparison judges at its end: also by asking the source a second time.  But the logs go on:
- * the newest records of a partition that are missing are behind (PARITY_BEHIND, unknown); lost is what later ones had
- * overtaken before the ends were taken, `settle` ago.  Then it follows on from where it is.  Records younger than the ends are no part of it.  Fills `report`, which the caller ends with
+ * what is missing is behind (PARITY_BEHIND, unknown) or lost as join.h says, by the moments of these judgements.  Then it
+ * follows on from where it is.  Records younger than the ends are no part of it.  Fills `report`, which the caller ends with
  * parity_report_done() also after an error.  0 when there is a verdict; the time that was given may be what makes it
  * unknown (reason NO_TIME).  ERR_CONFLICT when another question is being answered, ERR_TIMEOUT when the follower does
  * not answer at all, ERR_MEMORY.  Claims `latest` and `counts` are judged only while nothing differs; else unknown.

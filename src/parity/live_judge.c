@@ -6,12 +6,13 @@
  *	wait                    until nothing below these ends waits; for `settle` at most, and then until both sides
  *	                        have been read to their ends once more
  *	a copy of the join      what is younger than the ends is left out; then as at the end of any comparison, but
- *	                        that what nothing had overtaken when the ends were taken is behind, and not lost
+ *	                        that what is missing may be behind, and not lost (see join.h)
  *	ask                     the source is read a second time for names of what only the target has
  */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "client/offsets.h"
 #include "parity/live_inside.h"
 #include "parity/scan.h"
@@ -69,6 +70,7 @@ static int begin(struct follower *f, struct question *question)
 		if (f->compare.topics[i].join)
 			err = topic_arrived(&f->compare.topics[i]);
 	question->begun = true;
+	f->compare.looked_ms = clock_wall_ms(loop_clock(f->loop));
 	question->begun_ms = loop_now_ms(f->loop);
 	f->compare.pressing = true;
 	for (size_t i = 0; i < f->compare.topic_count; i++)
@@ -194,8 +196,11 @@ static int judge_topic(struct follower *f, struct question *question, struct top
 		       struct topic_report *report)
 {
 	struct join *copy = NULL;
-	int err = join_clone(topic->join, COPY_SIZE_MAX, &copy);
+	int err;
 
+	join_overtaken_since(topic->join, f->compare.looked_ms, clock_wall_ms(loop_clock(f->loop)),
+			     f->compare.options->late_ms);
+	err = join_clone(topic->join, COPY_SIZE_MAX, &copy);
 	if (err == ERR_LIMIT) {
 		cannot(question, "WINDOW_FULL", topic->name[SOURCE],
 		       "more waits for its twin than can be judged at once");

@@ -19,6 +19,7 @@ struct topic_choice {
 #define PARITY_MEMORY_DEFAULT ((uint64_t)256 << 20)
 #define PARITY_MEMORY_LEAST ((uint64_t)48 << 20)
 #define PARITY_SETTLE_DEFAULT_MS 5000
+#define PARITY_LATE_DEFAULT_MS 60000
 #define PARITY_FINDINGS_DEFAULT 20
 #define PARITY_TIME_NONE INT64_MIN
 
@@ -39,9 +40,12 @@ struct parity_options {
 	bool onward; /* the checkpoint also holds what was read to the end, and the next run reads on from there */
 	/*
 	 * It is one look of many at logs that go on: the newest records of the source that are missing are behind, and no
-	 * finding (PARITY_BEHIND, unknown); what later ones have overtaken for longer than `settle_ms` is lost.
+	 * finding (PARITY_BEHIND, unknown).  Lost is what a later one of its key had overtaken when the target began to be
+	 * waited for, for longer than `settle_ms` so, and what anything has overtaken for `late_ms`.  With a checkpoint the
+	 * next look knows since when; without one this look waits for so long.
 	 */
 	bool goes_on;
+	int64_t late_ms;
 	uint64_t memory;     /* bytes, for the whole process */
 	uint64_t rate;       /* bytes a second from both clusters together; 0: as fast as it goes */
 	int findings;        /* examples kept a class */

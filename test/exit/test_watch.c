@@ -208,6 +208,62 @@ static void the_cause_is_the_gates_own(void **state)
 	json_decref(json);
 }
 
+/* A hold outlives its cause, and it can be told that it did. */
+static void a_cause_may_be_gone(void **state)
+{
+	static const struct {
+		enum overlay overlay;
+		const char *cause;
+		enum verdict parity;
+		int64_t valid_for_ms;
+		uint64_t authority;
+		enum gate held_by;
+		bool gone;
+	} rows[] = {
+		{ OVERLAY_HELD, "parity is shut: 2 records", VERDICT_OPEN, 1, 3, GATE_PARITY, true },
+		{ OVERLAY_HELD, "parity is shut: 2 records", VERDICT_SHUT, 1, 3, GATE_PARITY, false },
+		{ OVERLAY_HELD, "parity is shut: 2 records", VERDICT_UNKNOWN, 1, 3, GATE_PARITY, false },
+		{ OVERLAY_HELD, "parity is shut: 2 records", VERDICT_OPEN, 0, 3, GATE_PARITY, false },
+		{ OVERLAY_HELD, "parity is shut: 2 records", VERDICT_OPEN, 1, 2, GATE_PARITY, false },
+		{ OVERLAY_HELD, "owner@b: parity is shut: he says", VERDICT_OPEN, 1, 3, GATE_COUNT, false },
+		{ OVERLAY_HELD, WATCH_CANNOT_TELL "parity is unknown: x", VERDICT_OPEN, 1, 3, GATE_COUNT,
+		  false },
+		{ OVERLAY_HELD, NULL, VERDICT_OPEN, 1, 3, GATE_COUNT, false },
+		{ OVERLAY_NONE, "parity is shut: 2 records", VERDICT_OPEN, 1, 3, GATE_COUNT, false },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct play play;
+
+		begin(&play, PLAN_ACTION_HOLD);
+		play.now.overlay = rows[i].overlay;
+		play.now.cause = rows[i].cause;
+		play.now.verdict.gates[GATE_PARITY] = rows[i].parity;
+		play.now.verdict.valid_until_ms = NOW_MS + rows[i].valid_for_ms;
+		play.now.verdict.authority = rows[i].authority;
+		if (watch_held_by(&play.now) != rows[i].held_by ||
+		    watch_cause_is_gone(&play.now, NOW_MS) != rows[i].gone)
+			fail_msg("row %zu", i);
+	}
+}
+
+/* What says that a hold is over is what wrote it down. */
+static void the_cause_that_is_written_is_the_one_that_is_read(void **state)
+{
+	for (int gate = 0; gate < GATE_COUNT; gate++) {
+		struct play play;
+
+		begin(&play, PLAN_ACTION_HOLD);
+		play.now.verdict.gates[gate] = VERDICT_SHUT;
+		assert_int_equal(decide(&play), WATCH_HOLD);
+		play.now.overlay = OVERLAY_HELD;
+		play.now.cause = play.cause;
+		assert_int_equal(watch_held_by(&play.now), gate);
+		play.now.verdict.gates[gate] = VERDICT_OPEN;
+		assert_true(watch_cause_is_gone(&play.now, NOW_MS));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +274,8 @@ int main(void)
 		cmocka_unit_test(only_what_stands_on_the_target),
 		cmocka_unit_test(only_its_own_hold_is_released),
 		cmocka_unit_test(the_cause_is_the_gates_own),
+		cmocka_unit_test(a_cause_may_be_gone),
+		cmocka_unit_test(the_cause_that_is_written_is_the_one_that_is_read),
 	};
 
 	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);

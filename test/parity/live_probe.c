@@ -10,7 +10,7 @@
  *	level MS [kept]        takes the source's ends now (or those kept) and asks; `kept` also those of the target, if any
  *	judge MS
  *	leak source|target     what stands behind the ends that were kept of that side
- *	compare FILE           an ordinary comparison that goes onward from that checkpoint
+ *	compare FILE [LATE]    an ordinary comparison that goes onward from that checkpoint; `-`: that is not kept
  *	group NAME             where the group goes on at the target, and how long it took to say so
  *	quit
  */
@@ -263,15 +263,18 @@ static void leak(int side)
 			(json_int_t)((clock_system.monotonic_ns(&clock_system) - began_ns) / 1000)));
 }
 
-static void compare(const struct parity_options *base, const char *checkpoint)
+/* `checkpoint` is "-" for a look that nothing is kept of. */
+static void compare(const struct parity_options *base, const char *checkpoint, int64_t late_ms)
 {
 	struct parity_options options = *base;
 	struct parity_report report;
 	json_t *reasons = json_array(), *findings = json_object();
 	int err;
 
-	options.onward = options.goes_on = true;
-	options.checkpoint = checkpoint;
+	options.goes_on = true;
+	options.onward = strcmp(checkpoint, "-") != 0;
+	options.checkpoint = options.onward ? checkpoint : NULL;
+	options.late_ms = late_ms;
 	err = parity_compare(loop, clusters[SOURCE], clusters[TARGET], &options, NULL, NULL, &report, &fault);
 	for (size_t i = 0; i < report.reason_count; i++)
 		json_array_append_new(reasons, json_string(report.reasons[i].code));
@@ -322,8 +325,10 @@ static void serve(struct live *live, const struct parity_options *parity)
 			judge(live, number);
 		else if (sscanf(line, "leak %19s", word) == 1)
 			leak(!strcmp(word, "target"));
+		else if (sscanf(line, "compare %199s %lld", name, &number) == 2)
+			compare(parity, name, number);
 		else if (sscanf(line, "compare %199s", name) == 1)
-			compare(parity, name);
+			compare(parity, name, parity->late_ms);
 		else if (sscanf(line, "group %199s", name) == 1)
 			group(name);
 		else if (sscanf(line, "ends %19s", word) == 1)

@@ -284,11 +284,8 @@ static void what_nothing_has_overtaken_is_behind(void **state)
 	play_close(&play);
 }
 
-/*
- * Two writers, of whom one comes back later than the other: what is overtaken while it is waited for is not lost yet; what
- * had been overtaken when waiting began is.  And what was lost and comes is not lost any more.
- */
-static void what_was_overtaken_before_is_lost(void **state)
+/* Keys go round: 10, 13, 16, 19 are of one, 11, 14, 17 of another, 12, 15, 18 of the third. */
+static void what_its_own_key_overtook_before_is_lost(void **state)
 {
 	struct join_standing stand;
 	struct play play;
@@ -303,14 +300,16 @@ static void what_was_overtaken_before_is_lost(void **state)
 	begin_to_wait(&play);
 	add(&play, TARGET, 15);
 	look(&play, &stand);
-	assert_int_equal(judge_on(&play, &behind), 0);
+	assert_int_equal(judge_on(&play, &behind), 0); /* overtaken only now */
 	assert_int_equal(behind, 9);
-	begin_to_wait(&play); /* 10 to 14 are waited for once more, and in vain */
-	assert_int_equal(judge_on(&play, &behind), 5);
-	assert_int_equal(behind, 4);
+	begin_to_wait(&play);
+	assert_int_equal(judge_on(&play, &behind), 1); /* 12; the others may be of writers that are not back yet */
+	assert_int_equal(behind, 8);
 	for (int i = 16; i < 20; i++)
 		add(&play, TARGET, i);
 	look(&play, &stand);
+	assert_int_equal(judge_on(&play, &behind), 1);
+	begin_to_wait(&play);
 	assert_int_equal(judge_on(&play, &behind), 5);
 	assert_int_equal(behind, 0);
 	for (int i = 10; i < 15; i++)
@@ -319,6 +318,90 @@ static void what_was_overtaken_before_is_lost(void **state)
 	assert_int_equal(judge_on(&play, &behind), 0);
 	assert_int_equal(behind, 0);
 	assert_true(stand.findings[FINDING_REORDERED_KEY] > 0);
+	play_close(&play);
+}
+
+#define LATE 800
+
+/* Another writer's records go past it, look after look: behind, until the first who did has been there for long enough. */
+static void what_others_overtook_is_lost_when_it_is_late(void **state)
+{
+	struct join_standing stand;
+	struct play play;
+	uint64_t behind;
+
+	(void)state;
+	play_open(&play, CLAIM_KEY_ORDER);
+	add_both(&play, 0, 12);
+	add(&play, SOURCE, 12); /* the only one of its key to come */
+	for (int i = 0, next = 13, now = 1000; i <= 8; i++, now += 100, next += 3) {
+		add_both(&play, next, 2);
+		look(&play, &stand);
+		begin_to_wait(&play);
+		join_overtaken_since(play.join, now, now, LATE);
+		assert_int_equal(join_overtaken_lately(play.join), i < 8);
+		assert_int_equal(judge_on(&play, &behind), i == 8);
+		assert_int_equal(behind, i < 8);
+	}
+	/* It came after all, and is no fault of its key's order: nobody of its key went past it. */
+	add(&play, TARGET, 12);
+	look(&play, &stand);
+	assert_int_equal(judge_on(&play, &behind), 0);
+	assert_int_equal(behind, 0);
+	assert_int_equal(stand.findings[FINDING_REORDERED_KEY], 0);
+	play_close(&play);
+}
+
+/* What was overtaken long ago says nothing of what was overtaken just now; and a clock that was set back begins again. */
+static void each_is_late_by_its_own_time(void **state)
+{
+	struct join_standing stand;
+	struct play play;
+	uint64_t behind;
+
+	(void)state;
+	play_open(&play, CLAIM_KEY_ORDER);
+	add_both(&play, 0, 12);
+	add(&play, SOURCE, 12);
+	add_both(&play, 13, 2);
+	look(&play, &stand);
+	begin_to_wait(&play);
+	join_overtaken_since(play.join, 1000, 1000, LATE);
+	for (int i = 0; i < 2; i++) /* the same number: another record without a twin, overtaken later */
+		add(&play, SOURCE, i ? 15 : 18);
+	add_both(&play, 16, 2);
+	look(&play, &stand);
+	begin_to_wait(&play);
+	join_overtaken_since(play.join, 1500, 1500, LATE);
+	assert_int_equal(judge_on(&play, &behind), 0);
+	assert_int_equal(behind, 3);
+	join_overtaken_since(play.join, 1900, 1900, LATE);
+	assert_int_equal(judge_on(&play, &behind), 1);
+	assert_int_equal(behind, 2);
+	join_overtaken_since(play.join, 500, 500, LATE);
+	assert_int_equal(judge_on(&play, &behind), 0);
+	assert_int_equal(behind, 3);
+	join_overtaken_since(play.join, 1300, 1300, LATE);
+	assert_int_equal(judge_on(&play, &behind), 3);
+	play_close(&play);
+}
+
+/* Where the order of the whole partition is claimed it does not matter who went past. */
+static void partition_order_knows_no_others(void **state)
+{
+	struct join_standing stand;
+	struct play play;
+	uint64_t behind;
+
+	(void)state;
+	play_open(&play, CLAIM_PARTITION_ORDER);
+	add_both(&play, 0, 12);
+	add(&play, SOURCE, 12);
+	add_both(&play, 13, 1);
+	look(&play, &stand);
+	begin_to_wait(&play);
+	assert_int_equal(judge_on(&play, &behind), 1);
+	assert_int_equal(behind, 0);
 	play_close(&play);
 }
 
@@ -358,7 +441,10 @@ int main(void)
 		cmocka_unit_test(what_is_too_much_is_asked_about),
 		cmocka_unit_test(copies_leave_the_join_alone),
 		cmocka_unit_test(what_nothing_has_overtaken_is_behind),
-		cmocka_unit_test(what_was_overtaken_before_is_lost),
+		cmocka_unit_test(what_its_own_key_overtook_before_is_lost),
+		cmocka_unit_test(what_others_overtook_is_lost_when_it_is_late),
+		cmocka_unit_test(each_is_late_by_its_own_time),
+		cmocka_unit_test(partition_order_knows_no_others),
 		cmocka_unit_test(what_was_there_unread_had_arrived),
 	};
 
