@@ -163,6 +163,14 @@ static void put_rest(struct document *d, const json_t *family)
 		document_item(d, "leak on %s (frame %lld): %s", time_of(each, "wall", from),
 			      (long long)body_number(each, "sequence"), text_of(each, "text"));
 	}
+	json_array_foreach(json_object_get(family, "pages"), index, each)
+	{
+		bool called = strcmp(text_of(each, "result"), "called") == 0;
+
+		document_item(d, "%s on %s: %s%s%s", called ? "somebody was called" : "nobody could be called",
+			      time_of(each, "wall", from), text_of(each, "text"), called ? "" : ": ",
+			      called ? "" : text_of(each, "why"));
+	}
 	json_array_foreach(json_object_get(family, "scaffold"), index, each)
 	{
 		document_item(d, "scaffold on %s: %s: %s%s%s", time_of(each, "wall", from),

@@ -14,6 +14,8 @@
 #define ACT_POLL_MS      50
 #define BEAT_MS          500
 #define JUDGE_EVERY_MS   30000 /* a family, unless the plan says otherwise */
+#define PAGE_LOOK_MS     500   /* whether somebody is to be called */
+#define PAGE_AGAIN_MS    10000 /* after a call, which may have failed */
 #define JUDGE_AGAIN_MS   2000  /* between two tries, while nothing is known of a family */
 #define TROUBLE_PAUSE_MS 1000
 #define PUBLISH_EVERY_MS 3600000
@@ -362,6 +364,24 @@ static int judge_due(struct controller *c, struct fault *fault)
 	return 0;
 }
 
+/* A call that fails is tried again after a while, and not in each round. */
+static int page_due(struct controller *c, struct fault *fault)
+{
+	bool called = false;
+	int err = 0;
+
+	if (loop_now_ms(c->options.loop) < c->page_due_ms)
+		return 0;
+	for (int i = 0; i < c->plan->family_count && err >= 0; i++) {
+		bool tried;
+
+		err = mover_page(&c->mover, &c->plan->families[i], &tried, fault);
+		called |= tried;
+	}
+	c->page_due_ms = loop_now_ms(c->options.loop) + (called ? PAGE_AGAIN_MS : PAGE_LOOK_MS);
+	return err;
+}
+
 static int publish_due(struct controller *c, struct fault *fault)
 {
 	int64_t now_ms = loop_now_ms(c->options.loop);
@@ -382,6 +402,7 @@ static int one_round(struct controller *c, struct fault *fault)
 {
 	int err = controller_carry_out(c, fault);
 
+	err = err ? err : page_due(c, fault);
 	err = err ? err : judge_due(c, fault);
 	err = err ? err : publish_due(c, fault);
 	return err ? err : controller_rest(c, ACT_POLL_MS);

@@ -18,7 +18,7 @@ struct controller {
 	struct mover mover;
 	struct timer *beat;
 	int64_t *judged_ms; /* a family each, monotonic; when it was last judged */
-	int64_t published_ms;
+	int64_t published_ms, page_due_ms;
 	char holder[JOURNAL_HOLDER_SIZE_MAX];
 	uint64_t own_act; /* of the verb that we are; 0 for `run` */
 	bool lost;        /* set by the beat: the lease is gone */

@@ -32,7 +32,7 @@ const char *frame_kind_word(enum frame_kind kind)
 		[FRAME_OUTCOME] = "OUTCOME",   [FRAME_QUIET] = "QUIET",   [FRAME_LEVEL] = "LEVEL",
 		[FRAME_DECISION] = "DECISION", [FRAME_RETURN] = "RETURN", [FRAME_CHECKPOINT] = "CHECKPOINT",
 		[FRAME_SNAPSHOT] = "SNAPSHOT", [FRAME_DRILL] = "DRILL",   [FRAME_LEAK] = "LEAK",
-		[FRAME_SCAFFOLD] = "SCAFFOLD", [FRAME_NOTE] = "NOTE",
+		[FRAME_SCAFFOLD] = "SCAFFOLD", [FRAME_NOTE] = "NOTE",         [FRAME_PAGE] = "PAGE",
 	};
 
 	return kind > 0 && kind < FRAME_KINDS ? words[kind] : NULL;

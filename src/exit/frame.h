@@ -36,6 +36,7 @@ enum frame_kind {
 	FRAME_LEAK,        /* a record behind the fence */
 	FRAME_SCAFFOLD,    /* a temporary thing was registered, removed, or found absent */
 	FRAME_NOTE,        /* what an auditor should know: a torn tail was cut, a clock jumped */
+	FRAME_PAGE,        /* somebody was called, or could not be, because a family stays held */
 	FRAME_KINDS,
 };
 

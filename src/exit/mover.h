@@ -37,6 +37,9 @@ int mover_recover(struct mover *mover, int *moved, struct fault *fault);
 /* Judges a family, writes the verdict, and lets it become ARMED or lets that decay. */
 int mover_judge(struct mover *mover, const struct plan_family *family, struct fault *fault);
 
+/* Calls somebody when the family has been held for long enough (page.h); `called`: it was tried. */
+int mover_page(struct mover *mover, const struct plan_family *family, bool *called, struct fault *fault);
+
 /*
  * Puts the plan in force when it is not: a PLAN frame, and families that begin to be observed.  The plan's text goes into
  * the journal too, for an auditor judges by it.

@@ -236,6 +236,13 @@ struct plan_return {
 	struct plan_number timeout_ms;
 };
 
+/* Who is called when a family is HELD or UNKNOWN for too long. */
+struct plan_page {
+	struct plan_head head;
+	struct plan_exec call;
+	struct plan_number after_ms, again_ms, timeout_ms;
+};
+
 struct plan_family {
 	struct plan_head head;
 	struct plan_text name, class_name;
@@ -249,6 +256,7 @@ struct plan_family {
 	struct plan_probes outside, counters, scaffold, dashboards, alerts, regimes;
 	struct plan_drill drill;
 	struct plan_return back;
+	struct plan_page page;
 	int visit;
 };
 

@@ -36,6 +36,7 @@ const struct plan_section plan_sections[] = {
 	{ "regime", "a regime", sizeof(struct plan_probe) },
 	{ "drill", "'drill'", sizeof(struct plan_drill) },
 	{ "return", "'return'", sizeof(struct plan_return) },
+	{ "page", "'page'", sizeof(struct plan_page) },
 	{ NULL },
 };
 
@@ -154,12 +155,18 @@ const struct plan_key plan_keys[] = {
 	{ "family", "regimes", PLAN_LIST, 0, IN(plan_family, regimes), "regime", NULL, NULL, "what must have been lived through on the target before the next wave and before a seal" },
 	{ "family", "drill", PLAN_MAP, 0, IN(plan_family, drill), "drill", NULL, NULL, "the load of a rehearsal's shadow" },
 	{ "family", "return", PLAN_MAP, 0, IN(plan_family, back), "return", NULL, NULL, "what feeds the way back" },
+	{ "family", "page", PLAN_MAP, 0, IN(plan_family, page), "page", NULL, NULL, "who is woken when the family stays HELD or UNKNOWN and nobody asked for that" },
 	{ "family", "after", PLAN_NAMES, 0, IN(plan_family, after), NULL, NULL, NULL, "families that must have moved before" },
 
 	{ "owners", "decision", PLAN_OWNER, KEY_NEEDED, IN(plan_owners, decision), NULL, NULL, NULL, "who decides" },
 	{ "owners", "on-call", PLAN_OWNER, 0, IN(plan_owners, on_call), NULL, NULL, NULL, "who is called" },
 	{ "owners", "source", PLAN_OWNER, 0, IN(plan_owners, source), NULL, NULL, NULL, "who runs the source" },
 	{ "owners", "target", PLAN_OWNER, 0, IN(plan_owners, target), NULL, NULL, NULL, "who runs the target" },
+
+	{ "page", "call", PLAN_EXEC, KEY_NEEDED, IN(plan_page, call), NULL, NULL, NULL, "what calls somebody; the sentence goes behind it, or to the address by PUT" },
+	{ "page", "after", PLAN_DURATION, 0, IN(plan_page, after_ms), NULL, "5m", NULL, "how long it may stand so before somebody is called" },
+	{ "page", "again", PLAN_DURATION, 0, IN(plan_page, again_ms), NULL, "1h", NULL, "how long after that he is called again, while it still does" },
+	{ "page", "timeout", PLAN_DURATION, 0, IN(plan_page, timeout_ms), NULL, "10s", NULL, "how long an answer may take" },
 
 	{ "levers", "flag", PLAN_MAP, 0, IN(plan_levers, flag), "lever", NULL, NULL, "which side is authoritative for a dual-writing application" },
 	{ "levers", "bootstrap", PLAN_MAP, 0, IN(plan_levers, bootstrap), "lever", NULL, NULL, "where clients connect" },

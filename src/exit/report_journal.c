@@ -29,7 +29,7 @@ static void add_one(json_t *object, const char *key)
 static json_t *family_of(struct telling *t, const json_t *body)
 {
 	static const char *const lists[] = {
-		"crossings", "acts", "holds", "drills", "leaks", "scaffold", NULL
+		"crossings", "acts", "holds", "drills", "leaks", "pages", "scaffold", NULL
 	};
 	const char *name = body_text(body, "family");
 	json_t *family;
@@ -227,6 +227,7 @@ static void tell_of_family(struct telling *t, const struct frame *frame, json_t 
 			json_array_append_new(json_object_get(family, "drills"), dated(frame, body));
 		break;
 	case FRAME_LEAK: json_array_append_new(json_object_get(family, "leaks"), dated(frame, body)); break;
+	case FRAME_PAGE: json_array_append_new(json_object_get(family, "pages"), dated(frame, body)); break;
 	case FRAME_SCAFFOLD:
 		json_array_append_new(json_object_get(family, "scaffold"), dated(frame, body));
 		break;

@@ -57,6 +57,7 @@ static const struct {
 	[FRAME_LEAK] = { apply_leak, ABOUT_FAMILY },
 	[FRAME_SCAFFOLD] = { apply_scaffold, ABOUT_FAMILY },
 	[FRAME_NOTE] = { apply_note, ABOUT_EITHER },
+	[FRAME_PAGE] = { apply_page, ABOUT_FAMILY },
 };
 
 /* Only an owner's act may be written without a lease, and every other frame only under the one that is held. */

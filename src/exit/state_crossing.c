@@ -1,6 +1,14 @@
 /* state_crossing.c - the frames of a crossing: its stages, its effects, its proofs, the decision, and giving it up. */
 #include "exit/state_inside.h"
 
+/* Since when, and whether an owner asked for it: whoever asked needs no call. */
+static int begin_held(struct applying *a)
+{
+	return body_put(a->family, "held",
+			json_pack("{s:I, s:b}", "wall", (json_int_t)a->frame->moment.wall_ms, "asked",
+				  json_is_true(json_object_get(a->body, "asked"))));
+}
+
 int apply_move(struct applying *a)
 {
 	int to = body_word(a->body, "to", authority_find);
@@ -30,6 +38,7 @@ int apply_move(struct applying *a)
 	if (body_word(a->body, "overlay", overlay_find) == OVERLAY_HELD) {
 		err = err ? err : body_copy(a->family, "overlay", a->body, "overlay");
 		err = err ? err : body_copy(a->family, "cause", a->body, "cause");
+		err = err ? err : begin_held(a);
 	}
 	json_object_del(a->family, "quiet");
 	json_object_del(a->family, "level");
@@ -100,6 +109,7 @@ int apply_stage(struct applying *a)
 	int stage = body_word(a->body, "stage", stage_find),
 	    overlay = body_word(a->body, "overlay", overlay_find);
 	bool arrived = json_is_true(json_object_get(a->body, "arrived")), moves, ends, leaves_unknown;
+	bool asked = json_is_true(json_object_get(a->body, "asked"));
 	int err = 0;
 
 	if (stage < 0 || !body_text(a->body, "cause"))
@@ -135,9 +145,13 @@ int apply_stage(struct applying *a)
 		err = body_put(a->family, "window", json_integer((json_int_t)a->frame->sequence));
 	err = err ? err : body_copy(a->family, "stage", a->body, "stage");
 	err = err ? err : body_copy(a->family, "cause", a->body, "cause");
+	if (overlay > 0 && ((enum overlay)overlay != a->now.overlay || asked))
+		err = err ? err : begin_held(a);
 	if (overlay > 0)
 		return err ? err : body_copy(a->family, "overlay", a->body, "overlay");
 	json_object_del(a->family, "overlay");
+	json_object_del(a->family, "held");
+	json_object_del(a->family, "paged");
 	return err;
 }
 

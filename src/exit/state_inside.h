@@ -22,7 +22,7 @@ apply_fn apply_move, apply_stage, apply_intent, apply_observation, apply_outcome
 
 /* state_rest.c */
 apply_fn apply_plan, apply_lease, apply_verdict, apply_act, apply_answer, apply_checkpoint, apply_snapshot,
-	apply_drill, apply_leak, apply_scaffold, apply_note;
+	apply_drill, apply_leak, apply_scaffold, apply_note, apply_page;
 
 /* "frame 12 (STAGE): ..."; returns ERR_MALFORMED. */
 int state_wrong(struct applying *a, const char *format, ...) __attribute__((format(printf, 2, 3)));

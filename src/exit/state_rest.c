@@ -339,3 +339,19 @@ int apply_note(struct applying *a)
 		return 0;
 	return body_put(a->state->root, "complete", json_integer(a->frame->moment.wall_ms));
 }
+
+int apply_page(struct applying *a)
+{
+	const char *result = body_text(a->body, "result");
+	json_t *paged;
+	int err;
+
+	if (a->now.overlay == OVERLAY_NONE)
+		return state_wrong(a, "calls somebody about a family that is not held");
+	if (!result || (strcmp(result, "called") != 0 && strcmp(result, "failed") != 0))
+		return state_wrong(a, "does not say whether anybody was called");
+	paged = json_object();
+	err = paged ? body_put(a->family, "paged", paged) : ERR_MEMORY;
+	err = err ? err : body_put(paged, "wall", json_integer(a->frame->moment.wall_ms));
+	return err ? err : body_copy(paged, "result", a->body, "result");
+}

@@ -142,6 +142,13 @@ struct world_ops {
 		    const json_t *ends, int64_t timeout_ms, char *text, size_t size, json_t **now,
 		    struct fault *fault);
 
+	/*
+	 * Calls somebody, as the family's `page` says; no cluster is needed for it.  0: whoever was asked to call says that he
+	 * did.  May be NULL.
+	 */
+	int (*page)(struct world *world, const struct plan_family *family, uint64_t epoch, const char *text,
+		    struct fault *fault);
+
 	const struct world_drill_ops *drill;       /* NULL: none can be held here */
 	const struct world_scaffold_ops *scaffold; /* NULL: nothing can be cleared up here */
 };

@@ -439,6 +439,29 @@ static void tell(struct world *world, const struct plan_family *family, const ch
 	w->options.tell(w->options.context, name, text);
 }
 
+/* ---- calling somebody ---- */
+
+/* Without a scene, for a scene asks the clusters, and an outage of theirs is what people are called for. */
+static int page(struct world *world, const struct plan_family *family, uint64_t epoch, const char *text,
+		struct fault *fault)
+{
+	struct clusters *w = (struct clusters *)world;
+	struct question question = { .kind = ASK_SET,
+				     .words = { text },
+				     .epoch = epoch,
+				     .timeout_ms = family->page.timeout_ms.value };
+	struct asking *asking = NULL;
+	struct answer answer = { 0 };
+	int err = asking_new(w->options.loop, w->options.plan, family, &asking, fault);
+
+	err = err ? err : ask(asking, &family->page.call, &question, &answer, fault);
+	/* The epoch is told because a PUT tells one; that a newer one was seen makes it no less of a call, if it was made. */
+	if (err == 0 && answer.kind == ANSWER_OLDER)
+		err = fault_set(fault, ERR_BROKER, "it refused the epoch, and calls are not refused for that");
+	asking_free(asking);
+	return err;
+}
+
 /* ---- all of it ---- */
 
 static const struct world_ops clusters_ops = {
@@ -449,6 +472,7 @@ static const struct world_ops clusters_ops = {
 	.forecast = world_forecast,
 	.level = world_level,
 	.leak = leak,
+	.page = page,
 	.release = world_release,
 	.publish = world_publish,
 	.pause = pause_for,

@@ -39,6 +39,7 @@ static const struct {
 	{ "frame LEAK", false, "the ends are looked at again and differ still", "the crossing is given up" },
 	{ "frame SCAFFOLD", false, "the item is looked at again", "the next item" },
 	{ "frame NOTE", false, "nobody misses it", "nothing is left to do" },
+	{ "frame PAGE", false, "somebody is called once more", "nobody is called until it is time again" },
 
 	{ "stage PLANNED", false, "no frame leads here", "no frame leads here" },
 	{ "stage OBSERVING", true, "what leads here is done again", "it is observed; an act that waits is carried out" },
