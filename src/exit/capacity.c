@@ -19,6 +19,25 @@ int64_t capacity_headroom(int64_t write_bytes_per_s, int64_t brokers, int64_t pe
 	return (int64_t)((available - (double)peak_bytes_per_s) / available * 1000 + 1000000) - 1000000;
 }
 
+int64_t capacity_replay(int64_t read_bytes_per_s, int64_t brokers, int64_t follow_bytes_per_s,
+			int64_t backlog_bytes)
+{
+	double left, ms;
+
+	if (read_bytes_per_s < 0 || brokers < 0 || follow_bytes_per_s < 0 || backlog_bytes < 0)
+		return CAPACITY_NOT_KNOWN;
+	if (brokers < 2)
+		return CAPACITY_NEVER;
+	left = (double)read_bytes_per_s * (double)(brokers - 1) / (double)brokers - (double)follow_bytes_per_s;
+	if (left < 0 || (left == 0 && backlog_bytes))
+		return CAPACITY_NEVER;
+	if (!backlog_bytes)
+		return 0;
+	/* Rounded up: a limit that is nearly kept is not kept. */
+	ms = (double)backlog_bytes / left * 1000 + 1;
+	return ms >= (double)INT64_MAX ? CAPACITY_NEVER : (int64_t)ms;
+}
+
 int64_t capacity_full_in(int64_t disk_bytes, int64_t used_bytes, int64_t growth_bytes_per_day)
 {
 	double days;

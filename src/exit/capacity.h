@@ -26,6 +26,14 @@ struct capacity_side {
  */
 int64_t capacity_headroom(int64_t write_bytes_per_s, int64_t brokers, int64_t peak_bytes_per_s);
 
+/*
+ * In how many ms groups have caught up that `backlog` bytes lie before, all groups together, while they follow what goes on
+ * being written (`follow`, once for each of them), when one of the brokers is out that together give `read`.
+ * CAPACITY_NEVER when they do not.
+ */
+int64_t capacity_replay(int64_t read_bytes_per_s, int64_t brokers, int64_t follow_bytes_per_s,
+			int64_t backlog_bytes);
+
 /* In how many ms its disks are full, as they grow now; CAPACITY_NEVER when they do not; 0 when they are. */
 int64_t capacity_full_in(int64_t disk_bytes, int64_t used_bytes, int64_t growth_bytes_per_day);
 

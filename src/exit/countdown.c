@@ -26,7 +26,7 @@ static const struct row {
 	  "the target can serve all that the family was seen to use" },
 	{ COUNTDOWN_WEEK,
 	  GATE_CAPACITY,
-	  { "capacity.headroom", "capacity.disk", "capacity.disk-run" },
+	  { "capacity.headroom", "capacity.replay", "capacity.disk", "capacity.disk-run" },
 	  ROLE_TARGET,
 	  "the target has the room for it" },
 	{ COUNTDOWN_WEEK,

@@ -21,7 +21,7 @@
 struct measured {
 	struct logs logs;
 	struct capacity_side side, plan;
-	int64_t records_of_family; /* in the last day */
+	int64_t follow_bytes_per_s; /* what the groups of the plan read of it at that peak, each of them */
 	const char *why;           /* rates are not known */
 };
 
@@ -49,6 +49,7 @@ static void add_log(struct measured *m, const struct log *log, const int64_t end
 	/* A log whose beginning moves has reached what retention lets it be: as much goes as comes. */
 	if (log->start == 0)
 		m->side.growth_bytes += (int64_t)(day * (log->replicas > 0 ? log->replicas : 1));
+	m->follow_bytes_per_s += ((int64_t)peak + (peak > 0)) * log->readers;
 	if (log->of_plan) {
 		m->plan.peak_bytes_per_s += (int64_t)peak + (peak > 0);
 		m->plan.day_bytes += (int64_t)day;
@@ -143,6 +144,93 @@ static int put_headroom(const struct gather_run *run, const struct measured m[SI
 			size_text((uint64_t)peak, a), (long long)m[SIDE_TARGET].side.brokers,
 			size_text((uint64_t)write->value, b), (long long)(headroom / 10),
 			(long long)(headroom < 0 ? -(headroom % 10) : headroom % 10));
+	return draft_end(&d, fault);
+}
+
+/* What one group of the family has still to read on the reference; a partition in which it stands nowhere, all of. */
+static int64_t backlog_of(const struct gathering *g, enum side side, const struct logs *logs, struct view id,
+			  const char **why)
+{
+	const struct facts_side *facts = &g->world->sides[side];
+	int group = facts_group(facts, id);
+	double bytes = 0;
+
+	if (group < 0 || !facts->group_positions) {
+		*why = "where a group stands was not told";
+		return -1;
+	}
+	for (int i = 0; i < logs->count; i++) {
+		const struct log *log = &logs->at[i];
+		int64_t place = log->start, records = log->end - log->start;
+
+		if (log->topic_index < 0)
+			continue;
+		if (log->end < 0 || log->start < 0 || log->size_bytes < 0) {
+			*why = "how large a log is was not told";
+			return -1;
+		}
+		for (int p = 0; p < facts->group_positions[group].count; p++) {
+			const struct group_position *at = &facts->group_positions[group].at[p];
+
+			if (at->partition == log->partition && at->offset > place &&
+			    strcmp(at->topic, log->topic) == 0)
+				place = at->offset;
+		}
+		if (place < log->end)
+			bytes += (double)log->size_bytes / (double)records * (double)(log->end - place);
+	}
+	return bytes >= (double)INT64_MAX ? INT64_MAX : (int64_t)bytes;
+}
+
+/*
+ * The load of groups that go on at the target: what they have still to read, all of them at once, while they follow the
+ * source's busiest hour.
+ */
+static int put_replay(const struct gather_run *run, const struct measured m[SIDE_COUNT], struct fault *fault)
+{
+	enum side reference = run->g->mirrored ? SIDE_TARGET : SIDE_SOURCE;
+	const struct plan_number *read = &run->g->plan->limits.target.read;
+	const struct plan_names *groups = &run->g->family->groups;
+	int64_t backlog = 0, follow = m[SIDE_SOURCE].follow_bytes_per_s, ms;
+	char a[UNIT_TEXT_SIZE], b[UNIT_TEXT_SIZE], c[UNIT_TEXT_SIZE];
+	const char *why = NULL;
+	struct draft d;
+
+	draft_begin(&d, run->g, "capacity.replay", VIEW_NULL, METHOD);
+	draft_of_world(&d);
+	if (m[SIDE_TARGET].follow_bytes_per_s > follow)
+		follow = m[SIDE_TARGET].follow_bytes_per_s;
+	exclude_unmeasured(&d, &m[SIDE_SOURCE], SIDE_SOURCE);
+	exclude_unmeasured(&d, &m[SIDE_TARGET], SIDE_TARGET);
+	for (int i = 0; i < groups->count && backlog >= 0; i++) {
+		int64_t one = backlog_of(run->g, reference, &m[reference].logs, groups->at[i].text, &why);
+
+		backlog = one < 0 ? -1 : backlog > INT64_MAX - one ? INT64_MAX : backlog + one;
+	}
+	d.item.samples = (uint64_t)groups->count;
+	draft_value(&d, "follow", "bytes/s", follow);
+	if (backlog < 0)
+		draft_exclude(&d, "BACKLOG_UNKNOWN", "what groups have still to read is not known: %s", why);
+	else
+		draft_value(&d, "backlog", "bytes", backlog);
+	if (!read->given)
+		draft_exclude(&d, "LIMIT_MISSING",
+			      "what the target gives to consumers is not known: add limits: { target: { read: "
+			      "400MB/s } } to the plan");
+	if (backlog < 0 || !read->given)
+		return draft_end(&d, fault);
+	ms = capacity_replay(read->value, m[SIDE_TARGET].side.brokers, follow, backlog);
+	draft_value(&d, "catches-up-in", "ms", ms);
+	if (m[SIDE_TARGET].side.brokers < 2)
+		draft_say(&d, "with its one broker out the target gives nothing");
+	else
+		draft_say(&d, "%s to read by %d %s that follow %s/s, with one of %lld brokers out of %s/s: %s",
+			  size_text((uint64_t)backlog, a), groups->count,
+			  groups->count == 1 ? "group" : "groups", size_text((uint64_t)follow, b),
+			  (long long)m[SIDE_TARGET].side.brokers, size_text((uint64_t)read->value, c),
+			  ms == CAPACITY_NEVER ? "they never catch up" : "they catch up");
+	if (m[SIDE_TARGET].side.brokers >= 2 && ms != CAPACITY_NEVER)
+		draft_say(&d, "in %s", duration_text(ms, a));
 	return draft_end(&d, fault);
 }
 
@@ -248,6 +336,8 @@ int gather_capacity(const struct gather_run *run, struct fault *fault)
 	for (int side = 0; side < SIDE_COUNT && !err; side++)
 		err = measure_side(run, (enum side)side, &measured[side], fault);
 	err = err ? err : put_headroom(run, measured, fault);
+	if (!err && run->g->family->groups.count)
+		err = put_replay(run, measured, fault);
 	err = err ? err : put_disk(run, &measured[SIDE_TARGET], fault);
 	err = err ? err : put_cost(run, measured, fault);
 	return err ? err : gather_journal(run, GATE_CAPACITY, fault);

@@ -24,8 +24,12 @@ static int topic_index(const struct gathering *g, enum side side, const char *na
 	return -1;
 }
 
-static bool is_of_plan(const struct plan *plan, enum side side, const char *name)
+/* True when some family names it; `readers`: how many groups such families have. */
+static bool is_of_plan(const struct plan *plan, enum side side, const char *name, int *readers)
 {
+	bool found = false;
+
+	*readers = 0;
 	for (int f = 0; f < plan->family_count; f++) {
 		const struct plan_topics *topics = &plan->families[f].topics;
 
@@ -33,11 +37,14 @@ static bool is_of_plan(const struct plan *plan, enum side side, const char *name
 			struct view wanted =
 				side == SIDE_SOURCE ? topics->at[i].source : topics->at[i].target;
 
-			if (topics->at[i].glob ? glob_match(wanted, view_text(name)) : view_is(wanted, name))
-				return true;
+			if (!(topics->at[i].glob ? glob_match(wanted, view_text(name)) : view_is(wanted, name)))
+				continue;
+			found = true;
+			*readers += plan->families[f].groups.count;
+			break;
 		}
 	}
-	return false;
+	return found;
 }
 
 /* A limit of retention: its value, no end for -1 or where nothing is deleted, not known when it was not told. */
@@ -74,8 +81,12 @@ static int list_logs(const struct gather_run *run, enum side side, bool all, str
 
 		if (!name)
 			return ERR_MEMORY;
+		bool of_plan;
+		int readers;
+
 		if (all ? facts_topic_is_internal(topic) : index < 0)
 			continue;
+		of_plan = is_of_plan(run->g->plan, side, name, &readers);
 		for (int p = 0; p < topic->partition_count; p++) {
 			if (out->count == LOGS_COUNT_MAX) {
 				out->why = "it has more partitions than are looked at";
@@ -85,7 +96,8 @@ static int list_logs(const struct gather_run *run, enum side side, bool all, str
 				.topic = name,
 				.partition = topic->partitions[p].index,
 				.topic_index = index,
-				.of_plan = is_of_plan(run->g->plan, side, name),
+				.of_plan = of_plan,
+				.readers = readers,
 				.start = -1,
 				.end = -1,
 				.size_bytes = -1,

@@ -13,6 +13,7 @@ struct log {
 	int32_t partition;
 	int topic_index;    /* in the gathering's topics; -1 for a topic of no interest to the family */
 	bool of_plan;       /* some family of the plan names it */
+	int readers;        /* groups of all families that do */
 	int64_t start, end; /* -1: not told */
 	int64_t size_bytes; /* of its largest replica; -1: not told */
 	int64_t retention_ms, retention_bytes; /* BOUNDARY_NO_END, BOUNDARY_NOT_KNOWN */

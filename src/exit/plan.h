@@ -12,12 +12,12 @@
  *	progress    skipped 0, reread 0, age 1m
  *	compatibility  age 10m
  *	rollback    keep 24h, drill 7d, return required
- *	capacity    headroom 30%, dual-run 14d, cost-per-day: none is safe, so one must be named, or `none`
+ *	capacity    headroom 30%, replay 15m, dual-run 14d, cost-per-day: none is safe, so one must be named, or `none`
  *	operations  on-call required, runbook required, dashboards required, alerts 30d, no freezes
  *	pause 2s, deadline 30s, observe 2h, observe-records 1; a stop condition that trips: hold
  *
  * `none` says that a thing is not wanted; it is then shown as *not asked for*.  The built-in class `rehearsal` wants no
- * drill and return, no headroom, dual-run and cost limit, no on-call, runbook, dashboards and alerts, and marks all output
+ * drill and return, no headroom, replay, dual-run and cost limit, no on-call, runbook, dashboards and alerts, and marks all output
  * as a rehearsal; so does a class that is `like` it.
  */
 #ifndef EXIT_PLAN_H
@@ -154,6 +154,7 @@ enum plan_limit {
 	LIMIT_ROLLBACK_DRILL,
 	LIMIT_ROLLBACK_RETURN,
 	LIMIT_CAPACITY_HEADROOM,
+	LIMIT_CAPACITY_REPLAY,
 	LIMIT_CAPACITY_DUAL_RUN,
 	LIMIT_CAPACITY_COST_PER_DAY,
 	LIMIT_OPERATIONS_ON_CALL,
@@ -263,7 +264,7 @@ struct plan_family {
 /* What a cluster can take: all its brokers together. */
 struct plan_room {
 	struct plan_head head;
-	struct plan_number write, disk, brokers; /* bytes/s from producers; bytes; a count */
+	struct plan_number write, read, disk, brokers; /* bytes/s from producers, to consumers; bytes; a count */
 };
 
 /* What a cluster costs. */

@@ -79,6 +79,7 @@ const struct plan_key plan_keys[] = {
 	{ "limits", "target", PLAN_MAP, 0, IN(plan, limits.target), "room", NULL, NULL, "those of the target" },
 
 	{ "room", "write", PLAN_RATE, 0, IN(plan_room, write), NULL, NULL, NULL, "what all brokers together take from producers, replication aside" },
+	{ "room", "read", PLAN_RATE, 0, IN(plan_room, read), NULL, NULL, NULL, "what all brokers together give to consumers" },
 	{ "room", "disk", PLAN_SIZE, 0, IN(plan_room, disk), NULL, NULL, NULL, "of all brokers together; else what they report" },
 	{ "room", "brokers", PLAN_COUNT, 0, IN(plan_room, brokers), NULL, NULL, NULL, "how many there are; else how many are seen" },
 
@@ -121,6 +122,7 @@ const struct plan_key plan_keys[] = {
 	{ "class.rollback", "return", PLAN_REQUIRED, KEY_NONE, LIMIT(ROLLBACK_RETURN), NULL, "required", "none", "a way back that is fed" },
 
 	{ "class.capacity", "headroom", PLAN_PERCENT, KEY_NONE, LIMIT(CAPACITY_HEADROOM), NULL, "30%", "none", "of the target, at the source's peak with one broker out" },
+	{ "class.capacity", "replay", PLAN_DURATION, KEY_NONE, LIMIT(CAPACITY_REPLAY), NULL, "15m", "none", "how long groups may take to catch up on the target, at the source's peak with one broker out" },
 	{ "class.capacity", "dual-run", PLAN_DURATION, KEY_NONE, LIMIT(CAPACITY_DUAL_RUN), NULL, "14d", "none", "how long both sides may run" },
 	{ "class.capacity", "cost-per-day", PLAN_MONEY, KEY_NONE, LIMIT(CAPACITY_COST_PER_DAY), NULL, NULL, "none", "what a day of running both may cost" },
 

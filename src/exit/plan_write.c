@@ -417,7 +417,7 @@ static const char classes[] =
 	"    parity:   { claim: key-order, duplicates: 0, age: 1m, settle: 5s, records: 1 }\n"
 	"    progress: { skipped: 0, reread: 0 }\n"
 	"    rollback: { keep: 24h, drill: 7d, return: required }\n"
-	"    capacity: { headroom: 30%, dual-run: 14d, cost-per-day: none }   # TODO: what may a day of "
+	"    capacity: { headroom: 30%, replay: 15m, dual-run: 14d, cost-per-day: none }   # TODO: what may a day of "
 	"running both cost?\n"
 	"    operations: { on-call: required, runbook: required, dashboards: required, alerts: 30d, freeze: "
 	"[] }\n"

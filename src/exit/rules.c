@@ -94,6 +94,11 @@ static bool asks_headroom(const struct plan_family *family)
 	return asks(family, LIMIT_CAPACITY_HEADROOM);
 }
 
+static bool asks_replay(const struct plan_family *family)
+{
+	return asks(family, LIMIT_CAPACITY_REPLAY) && family->groups.count;
+}
+
 static bool asks_dual_run(const struct plan_family *family)
 {
 	return asks(family, LIMIT_CAPACITY_DUAL_RUN);
@@ -289,6 +294,10 @@ static const struct blank blanks[] = {
 	CAPACITY("capacity.headroom", "capacity.headroom", "headroom", "permille", "HEADROOM_LOW",
 		 "the target has too little room at the source's peak with one broker out", LIMIT_CAPACITY_HEADROOM, asks_headroom,
 		 BOUND_LEAST, "peaks shorter than an hour or older than a day; reads; what a broker takes is what the plan says it takes"),
+	CAPACITY("capacity.replay", "capacity.replay", "catches-up-in", "ms", "REPLAY_TOO_LONG",
+		 "groups do not catch up on the target in the time that the class lets them take, at the source's peak with one broker out",
+		 LIMIT_CAPACITY_REPLAY, asks_replay, BOUND_MOST,
+		 "what other readers take; what a group reads again from further back; what a broker gives is what the plan says it gives"),
 	CAPACITY("capacity.disk", "capacity.disk", "full-in", "ms", "DISK_FILLS",
 		 "the target's disks are full before going back has stayed clean for as long as the class asks", LIMIT_ROLLBACK_KEEP,
 		 NULL, BOUND_LEAST, NULL),
@@ -327,6 +336,7 @@ static const struct {
 	{ LIMIT_ROLLBACK_DRILL, GATE_ROLLBACK, "drill: not asked for" },
 	{ LIMIT_ROLLBACK_RETURN, GATE_ROLLBACK, "return: not asked for" },
 	{ LIMIT_CAPACITY_HEADROOM, GATE_CAPACITY, "headroom: not asked for" },
+	{ LIMIT_CAPACITY_REPLAY, GATE_CAPACITY, "replay: not asked for" },
 	{ LIMIT_CAPACITY_DUAL_RUN, GATE_CAPACITY, "dual-run: not asked for" },
 	{ LIMIT_CAPACITY_COST_PER_DAY, GATE_CAPACITY, "cost-per-day: not asked for" },
 	{ LIMIT_OPERATIONS_ON_CALL, GATE_OPERATIONS, "on-call: not asked for" },

@@ -36,7 +36,35 @@ static const struct { const char *name; int64_t disk, used, growth, in_ms; } dis
 	{ "use not told", 1000 * GB, -1, 1, UNKNOWN },
 	{ "growth not known", 1000 * GB, 1, -1, UNKNOWN },
 };
+
+static const struct { const char *name; int64_t read, brokers, follow, backlog, ms; } replays[] = {
+	{ "nothing to read", 300 * MB, 3, 200 * MB, 0, 0 },
+	{ "what is left reads it", 300 * MB, 3, 100 * MB, 50000 * MB, 500001 },
+	{ "rounded up", 3000, 3, 0, 1, 1 },
+	{ "nothing is left, and nothing is needed", 300 * MB, 3, 200 * MB, 0, 0 },
+	{ "nothing is left", 300 * MB, 3, 200 * MB, 1, CAPACITY_NEVER },
+	{ "it cannot even follow", 300 * MB, 3, 200 * MB + 1, 0, CAPACITY_NEVER },
+	{ "one broker, and it is out", 300 * MB, 1, 0, 0, CAPACITY_NEVER },
+	{ "no brokers", 300 * MB, 0, 0, 0, CAPACITY_NEVER },
+	{ "gives nothing", 0, 3, 0, 1, CAPACITY_NEVER },
+	{ "absurd", 2, 2, 0, INT64_MAX, CAPACITY_NEVER },
+	{ "limit not known", -1, 3, 0, 0, UNKNOWN },
+	{ "peak not known", 300 * MB, 3, -1, 0, UNKNOWN },
+	{ "backlog not known", 300 * MB, 3, 0, -1, UNKNOWN },
+};
 /* clang-format on */
+
+static void groups_catch_up(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof replays / sizeof replays[0]; i++) {
+		int64_t found = capacity_replay(replays[i].read, replays[i].brokers, replays[i].follow,
+						replays[i].backlog);
+
+		if (found != replays[i].ms)
+			fail_msg("%s: %lld", replays[i].name, (long long)found);
+	}
+}
 
 static void headroom_with_one_broker_out(void **state)
 {
@@ -108,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(headroom_with_one_broker_out),
+		cmocka_unit_test(groups_catch_up),
 		cmocka_unit_test(disks_fill),
 		cmocka_unit_test(a_day_costs),
 		cmocka_unit_test(the_busiest_hour),

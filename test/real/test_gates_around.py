@@ -12,7 +12,7 @@ from records import commit_group, create_topic, produce, record, stream, write_b
 pytestmark = pytest.mark.real
 
 NOT_ASKED = {"rollback": {"drill": "none", "return": "none"},
-             "capacity": {"headroom": "none", "dual-run": "none", "cost-per-day": "none"},
+             "capacity": {"headroom": "none", "replay": "none", "dual-run": "none", "cost-per-day": "none"},
              "operations": {"on-call": "none", "runbook": "none", "dashboards": "none", "alerts": "none"}}
 
 
@@ -174,6 +174,25 @@ def test_headroom_with_one_broker_out(pair, topic, check):
     assert found == "shut" and "HEADROOM_LOW" in reasons, result
     found, reasons, result = check("capacity", asks=asks, exit=room(write="200MB/s"))
     assert found == "shut" and "one broker" in reasons["HEADROOM_LOW"], result
+
+
+def test_groups_that_catch_up(pair, topic, check):
+    """A group of two has read all, the other nothing: 3.6 MB before it, and 2 kB/s to follow for both."""
+    busy(pair, topic)
+    commit_group(pair.source, f"{topic}-a", topic, {0: 3600})
+    commit_group(pair.source, f"{topic}-b", topic, {0: 0})
+    asks = {"capacity": {"replay": "1h"}}
+    room = lambda read, brokers=3: {"limits": {"target": {"read": read, "brokers": brokers}}}
+    groups = {"groups": [f"{topic}-a", f"{topic}-b"]}
+    found, reasons, result = check("capacity", asks=asks, **groups)
+    assert found == "unknown" and "limits: { target: { read" in reasons["LIMIT_MISSING"], result
+    found, reasons, result = check("capacity", asks=asks, exit=room("8KB/s"), **groups)    # 5.3, of which 3.2 are left
+    assert found == "open", result
+    for little, brokers in (("4500B/s", 3), ("3000B/s", 3), ("8KB/s", 1)):      # 3.0; less than is written; nobody left
+        found, reasons, result = check("capacity", asks=asks, exit=room(little, brokers), **groups)
+        assert found == "shut" and "REPLAY_TOO_LONG" in reasons, result
+    found, reasons, result = check("capacity", asks=asks, exit=room("8KB/s"), groups=[f"{topic}-a", f"{topic}-nobody"])
+    assert found == "unknown" and "BACKLOG_UNKNOWN" in reasons, result
 
 
 def test_disks_and_days(pair, topic, check):
