@@ -55,6 +55,20 @@ static void put_whys(struct paper *paper, const json_t *countdown)
 	}
 }
 
+static void put_window(struct paper *paper, const json_t *window)
+{
+	char line[1300];
+
+	if (!window)
+		return;
+	paper_gap(paper);
+	snprintf(line, sizeof line, "after it, before the next wave and a seal: %s%s%s%s",
+		 text_of(window, "asks"), body_text(window, "text") ? "; so far: " : "",
+		 text_of(window, "text"),
+		 json_is_true(json_object_get(window, "over")) ? ", which is enough" : "");
+	paper_wrap_safe(paper, 0, 2, line);
+}
+
 void countdown_paper(struct paper *paper, const json_t *countdown, int64_t now_ms)
 {
 	bool judged = json_is_integer(json_object_get(countdown, "judged"));
@@ -75,6 +89,7 @@ void countdown_paper(struct paper *paper, const json_t *countdown, int64_t now_m
 		paper_gap(paper);
 		put_time(paper, time);
 	}
+	put_window(paper, json_object_get(countdown, "window"));
 	paper_gap(paper);
 	if (judged)
 		put_whys(paper, countdown);

@@ -112,7 +112,8 @@ static void put_steps(struct document *d, const json_t *book)
 
 static void put_after(struct document *d, const json_t *book, int64_t now_ms)
 {
-	const json_t *boundary = json_object_get(book, "boundary"), *stop;
+	const json_t *boundary = json_object_get(book, "boundary"), *window = json_object_get(book, "window"),
+		     *stop;
 	int64_t until_ms = body_number(boundary, "clean_until");
 	char text[UNIT_TEXT_SIZE];
 	size_t index;
@@ -124,8 +125,16 @@ static void put_after(struct document *d, const json_t *book, int64_t now_ms)
 		document_row(d, text_of(stop, "gate"), text_of(stop, "action"), NULL);
 	}
 	document_item(d, "a gate that cannot be told: hold, whatever stands above");
-	document_item(d, "watched for %s before the next wave, or before it can be sealed",
-		      duration_text(body_number(book, "observe_ms"), text));
+	if (json_is_integer(json_object_get(book, "page_after_ms")))
+		document_item(d, "held, or unknown, for %s: somebody is called, if nobody asked for it",
+			      duration_text(body_number(book, "page_after_ms"), text));
+	else
+		document_item(d, "held, or unknown: nobody is called by itself, for the plan has no page");
+	document_item(d, "watched before the next wave, and before it can be sealed: %s",
+		      text_of(window, "asks"));
+	if (body_text(window, "text"))
+		document_item(d, "so far: %s%s", text_of(window, "text"),
+			      json_is_true(json_object_get(window, "over")) ? ", which is enough" : "");
 	if (json_is_integer(json_object_get(boundary, "target_only_records")))
 		document_item(d, "records on the target alone, which going back would lose: %lld",
 			      (long long)body_number(boundary, "target_only_records"));

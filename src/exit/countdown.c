@@ -190,38 +190,57 @@ static int add_rows(const struct plan_family *family, const struct gate_result *
 	return 0;
 }
 
-static int add_waves(const struct plan_family *family, const struct view *moved, int moved_count,
-		     struct arena *arena, struct countdown *out)
+/* A wave waits for the one before twice: until it has moved, and until it was watched for long enough there. */
+static int add_wave(const struct plan_family *family, struct view before, const struct countdown_moved *moved,
+		    bool watched, struct arena *arena, struct countdown *out)
 {
-	for (int i = 0; i < family->after.count; i++) {
-		struct view before = family->after.at[i].text;
-		struct countdown_item item = { .when = COUNTDOWN_DAY,
-					       .state = VERDICT_SHUT,
-					       .owner = owner_of(family, ROLE_DECISION) };
+	struct countdown_item item = { .when = watched ? COUNTDOWN_HOUR : COUNTDOWN_DAY,
+				       .state = VERDICT_SHUT,
+				       .owner = owner_of(family, ROLE_DECISION) };
 
-		for (int m = 0; m < moved_count; m++)
-			if (view_equal(moved[m], before))
-				item.state = VERDICT_OPEN;
-		item.must = arena_printf(arena, "family %.*s has moved before it", VIEW_ARGS(before));
-		if (item.state != VERDICT_OPEN) {
-			item.why = arena_printf(arena, "%.*s is not on the target", VIEW_ARGS(before));
-			item.code = "WAVE_BEFORE";
-		}
-		if (!item.must || (item.state != VERDICT_OPEN && !item.why))
-			return ERR_MEMORY;
-		out->items[out->count++] = item;
+	item.must = arena_printf(arena, "family %.*s %s", VIEW_ARGS(before),
+				 watched ? "was watched there for long enough" : "has moved before it");
+	if (moved && (!watched || moved->watched)) {
+		item.state = VERDICT_OPEN;
+	} else {
+		item.why = !moved ? arena_printf(arena, "%.*s is not on the target", VIEW_ARGS(before))
+				  : arena_printf(arena, "%.*s is still watched: %s", VIEW_ARGS(before),
+						 moved->window ? moved->window : "");
+		item.code = "WAVE_BEFORE";
 	}
+	if (!item.must || (item.state != VERDICT_OPEN && !item.why))
+		return ERR_MEMORY;
+	out->items[out->count++] = item;
 	return 0;
 }
 
+static int add_waves(const struct plan_family *family, const struct countdown_moved *moved, int moved_count,
+		     struct arena *arena, struct countdown *out)
+{
+	int err = 0;
+
+	for (int i = 0; i < family->after.count && err == 0; i++) {
+		struct view before = family->after.at[i].text;
+		const struct countdown_moved *found = NULL;
+
+		for (int m = 0; m < moved_count; m++)
+			if (view_equal(moved[m].name, before))
+				found = &moved[m];
+		err = add_wave(family, before, found, false, arena, out);
+		err = err ? err : add_wave(family, before, found, true, arena, out);
+	}
+	return err;
+}
+
 int countdown_make(const struct plan_family *family, const struct gate_result gates[GATE_COUNT],
-		   const struct view *moved, int moved_count, struct arena *arena, struct countdown *out)
+		   const struct countdown_moved *moved, int moved_count, struct arena *arena,
+		   struct countdown *out)
 {
 	struct countdown made = { 0 };
 	enum verdict state = VERDICT_OPEN;
 	int err, at = 0;
 
-	made.items = arena_array(arena, (size_t)(ROWS + family->after.count), sizeof *made.items);
+	made.items = arena_array(arena, (size_t)(ROWS + 2 * family->after.count), sizeof *made.items);
 	if (!made.items)
 		return ERR_MEMORY;
 	err = add_rows(family, gates, arena, &made);

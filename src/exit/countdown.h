@@ -27,12 +27,18 @@ struct countdown {
 	enum verdict state[COUNTDOWN_COUNT]; /* of all that must be true then, and of what had to be before */
 };
 
+/* A family whose authority is on the target, for `after:` of others; and whether its observation window is over (window.h). */
+struct countdown_moved {
+	struct view name;
+	bool watched;
+	const char *window; /* what was seen of it, or is missing */
+};
+
 /*
- * `gates` as judged last; NULL: nothing was judged, and all is unknown.  `moved` names the families whose authority is on
- * the target, for `after:`.  All that is made comes from the arena.  ERR_MEMORY.
+ * `gates` as judged last; NULL: nothing was judged, and all is unknown.  `moved` are the families that have moved.  All that is made comes from the arena.  ERR_MEMORY.
  */
 int countdown_make(const struct plan_family *family, const struct gate_result gates[GATE_COUNT],
-		   const struct view *moved, int moved_count, struct arena *arena, struct countdown *out);
+		   const struct countdown_moved *moved, int moved_count, struct arena *arena, struct countdown *out);
 
 /* "a week before", "a day before", "an hour before". */
 const char *countdown_word(enum countdown_when when);

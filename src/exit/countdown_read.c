@@ -3,6 +3,7 @@
 
 #include "exit/basis.h"
 #include "exit/countdown_read.h"
+#include "exit/window.h"
 
 #define EVIDENCE_MEMORY_MAX ((size_t)256 << 20)
 
@@ -47,17 +48,23 @@ static int judge_again(struct journal *journal, const struct plan_family *family
 	return err ? err : basis_audit(&basis, family, find_item, &finding, arena, out, fault);
 }
 
-static int find_moved(const struct state *state, const struct plan *plan, struct view *out)
+static int find_moved(const struct state *state, const struct plan *plan, int64_t now_ms, struct arena *arena,
+		      struct countdown_moved *out)
 {
 	int count = 0;
 
 	for (int i = 0; i < plan->family_count; i++) {
+		const struct plan_family *family = &plan->families[i];
+		char name[300], text[WINDOW_TEXT_SIZE];
 		struct standing standing;
-		char name[300];
+		bool watched;
 
-		snprintf(name, sizeof name, "%.*s", VIEW_ARGS(plan->families[i].name.text));
-		if (state_family(state, name, &standing) && standing.authority == AUTHORITY_TARGET)
-			out[count++] = plan->families[i].name.text;
+		snprintf(name, sizeof name, "%.*s", VIEW_ARGS(family->name.text));
+		if (!state_family(state, name, &standing) || standing.authority != AUTHORITY_TARGET)
+			continue;
+		watched = window_is_over(&standing, family, now_ms, text, sizeof text);
+		out[count++] = (struct countdown_moved){ family->name.text, watched,
+							 arena_printf(arena, "%s", text) };
 	}
 	return count;
 }
@@ -84,7 +91,8 @@ static json_t *items_of(const struct countdown *made, enum countdown_when when)
 }
 
 static json_t *write_down(const struct plan_family *family, const struct countdown *made,
-			  const struct standing *now, bool judged, bool fresh, const char *why)
+			  const struct standing *now, int64_t now_ms, bool judged, bool fresh,
+			  const char *why)
 {
 	enum verdict state = made->state[COUNTDOWN_HOUR];
 	json_t *times = json_array();
@@ -96,17 +104,17 @@ static json_t *write_down(const struct plan_family *family, const struct countdo
 						       countdown_word((enum countdown_when)when), "state",
 						       verdict_word(made->state[when]), "items",
 						       items_of(made, (enum countdown_when)when)));
-	return json_pack("{s:o, s:s, s:o, s:b, s:s?, s:o}", "family", text_of(family->name.text), "state",
-			 verdict_word(state), "judged",
+	return json_pack("{s:o, s:s, s:o, s:b, s:s?, s:o, s:o}", "family", text_of(family->name.text),
+			 "state", verdict_word(state), "judged",
 			 judged ? json_integer(now->verdict.wall_ms) : json_null(), "fresh", fresh, "why",
-			 why, "times", times);
+			 why, "window", window_told(family, now, now_ms), "times", times);
 }
 
 int countdown_read(struct journal *journal, const struct plan *plan, const struct plan_family *family,
 		   json_t **out, struct fault *fault)
 {
 	int64_t now_ms = clock_wall_ms(journal_clock(journal));
-	struct view moved[PLAN_FAMILIES_MAX];
+	struct countdown_moved *moved;
 	struct judgement judged = { 0 };
 	struct standing now = { 0 };
 	struct countdown made;
@@ -119,14 +127,16 @@ int countdown_read(struct journal *journal, const struct plan *plan, const struc
 	snprintf(name, sizeof name, "%.*s", VIEW_ARGS(family->name.text));
 	state_family(journal_state(journal), name, &now);
 	arena_init(&arena, EVIDENCE_MEMORY_MAX);
-	err = judge_again(journal, family, &now, &arena, &judged, &why);
+	moved = arena_array(&arena, (size_t)plan->family_count + 1, sizeof *moved);
+	err = moved ? judge_again(journal, family, &now, &arena, &judged, &why) : ERR_MEMORY;
 	known = err == 0;
 	fresh = known && now.verdict.valid_until_ms >= now_ms && now.verdict.authority == now.epoch;
 	if (err != ERR_MEMORY)
 		err = countdown_make(family, known ? judged.gates : NULL, moved,
-				     find_moved(journal_state(journal), plan, moved), &arena, &made);
+				     find_moved(journal_state(journal), plan, now_ms, &arena, moved), &arena,
+				     &made);
 	if (err == 0) {
-		*out = write_down(family, &made, &now, known, fresh, known ? NULL : why.text);
+		*out = write_down(family, &made, &now, now_ms, known, fresh, known ? NULL : why.text);
 		err = *out ? 0 : ERR_MEMORY;
 	}
 	arena_done(&arena);

@@ -260,6 +260,35 @@ int64_t logs_record_bytes(const struct logs *logs)
 	return records > 0 ? (bytes + records - 1) / records : -1;
 }
 
+/* ---- since the crossing ---- */
+
+int64_t logs_crossed_at(const struct history *history, const struct log *log)
+{
+	for (int i = 0; i < history->crossed_count; i++)
+		if (history->crossed[i].side == SIDE_TARGET && !history->crossed[i].group.at &&
+		    view_is(history->crossed[i].topic, log->topic) &&
+		    history->crossed[i].partition == log->partition)
+			return history->crossed[i].end;
+	return 0;
+}
+
+int64_t logs_grown_since_crossing(const struct gather_run *run, const struct logs *target)
+{
+	int64_t total = 0;
+
+	if (target->why)
+		return BOUNDARY_NOT_KNOWN;
+	for (int i = 0; i < target->count; i++) {
+		const struct log *log = &target->at[i];
+		int64_t crossed = logs_crossed_at(run->history, log);
+
+		if (log->end < 0)
+			return BOUNDARY_NOT_KNOWN;
+		total += log->end > crossed ? log->end - crossed : 0;
+	}
+	return total;
+}
+
 /* ---- what is still needed ---- */
 
 /*

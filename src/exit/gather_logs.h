@@ -41,6 +41,15 @@ int logs_of_cluster(const struct gather_run *run, enum side side, struct logs *o
 /* What a record takes on disk, on average over the logs; -1: not known. */
 int64_t logs_record_bytes(const struct logs *logs);
 
+/* Where a log of the target ended at the crossing; 0 when the journal does not say. */
+int64_t logs_crossed_at(const struct history *history, const struct log *log);
+
+/*
+ * How many records the target's logs have beyond the crossing, BOUNDARY_NOT_KNOWN.  Markers of transactions are counted too,
+ * for no offset tells what stands at it.
+ */
+int64_t logs_grown_since_crossing(const struct gather_run *run, const struct logs *target);
+
 /*
  * Offsets at a moment, one a log: the first record that is not older.  -1: all of it is older; -2: not told.  From the
  * arena, in the order of the logs.
@@ -55,5 +64,8 @@ int logs_at(const struct gather_run *run, enum side side, const struct logs *log
  */
 int logs_needed(const struct gather_run *run, const struct logs logs[SIDE_COUNT], int64_t keep_ms,
 		struct boundary_log **out, int *count);
+
+/* gather_window.c: what the observation window counts, of these logs of the target.  Nothing before authority is there. */
+int gather_window(const struct gather_run *run, const struct logs *target, struct fault *fault);
 
 #endif

@@ -199,34 +199,6 @@ static int64_t found_on_target_alone(const struct gathering *g, int64_t *behind)
 }
 
 /* Where a log of the target ended at the crossing; a partition that came later is there alone, from its beginning. */
-static int64_t crossed_at(const struct history *history, const struct log *log)
-{
-	for (int i = 0; i < history->crossed_count; i++)
-		if (history->crossed[i].side == SIDE_TARGET && !history->crossed[i].group.at &&
-		    view_is(history->crossed[i].topic, log->topic) &&
-		    history->crossed[i].partition == log->partition)
-			return history->crossed[i].end;
-	return 0;
-}
-
-/* Beyond the crossing; markers of transactions are counted too, for no offset tells what stands at it. */
-static int64_t grown_since_crossing(const struct gather_run *run, const struct logs *target)
-{
-	int64_t total = 0;
-
-	if (target->why)
-		return BOUNDARY_NOT_KNOWN;
-	for (int i = 0; i < target->count; i++) {
-		const struct log *log = &target->at[i];
-		int64_t crossed = crossed_at(run->history, log);
-
-		if (log->end < 0)
-			return BOUNDARY_NOT_KNOWN;
-		total += log->end > crossed ? log->end - crossed : 0;
-	}
-	return total;
-}
-
 /* How far the plan's copier is behind: what it has not carried back yet is on the target alone. */
 static int64_t told_by_copier(const struct gathering *g)
 {
@@ -239,26 +211,6 @@ static int64_t told_by_copier(const struct gathering *g)
 		return behind ? behind->number : BOUNDARY_NOT_KNOWN;
 	}
 	return BOUNDARY_NOT_KNOWN;
-}
-
-/*
- * What the observation window counts.  No rule looks at it: what closes a window is more than one moment's evidence, so it
- * goes through the verdict into the journal (window.h).
- */
-static int put_traffic(const struct gather_run *run, const struct logs *target, struct fault *fault)
-{
-	int64_t records = run->history ? grown_since_crossing(run, target) : BOUNDARY_NOT_KNOWN;
-	struct draft d;
-
-	if (!run->g->mirrored)
-		return 0;
-	draft_begin(&d, run->g, "window.traffic", VIEW_NULL, METHOD);
-	if (records == BOUNDARY_NOT_KNOWN)
-		draft_exclude(&d, "TRAFFIC_UNKNOWN", "what was written since the crossing is not known");
-	else
-		draft_value(&d, "written", "records", records);
-	draft_say(&d, "since authority is on the target");
-	return draft_end(&d, fault);
 }
 
 static void target_only(struct draft *d, const struct gather_run *run, const struct logs *target,
@@ -275,7 +227,7 @@ static void target_only(struct draft *d, const struct gather_run *run, const str
 		boundary->target_only_records = told_by_copier(g);
 	else
 		boundary->target_only_records =
-			run->history ? grown_since_crossing(run, target) : BOUNDARY_NOT_KNOWN;
+			run->history ? logs_grown_since_crossing(run, target) : BOUNDARY_NOT_KNOWN;
 	boundary->groups_past = run->history ? run->history->groups_past : 0;
 	boundary->target_only_bytes = BOUNDARY_NOT_KNOWN;
 	if (boundary->target_only_records == BOUNDARY_NOT_KNOWN) {
@@ -373,7 +325,7 @@ int gather_kept(const struct gather_run *run, struct fault *fault)
 		draft_exclude(&d, "CROSSING_UNKNOWN",
 			      "no journal tells where the logs ended at the crossing");
 	for (int i = 0; run->history && i < target.count; i++) {
-		int64_t end = target.at[i].end, crossed = crossed_at(run->history, &target.at[i]);
+		int64_t end = target.at[i].end, crossed = logs_crossed_at(run->history, &target.at[i]);
 
 		if (end < 0)
 			continue;
@@ -403,6 +355,6 @@ int gather_rollback(const struct gather_run *run, struct boundary *out, struct f
 	err = err ? err : put_way(run, logs, fault);
 	err = err ? err : put_levers(run, fault);
 	err = err ? err : put_boundary(run, logs, out, fault);
-	err = err ? err : put_traffic(run, &logs[SIDE_TARGET], fault);
+	err = err ? err : gather_window(run, &logs[SIDE_TARGET], fault);
 	return err ? err : gather_journal(run, GATE_ROLLBACK, fault);
 }

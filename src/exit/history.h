@@ -40,6 +40,7 @@ struct history {
 	int64_t crossed_ms;    /* when authority last went to the target; 0: it is not there */
 	const struct position *crossed; /* where each log ended then, on both sides; group positions not read */
 	int crossed_count;
+	int64_t keys_seen; /* of the observation window: different keys that were counted in it, at most in one look */
 	int groups_past; /* groups that have read beyond the crossing on the target alone */
 	bool leak;       /* a record was written to the fenced side */
 };

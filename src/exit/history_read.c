@@ -47,6 +47,7 @@ static void read_crossing(const json_t *family, struct history_held *out)
 	if (!authority || strcmp(authority, "target") != 0)
 		return;
 	history->crossed_ms = body_number(family, "crossed");
+	history->keys_seen = body_number(json_object_get(family, "watched"), "keys");
 	for (int side = 0; side < SIDE_COUNT; side++)
 		total += json_array_size(json_object_get(family, keys[side]));
 	out->crossed = calloc(total + 1, sizeof *out->crossed);

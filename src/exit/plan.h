@@ -14,7 +14,7 @@
  *	rollback    keep 24h, drill 7d, return required
  *	capacity    headroom 30%, replay 15m, dual-run 14d, cost-per-day: none is safe, so one must be named, or `none`
  *	operations  on-call required, runbook required, dashboards required, alerts 30d, no freezes
- *	pause 2s, deadline 30s, observe 2h, observe-records 1; a stop condition that trips: hold
+ *	pause 2s, deadline 30s, observe 2h, observe-records 1, observe-bytes 0, observe-keys 0; a stop condition that trips: hold
  *
  * `none` says that a thing is not wanted; it is then shown as *not asked for*.  The built-in class `rehearsal` wants no
  * drill and return, no headroom, replay, dual-run and cost limit, no on-call, runbook, dashboards and alerts, and marks all output
@@ -32,6 +32,7 @@
 #define PLAN_SIZE_MAX       (1024 * 1024)
 #define PLAN_FAMILIES_MAX   1000
 #define PLAN_LIST_COUNT_MAX 10000
+#define PLAN_OBSERVE_KEYS_MAX 1000000 /* they are counted one by one */
 
 /* How a family's target gets its records. */
 enum plan_pattern {
@@ -165,6 +166,8 @@ enum plan_limit {
 	LIMIT_DEADLINE,
 	LIMIT_OBSERVE,
 	LIMIT_OBSERVE_RECORDS,
+	LIMIT_OBSERVE_BYTES,
+	LIMIT_OBSERVE_KEYS,
 	LIMIT_STOP_COMPATIBILITY, /* enum plan_action, in the order of enum gate */
 	LIMIT_STOP_PARITY,
 	LIMIT_STOP_PROGRESS,

@@ -124,6 +124,10 @@ static void check_class(struct checking *c, const struct plan_class *class)
 			c->faults, pause->by_default ? deadline->at : pause->at,
 			"class '%.*s': its pause is longer than its deadline, so no crossing could ever end",
 			VIEW_ARGS(class->head.name));
+	if (class->limits[LIMIT_OBSERVE_KEYS].value > PLAN_OBSERVE_KEYS_MAX)
+		plan_fault_add(c->faults, class->limits[LIMIT_OBSERVE_KEYS].at,
+			       "class '%.*s': observe-keys: %d at most, for they are counted one by one",
+			       VIEW_ARGS(class->head.name), PLAN_OBSERVE_KEYS_MAX);
 	if (class->limits[LIMIT_PARITY_AGE].value < class->limits[LIMIT_PARITY_SETTLE].value)
 		plan_fault_add(c->faults,
 			       class->limits[LIMIT_PARITY_AGE].by_default

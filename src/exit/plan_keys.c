@@ -101,6 +101,8 @@ const struct plan_key plan_keys[] = {
 	{ "class", "pause", PLAN_DURATION, 0, LIMIT(PAUSE), NULL, "2s", NULL, "longest write pause that preflight may predict" },
 	{ "class", "deadline", PLAN_DURATION, 0, LIMIT(DEADLINE), NULL, "30s", NULL, "from FENCING to DECIDED; then it returns by itself" },
 	{ "class", "observe", PLAN_DURATION, 0, LIMIT(OBSERVE), NULL, "2h", NULL, "on the target, before the next wave and before a seal" },
+	{ "class", "observe-bytes", PLAN_SIZE, 0, LIMIT(OBSERVE_BYTES), NULL, "0B", NULL, "fewest bytes, as the target's brokers keep them, that must have been written there in that time" },
+	{ "class", "observe-keys", PLAN_COUNT, 0, LIMIT(OBSERVE_KEYS), NULL, "0", NULL, "fewest different keys that must have been seen among them; 1,000,000 at most" },
 	{ "class", "observe-records", PLAN_COUNT, 0, LIMIT(OBSERVE_RECORDS), NULL, "1", "0", "fewest records that must have been written on the target in that time" },
 
 	{ "class.parity", "claim", PLAN_CLAIM, 0, LIMIT(PARITY_CLAIM), NULL, "key-order", NULL, "what must be equal" },

@@ -4,6 +4,7 @@
 
 #include "exit/runbook.h"
 #include "exit/step.h"
+#include "exit/window.h"
 
 /* How long each step took the last time, from the frames. */
 struct timing {
@@ -257,7 +258,8 @@ static void add_final(json_t *book, const struct standing *now)
 }
 
 static json_t *frame_of_book(const struct plan *plan, const struct plan_family *family,
-			     const struct state *state, const struct standing *now, enum authority to)
+			     const struct state *state, const struct standing *now, enum authority to,
+			     int64_t now_ms)
 {
 	const char *in_force = body_text(json_object_get(state->root, "plan"), "hash");
 	char hash[SHA256_TEXT_SIZE], call[500];
@@ -267,7 +269,8 @@ static json_t *frame_of_book(const struct plan *plan, const struct plan_family *
 		 to == AUTHORITY_TARGET ? "promote" : "rollback", VIEW_ARGS(family->name.text),
 		 VIEW_ARGS(family->owners.decision.text));
 	return json_pack(
-		"{s:o, s:s, s:s, s:s, s:b, s:s, s:s?, s:s, s:o, s:I, s:I, s:I, s:o, s:s, s:o, s:o, s:o}",
+		"{s:o, s:s, s:s, s:s, s:b, s:s, s:s?, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:o, s:o, "
+		"s:o}",
 		"family", view_json(family->name.text), "kind",
 		now->stage == STAGE_RETIRED ? "final" : "crossing", "to", authority_word(to), "plan", hash,
 		"plan_in_force", in_force && strcmp(in_force, hash) == 0, "stage", stage_word(now->stage),
@@ -275,7 +278,9 @@ static json_t *frame_of_book(const struct plan *plan, const struct plan_family *
 		"acknowledged", acknowledged_of(now, hash), "pause_max_ms",
 		(json_int_t)limit_of(family, LIMIT_PAUSE), "deadline_ms",
 		(json_int_t)limit_of(family, LIMIT_DEADLINE), "observe_ms",
-		(json_int_t)limit_of(family, LIMIT_OBSERVE), "owners", owners_of(family), "call", call,
+		(json_int_t)limit_of(family, LIMIT_OBSERVE), "window", window_told(family, now, now_ms),
+		"page_after_ms",
+		family->page.head.given ? json_integer(family->page.after_ms.value) : json_null(), "owners", owners_of(family), "call", call,
 		"pauses", pauses_of(now), "stops", stops_of(family->class), "boundary",
 		same(json_object_get(now->json, "verdict"), "boundary"));
 }
@@ -313,7 +318,8 @@ int runbook_make(struct controller *controller, const struct plan_family *family
 	snprintf(name, sizeof name, "%.*s", VIEW_ARGS(family->name.text));
 	now.name = name;
 	state_family(state, name, &now);
-	book = frame_of_book(controller_plan(controller), family, state, &now, to);
+	book = frame_of_book(controller_plan(controller), family, state, &now, to,
+			     clock_wall_ms(journal_clock(controller_journal(controller))));
 	if (!book)
 		return fault_set(fault, ERR_MEMORY, "no memory for a runbook");
 	if (now.stage == STAGE_RETIRED)

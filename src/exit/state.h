@@ -25,7 +25,7 @@
  *	          quiet, level   of this attempt: { sequence, ... }
  *	          pause_ms, crossed (wall ms of the last DECISION), ends, ends_to (of source and target, then)
  *	          observed (wall ms since when), window (sequence of the frame from which failures stick)
- *	          watched   { records, regimes { NAME: wall } }	seen since authority is on the target (window.h)
+ *	          watched   { records, bytes, keys, regimes { NAME: wall } }	seen since authority is on the target (window.h)
  *	          held      { wall, asked }	while it is HELD or UNKNOWN: since when, and whether an owner asked for it
  *	          paged     { wall, result }	of that: when somebody was called last, "called" or "failed"
  *	          drill, leak, acknowledged, confirmed, scaffold, waivers, window

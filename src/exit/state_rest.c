@@ -88,6 +88,12 @@ static int watch_on(struct applying *a)
 	if (!regimes)
 		return ERR_MEMORY;
 	err = body_copy(watched, "records", seen, "records");
+	if (!json_object_get(seen, "bytes"))
+		json_object_del(watched, "bytes");
+	err = err ? err : body_copy(watched, "bytes", seen, "bytes");
+	/* Each look counts keys anew, among the newest records: the most that were seen at once stays seen. */
+	if (!err && body_number(seen, "keys") > body_number(watched, "keys"))
+		err = body_copy(watched, "keys", seen, "keys");
 	json_array_foreach(json_object_get(seen, "regimes"), index, name)
 	{
 		const char *text = json_string_value(name);

@@ -83,28 +83,39 @@ static int64_t valid_until(const struct judgement *judged, int64_t now_ms)
 /* What was seen of the observation window; NULL when nobody looked: authority is on the source. */
 static json_t *window_of(const struct evidence_log *log)
 {
-	json_t *records = NULL, *regimes = json_array();
+	json_t *records = NULL, *bytes = NULL, *keys = NULL, *regimes = json_array();
 
 	for (int i = 0; i < log->count; i++) {
 		const struct evidence *item = log->items[i];
 		const struct evidence_value *seen = evidence_value(item, VIEW_LITERAL("seen")),
-					    *written = evidence_value(item, VIEW_LITERAL("written"));
+					    *written = evidence_value(item, VIEW_LITERAL("written")),
+					    *size = evidence_value(item, VIEW_LITERAL("written-bytes")),
+					    *counted = evidence_value(item, VIEW_LITERAL("keys"));
 
 		if (view_is(item->claim, "window.regime") && item->status == EVIDENCE_OK && seen &&
 		    seen->number)
 			json_array_append_new(
 				regimes, json_stringn((const char *)item->subject.at, item->subject.size));
+		if (view_is(item->claim, "window.keys") && item->status == EVIDENCE_OK && counted) {
+			json_decref(keys);
+			keys = json_integer(counted->number);
+		}
 		if (!view_is(item->claim, "window.traffic"))
 			continue;
+		json_decref(bytes);
+		bytes = item->status == EVIDENCE_OK && size ? json_integer(size->number) : NULL;
 		json_decref(records);
 		records =
 			item->status == EVIDENCE_OK && written ? json_integer(written->number) : json_null();
 	}
 	if (!records) {
 		json_decref(regimes);
+		json_decref(bytes);
+		json_decref(keys);
 		return NULL;
 	}
-	return json_pack("{s:o, s:o}", "records", records, "regimes", regimes);
+	return json_pack("{s:o, s:o*, s:o*, s:o}", "records", records, "bytes", bytes, "keys", keys, "regimes",
+			 regimes);
 }
 
 json_t *verdict_body(const struct judgement *judged, const struct evidence_log *log, struct sha256 input,

@@ -1,4 +1,4 @@
-/* window.c - time, traffic, regimes. */
+/* window.c - time, traffic (records, bytes, keys), regimes. */
 #include <stdio.h>
 #include <string.h>
 
@@ -44,6 +44,34 @@ static bool traffic_is_enough(const json_t *watched, int64_t wanted, char *text,
 	return json_integer_value(records) >= wanted;
 }
 
+static bool size_is_enough(const json_t *watched, int64_t wanted, char *text, size_t size)
+{
+	const json_t *bytes = json_object_get(watched, "bytes");
+	char seen[UNIT_TEXT_SIZE], least[UNIT_TEXT_SIZE];
+
+	if (!wanted)
+		return true;
+	size_text((uint64_t)wanted, least);
+	if (!json_is_integer(bytes)) {
+		say(text, size, ", bytes written in it are not known, and %s are wanted", least);
+		return false;
+	}
+	say(text, size, ", %s of %s", size_text((uint64_t)json_integer_value(bytes), seen), least);
+	return json_integer_value(bytes) >= wanted;
+}
+
+static bool keys_are_enough(const json_t *watched, int64_t wanted, char *text, size_t size)
+{
+	int64_t keys = body_number(watched, "keys");
+	char seen[UNIT_TEXT_SIZE], least[UNIT_TEXT_SIZE];
+
+	if (!wanted)
+		return true;
+	say(text, size, ", %s of %s different keys", count_text((uint64_t)(keys > 0 ? keys : 0), seen),
+	    count_text((uint64_t)wanted, least));
+	return keys >= wanted;
+}
+
 static bool was_seen(const json_t *seen, struct view name)
 {
 	const char *key;
@@ -83,6 +111,40 @@ bool window_is_over(const struct standing *family, const struct plan_family *pla
 		return true;
 	over = time_is_over(family, limits[LIMIT_OBSERVE].value, now_ms, text, size);
 	over &= traffic_is_enough(watched, limits[LIMIT_OBSERVE_RECORDS].value, text, size);
+	over &= size_is_enough(watched, limits[LIMIT_OBSERVE_BYTES].value, text, size);
+	over &= keys_are_enough(watched, limits[LIMIT_OBSERVE_KEYS].value, text, size);
 	over &= regimes_were_seen(watched, &plan->regimes, text, size);
 	return over && family->stage == STAGE_TARGET;
+}
+
+void window_asks(const struct plan_family *plan, char *text, size_t size)
+{
+	const struct plan_number *limits = plan->class->limits;
+	char number[UNIT_TEXT_SIZE];
+
+	text[0] = 0;
+	say(text, size, "%s on the target", duration_text(limits[LIMIT_OBSERVE].value, number));
+	if (limits[LIMIT_OBSERVE_RECORDS].value)
+		say(text, size, ", %s record%s",
+		    count_text((uint64_t)limits[LIMIT_OBSERVE_RECORDS].value, number),
+		    limits[LIMIT_OBSERVE_RECORDS].value == 1 ? "" : "s");
+	if (limits[LIMIT_OBSERVE_BYTES].value)
+		say(text, size, ", %s", size_text((uint64_t)limits[LIMIT_OBSERVE_BYTES].value, number));
+	if (limits[LIMIT_OBSERVE_KEYS].value)
+		say(text, size, ", %s different keys",
+		    count_text((uint64_t)limits[LIMIT_OBSERVE_KEYS].value, number));
+	for (int i = 0; i < plan->regimes.count; i++)
+		say(text, size, "%s%.*s",
+		    i ? ", " : ", and each of: ", VIEW_ARGS(plan->regimes.at[i].name.text));
+}
+
+json_t *window_told(const struct plan_family *plan, const struct standing *family, int64_t now_ms)
+{
+	char asks[WINDOW_TEXT_SIZE], text[WINDOW_TEXT_SIZE];
+	bool there = family->json && family->stage >= STAGE_TARGET, over;
+
+	window_asks(plan, asks, sizeof asks);
+	over = there && window_is_over(family, plan, now_ms, text, sizeof text);
+	return json_pack("{s:s, s:b, s:s?}", "asks", asks, "over", over, "text",
+			 there && text[0] ? text : NULL);
 }

@@ -74,28 +74,30 @@ static void a_diagnosis_says_what_to_do(void **state)
 	json_decref(value);
 }
 
-static const char book_text[] = "{\"family\": \"orders\", \"kind\": \"crossing\", \"to\": \"target\", "
-				"\"plan\": \"5c03\", \"plan_in_force\": true,"
-				" \"stage\": \"ARMED\", \"overlay\": null, \"authority\": \"source\", "
-				"\"acknowledged\": {\"by\": \"lead@example.org\","
-				" \"wall\": 1700000000000, \"current\": false}, \"pause_max_ms\": 2000, "
-				"\"deadline_ms\": 30000, \"observe_ms\": 7200000,"
-				" \"owners\": {\"decision\": \"lead@example.org\", \"on_call\": null, "
-				"\"source\": null, \"target\": null},"
-				" \"call\": \"interlock promote orders\", \"pauses\": {\"last_ms\": 195, "
-				"\"drill_ms\": null, \"drill_total_ms\": null},"
-				" \"stops\": [{\"gate\": \"parity\", \"action\": \"revert\"}], \"boundary\": "
-				"{\"target_only_records\": 0,"
-				" \"clean_until\": 1700004200000}, \"steps\": [{\"step\": \"fence flag "
-				"hold\", \"phase\": \"fence\", \"kind\": \"effect\","
-				" \"command\": \"./flag set hold <b>\", \"before\": \"source\", \"desired\": "
-				"\"hold\", \"owner\": \"lead@example.org\","
-				" \"expected_ms\": 12, \"stop\": \"late\", \"undo\": \"./flag set source\", "
-				"\"why\": null}, {\"step\": \"silence\","
-				" \"phase\": \"proof\", \"kind\": \"proof\", \"command\": \"ask every "
-				"leader\", \"before\": \"fenced\", \"desired\": null,"
-				" \"owner\": null, \"expected_ms\": null, \"stop\": \"late\", \"undo\": "
-				"\"nothing was changed\", \"why\": null}]}";
+static const char book_text[] =
+	"{\"family\": \"orders\", \"kind\": \"crossing\", \"to\": \"target\", "
+	"\"plan\": \"5c03\", \"plan_in_force\": true,"
+	" \"stage\": \"ARMED\", \"overlay\": null, \"authority\": \"source\", "
+	"\"acknowledged\": {\"by\": \"lead@example.org\","
+	" \"wall\": 1700000000000, \"current\": false}, \"pause_max_ms\": 2000, "
+	"\"deadline_ms\": 30000, \"observe_ms\": 7200000, \"page_after_ms\": 300000, \"window\": {\"asks\": "
+	"\"2 h 0 min on the target, 1 record\", \"over\": false, \"text\": null},"
+	" \"owners\": {\"decision\": \"lead@example.org\", \"on_call\": null, "
+	"\"source\": null, \"target\": null},"
+	" \"call\": \"interlock promote orders\", \"pauses\": {\"last_ms\": 195, "
+	"\"drill_ms\": null, \"drill_total_ms\": null},"
+	" \"stops\": [{\"gate\": \"parity\", \"action\": \"revert\"}], \"boundary\": "
+	"{\"target_only_records\": 0,"
+	" \"clean_until\": 1700004200000}, \"steps\": [{\"step\": \"fence flag "
+	"hold\", \"phase\": \"fence\", \"kind\": \"effect\","
+	" \"command\": \"./flag set hold <b>\", \"before\": \"source\", \"desired\": "
+	"\"hold\", \"owner\": \"lead@example.org\","
+	" \"expected_ms\": 12, \"stop\": \"late\", \"undo\": \"./flag set source\", "
+	"\"why\": null}, {\"step\": \"silence\","
+	" \"phase\": \"proof\", \"kind\": \"proof\", \"command\": \"ask every "
+	"leader\", \"before\": \"fenced\", \"desired\": null,"
+	" \"owner\": null, \"expected_ms\": null, \"stop\": \"late\", \"undo\": "
+	"\"nothing was changed\", \"why\": null}]}";
 
 static void show_book(const json_t *value, bool html, const char *name)
 {

@@ -827,7 +827,7 @@ static const struct countdown_item *item_that(const struct countdown *countdown,
 static void what_must_be_true_and_when(void **state)
 {
 	static struct world w;
-	const struct view moved[] = { VIEW_LITERAL("before") };
+	struct countdown_moved moved[] = { { VIEW_LITERAL("before"), true, NULL } };
 	const struct countdown_item *item;
 	struct countdown countdown;
 	struct honest *alone;
@@ -845,6 +845,16 @@ static void what_must_be_true_and_when(void **state)
 	assert_true(item && item->when == COUNTDOWN_DAY && item->state == VERDICT_SHUT);
 	assert_int_equal(countdown.state[COUNTDOWN_WEEK], VERDICT_OPEN);
 	assert_int_equal(countdown.state[COUNTDOWN_HOUR], VERDICT_SHUT);
+
+	moved[0].watched = false;
+	moved[0].window = "30 s of 2 h";
+	assert_int_equal(countdown_make(w.judging.family, w.judgement.gates, moved, 1, &w.arena, &countdown),
+			 0);
+	item = item_that(&countdown, "family before was watched");
+	assert_true(item && item->when == COUNTDOWN_HOUR && item->state == VERDICT_SHUT);
+	assert_string_equal(item->why, "before is still watched: 30 s of 2 h");
+	assert_int_equal(countdown.state[COUNTDOWN_DAY], VERDICT_OPEN);
+	moved[0].watched = true;
 
 	alone = again(&w, (int)(item_for(&w, "operations.on-call", VIEW_NULL) - w.items));
 	alone->values[0].number = -5;

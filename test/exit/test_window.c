@@ -72,6 +72,73 @@ static void every_row(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* Bytes and keys, beside records. */
+static void bytes_and_keys(void **state)
+{
+	static const struct {
+		const char *watched;
+		int64_t bytes, keys;
+		bool over;
+		const char *says;
+	} more[] = {
+		{ "{\"records\": 9}", 0, 0, true, "2 h 0 min of 2 h 0 min" },
+		{ "{\"records\": 9}", 1024, 0, false,
+		  ", bytes written in it are not known, and 1.0 KiB are wanted" },
+		{ "{\"bytes\": 1023}", 1024, 0, false, ", 1023 B of 1.0 KiB" },
+		{ "{\"bytes\": 1024}", 1024, 0, true, ", 1.0 KiB of 1.0 KiB" },
+		{ "{\"bytes\": 1024}", 1024, 3, false, ", 0 of 3 different keys" },
+		{ "{\"bytes\": 1024, \"keys\": 2}", 0, 3, false, ", 2 of 3 different keys" },
+		{ "{\"keys\": -1}", 0, 3, false, ", 0 of 3 different keys" },
+		{ "{\"bytes\": 1024, \"keys\": 3}", 1024, 3, true, ", 3 of 3 different keys" },
+	};
+
+	(void)state;
+	plan.class = &class;
+	plan.regimes.count = 0;
+	class.limits[LIMIT_OBSERVE].value = 2 * HOUR;
+	class.limits[LIMIT_OBSERVE_RECORDS].value = 0;
+	for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+		json_t *json = json_pack("{s:o}", "watched", json_loads(more[i].watched, 0, NULL));
+		struct standing family = { .json = json, .stage = STAGE_TARGET, .crossed_ms = CROSSED };
+		char text[WINDOW_TEXT_SIZE];
+		bool over;
+
+		class.limits[LIMIT_OBSERVE_BYTES].value = more[i].bytes;
+		class.limits[LIMIT_OBSERVE_KEYS].value = more[i].keys;
+		over = window_is_over(&family, &plan, CROSSED + 2 * HOUR, text, sizeof text);
+		json_decref(json);
+		if (over != more[i].over || !strstr(text, more[i].says))
+			fail_msg("row %zu: %s, '%s'", i, over ? "over" : "not over", text);
+	}
+	class.limits[LIMIT_OBSERVE_BYTES].value = class.limits[LIMIT_OBSERVE_KEYS].value = 0;
+}
+
+/* What it asks for is said before there is anything to tell of it. */
+static void what_it_asks_for(void **state)
+{
+	struct standing family = { .stage = STAGE_OBSERVING };
+	json_t *told;
+
+	(void)state;
+	plan.class = &class;
+	plan.regimes.at = named;
+	plan.regimes.count = 2;
+	named[0].name.text = VIEW_LITERAL("peak hour");
+	named[1].name.text = VIEW_LITERAL("nightly batch");
+	class.limits[LIMIT_OBSERVE].value = 2 * HOUR;
+	class.limits[LIMIT_OBSERVE_RECORDS].value = 1000;
+	class.limits[LIMIT_OBSERVE_BYTES].value = 1024;
+	class.limits[LIMIT_OBSERVE_KEYS].value = 3;
+	told = window_told(&plan, &family, CROSSED);
+	assert_string_equal(body_text(told, "asks"),
+			    "2 h 0 min on the target, 1,000 records, 1.0 KiB, 3 different "
+			    "keys, and each of: peak hour, nightly batch");
+	assert_true(json_is_null(json_object_get(told, "text")) &&
+		    json_is_false(json_object_get(told, "over")));
+	json_decref(told);
+	class.limits[LIMIT_OBSERVE_BYTES].value = class.limits[LIMIT_OBSERVE_KEYS].value = 0;
+}
+
 /* What is said is cut, and never past its room. */
 static void little_room(void **state)
 {
@@ -87,7 +154,9 @@ static void little_room(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(every_row), cmocka_unit_test(little_room) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(every_row), cmocka_unit_test(bytes_and_keys),
+					    cmocka_unit_test(what_it_asks_for),
+					    cmocka_unit_test(little_room) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
