@@ -86,6 +86,7 @@ soak: setup
 	@$(MAKE) --no-print-directory build-test
 	@script/peers
 	@build/test/unit/store_sim --seeds 100000
+	@build/test/unit/broker_sim --seeds 100000
 	@$(PYTEST) -p no:timeout test/real/soak_random.py
 	@ROUNDS=100 $(PYTEST) test/real/test_broker_history.py
 	@CROSSINGS=1000 $(PYTEST) test/real/test_crossing.py -k whatever

@@ -42,8 +42,9 @@ def test_simulated_crossings(program, arguments):
 
 
 @pytest.mark.parametrize("arguments", [["--seeds", "2000"], ["--mutants"]], ids=lambda a: a[0][2:])
-@pytest.mark.parametrize("program", programs("test/unit/store_sim"), ids=lambda p: p.parts[-3])
-def test_simulated_stores(program, arguments):
+@pytest.mark.parametrize("program", programs("test/unit/store_sim") + programs("test/unit/broker_sim"),
+                         ids=lambda p: p.name)
+def test_simulated_stores_and_brokers(program, arguments):
     done = subprocess.run([program, *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=900, env={**os.environ, **ENVIRONMENT}, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]

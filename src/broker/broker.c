@@ -88,7 +88,7 @@ static void first_done(void *context, int err, const struct fault *fault)
 }
 
 /* A name for this cluster, made once. */
-static int name_cluster(struct broker *broker, struct fault *fault)
+static int name_cluster(struct broker *broker, const struct broker_options *options, struct fault *fault)
 {
 	struct view kept = store_setting(broker->store, VIEW_LITERAL("cluster"), VIEW_LITERAL("id"));
 	struct first first = { 0 };
@@ -105,7 +105,10 @@ static int name_cluster(struct broker *broker, struct fault *fault)
 				view_text(broker->cluster_id), first_done, &first);
 	for (int64_t until = loop_now_ms(broker->loop) + FIRST_WAIT_MS;
 	     err == 0 && !first.done && loop_now_ms(broker->loop) < until;) {
-		store_wait(broker->store, 100);
+		if (options->step)
+			options->step(options->step_context);
+		else
+			store_wait(broker->store, 100);
 		store_poll(broker->store);
 	}
 	if (err == 0)
@@ -133,7 +136,10 @@ static int open_store(struct broker *broker, const struct broker_options *option
 	struct store_options store;
 	int err;
 
-	store_options_default(&store);
+	if (options->store)
+		store = *options->store;
+	else
+		store_options_default(&store);
 	store.folder = options->folder;
 	store.clock = loop_clock(broker->loop);
 	if (options->disk)
@@ -148,7 +154,7 @@ static int open_store(struct broker *broker, const struct broker_options *option
 	store.producer_expiry_ms = broker->properties.producer_expiry_ms;
 	err = store_open(&store, &broker->store, fault);
 	if (err == 0)
-		err = name_cluster(broker, fault);
+		err = name_cluster(broker, options, fault);
 	if (err == 0)
 		err = load_topics(broker, fault);
 	return err;

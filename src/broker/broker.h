@@ -15,15 +15,22 @@
 
 struct broker;
 struct disk;
+struct store_options;
 
 struct broker_options {
-	const char *folder;                  /* the store's; made when it is not there */
-	const char *host;                    /* to listen on; NULL or "": all addresses */
-	uint16_t port;                       /* 0 picks one */
+	const char *folder; /* the store's; made when it is not there */
+	const char *host;   /* to listen on; NULL or "": all addresses */
+	uint16_t port;      /* 0 picks one */
 	int nodes; /* virtual ones, each with a port of its own (those behind `port`) and an id behind node.id; 0: 1 */
 	const struct properties *properties; /* used before broker_open() returns; NULL: all defaults */
 	struct disk *disk;                   /* NULL: the system's */
 	int64_t unflushed_bytes_max;         /* of the store; 0: its default */
+
+	/* A simulator's: how the store is opened, but for its folder, clock and wake; and what moves its lanes while the
+	 * broker waits for them at the start. */
+	const struct store_options *store;
+	void (*step)(void *context);
+	void *step_context;
 };
 
 /* Serves when it returns 0.  Errors of store_open() and listener_new(), with a sentence. */

@@ -431,7 +431,10 @@ void groups_tick(struct groups *groups)
 {
 	int64_t now = loop_now_ms(groups->broker->loop);
 
-	if (groups->stopped || !groups->log.loaded)
+	if (groups->stopped)
+		return;
+	internal_log_tick(&groups->log);
+	if (!groups->log.loaded)
 		return;
 	MAP_EACH(&groups->by_id, slot)
 	{

@@ -7,6 +7,7 @@
 #define READ_BYTES     ((int64_t)1 << 20)
 #define OPENED_MAX     ((size_t)64 << 20)
 #define SPANS          128
+#define AGAIN_MS       1000
 #define BATCH_SIZE_MAX (1 << 26)
 
 static struct store_topic *topic_of(const struct internal_log *log)
@@ -98,7 +99,8 @@ static int load_some(struct internal_log *log, struct partition *partition)
 	}
 	if (err == 0 && read.next_offset <= log->offset)
 		err = ERR_INTERNAL;
-	log->offset = read.next_offset;
+	if (err == 0)
+		log->offset = read.next_offset;
 	store_read_done(&read);
 	store_read_free(&read);
 	if (err < 0)
@@ -118,6 +120,10 @@ static void load(struct internal_log *log)
 			store_watch_start(topic->partitions[log->partition], &log->watch);
 			return;
 		}
+		if (more == ERR_IO || more == ERR_MEMORY) { /* that may pass */
+			log->again_ms = loop_now_ms(log->broker->loop) + AGAIN_MS;
+			return;
+		}
 		if (more < 0) {
 			log->damaged =
 				true; /* it would forget what it promised: it rather says that it is not there */
@@ -129,6 +135,14 @@ static void load(struct internal_log *log)
 		}
 	}
 	log->loaded = true;
+}
+
+void internal_log_tick(struct internal_log *log)
+{
+	if (log->again_ms && loop_now_ms(log->broker->loop) >= log->again_ms) {
+		log->again_ms = 0;
+		load(log);
+	}
 }
 
 static void changed(struct store_watch *watch)

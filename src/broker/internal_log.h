@@ -32,6 +32,7 @@ struct internal_log {
 	bool loaded, making, damaged;
 	int32_t partition; /* being read */
 	int64_t offset;
+	int64_t again_ms; /* when to read on after a disk or a memory that failed; 0: nothing failed */
 	struct store_watch watch;
 };
 
@@ -39,6 +40,9 @@ struct internal_log {
 void internal_log_init(struct internal_log *log, struct broker *broker, const char *name,
 		       int32_t partition_count, internal_replay *replay, void *context);
 void internal_log_stop(struct internal_log *log);
+
+/* About every 100 ms: what could not be read for a moment is read again. */
+void internal_log_tick(struct internal_log *log);
 
 /* KAFKA_NONE; COORDINATOR_LOAD_IN_PROGRESS; COORDINATOR_NOT_AVAILABLE while the topic is being made, which this begins. */
 int16_t internal_log_ready(struct internal_log *log);

@@ -517,7 +517,10 @@ void transactions_tick(struct transactions *transactions)
 {
 	int64_t now = loop_now_ms(transactions->broker->loop), wall = broker_wall_ms(transactions->broker);
 
-	if (transactions->stopped || !transactions->log.loaded)
+	if (transactions->stopped)
+		return;
+	internal_log_tick(&transactions->log);
+	if (!transactions->log.loaded)
 		return;
 	expire(transactions, now, wall);
 	MAP_EACH(&transactions->by_id, slot)

@@ -14,12 +14,16 @@ struct loop {
 	const bool *done;    /* what loop_until() waits for */
 	const struct clock *clock;
 	struct random random;
+	struct list timers; /* of a simulated loop: those that run */
 	int work_count;
-	bool running, stopped;
+	bool running, stopped, simulated;
 };
 
 struct timer {
 	uv_timer_t uv;
+	struct loop *loop;
+	struct list link; /* in loop->timers */
+	int64_t due_ms;
 	timer_fn *fn;
 	void *owner;
 };
@@ -70,6 +74,7 @@ int loop_new(const struct clock *clock, uint64_t seed, struct loop **out)
 	uv_prepare_start(&loop->look, look_before_sleep);
 	uv_unref((uv_handle_t *)&loop->look);
 	loop->clock = clock;
+	list_init(&loop->timers);
 	random_seed(&loop->random, seed);
 	/* A peer that went away must be an error of write(), also inside OpenSSL, and not the end of the
 	 * process. */
@@ -171,6 +176,8 @@ int timer_new(struct loop *loop, timer_fn *fn, void *owner, struct timer **out)
 		return ERR_MEMORY;
 	uv_timer_init(&loop->uv, &timer->uv);
 	timer->uv.data = timer;
+	timer->loop = loop;
+	list_init(&timer->link);
 	timer->fn = fn;
 	timer->owner = owner;
 	*out = timer;
@@ -179,6 +186,12 @@ int timer_new(struct loop *loop, timer_fn *fn, void *owner, struct timer **out)
 
 void timer_start(struct timer *timer, int64_t delay_ms)
 {
+	if (timer->loop->simulated) {
+		timer->due_ms = loop_now_ms(timer->loop) + (delay_ms > 0 ? delay_ms : 0);
+		list_remove(&timer->link);
+		list_append(&timer->loop->timers, &timer->link);
+		return;
+	}
 	/* libuv counts from the start of this turn of the loop, which may have been a while ago. */
 	uv_update_time(timer->uv.loop);
 	uv_timer_start(&timer->uv, timer_fired, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
@@ -186,13 +199,40 @@ void timer_start(struct timer *timer, int64_t delay_ms)
 
 void timer_stop(struct timer *timer)
 {
+	list_remove(&timer->link);
 	uv_timer_stop(&timer->uv);
 }
 
 void timer_free(struct timer *timer)
 {
-	if (timer)
-		uv_close((uv_handle_t *)&timer->uv, timer_closed);
+	if (!timer)
+		return;
+	list_remove(&timer->link);
+	uv_close((uv_handle_t *)&timer->uv, timer_closed);
+}
+
+void loop_simulate(struct loop *loop)
+{
+	loop->simulated = true;
+}
+
+bool loop_step(struct loop *loop)
+{
+	struct timer *next = NULL;
+
+	assert(loop->simulated);
+	uv_run(&loop->uv, UV_RUN_NOWAIT); /* bells */
+	for (struct list *at = loop->timers.next; at != &loop->timers; at = at->next) {
+		struct timer *timer = container_of(at, struct timer, link);
+
+		if (timer->due_ms <= loop_now_ms(loop) && (!next || timer->due_ms < next->due_ms))
+			next = timer; /* of two at one time the one that was started first */
+	}
+	if (!next)
+		return false;
+	list_remove(&next->link);
+	next->fn(next->owner);
+	return true;
 }
 
 /* Work for other threads. */

@@ -45,6 +45,13 @@ void timer_stop(struct timer *timer);
 void timer_free(struct timer *timer);	/* NULL is silent; safe in its own callback */
 
 /*
+ * For a simulator, before any timer is started: timers go by the loop's clock alone, and run in loop_step(), one a step
+ * and the earliest first.  A step also takes what is ready now; it never sleeps.  False when no timer was due.
+ */
+void loop_simulate(struct loop *loop);
+bool loop_step(struct loop *loop);
+
+/*
  * Work for another thread: `run` there, then `done` on the loop's thread with the same context.  `run` may touch
  * nothing but its context.  At most LOOP_WORK_MAX are under way; ERR_LIMIT past that.
  */

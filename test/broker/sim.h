@@ -1,0 +1,133 @@
+/*
+ * sim.h - a broker in a simulated world: disk, clock, lanes, the order of events and what clients do, from one seed.
+ *
+ * Clients put frames into pipelines and take answers out: no socket, so that a crash may come between any two steps. The
+ * disk is the one of ../store/sim.h, which loses what was not synced; metadata is real, in a file of SQLite. What clients
+ * were told is held against what a reader finds in the end, and against what readers found on the way:
+ *
+ *	what was acknowledged is there, once, at its offset; what one producer sent to one partition stands in its order
+ *	a committed transaction is there whole, an aborted one not at all, one of which nobody told either way
+ *	a reader of committed records never sees one that was aborted, nor an offset with two values
+ *	a group's position is one that was acknowledged or a later one that was sent, and never moves back
+ */
+#ifndef TEST_BROKER_SIM_H
+#define TEST_BROKER_SIM_H
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "broker/broker_inside.h"
+#include "broker/pipeline.h"
+
+#define WORLD_PARTITIONS    3
+#define WORLD_VALUES_MAX    20000
+#define WORLD_OFFSETS_MAX   60000
+#define WORLD_POSITIONS_MAX 4000
+#define ASKED_MAX           3
+
+enum fate { FATE_OPEN, FATE_KEPT, FATE_GONE, FATE_UNKNOWN };
+
+/* One transaction, or one plain batch: all of its values share a fate. */
+struct deed {
+	enum fate fate;
+	bool seen, missing; /* some value of it is in the log; some is not */
+};
+
+struct value {
+	uint32_t deed;
+	int32_t partition, writer;
+	int64_t offset; /* where it was acknowledged or first seen; -1 */
+	bool found;     /* by the last reading */
+};
+
+struct world;
+
+struct asked {
+	int16_t api, version;
+	uint32_t value, deed;
+	int32_t partition;
+};
+
+enum client_kind { CLIENT_WRITER, CLIENT_TRANSACTOR, CLIENT_COMMITTER, CLIENT_READER };
+
+struct client {
+	struct world *world;
+	enum client_kind kind;
+	int32_t number;
+	struct pipeline pipeline;
+	bool connected, broken;
+	struct arena arena; /* of one connection */
+	struct asked asked[ASKED_MAX];
+	struct view answers[ASKED_MAX];
+	int asked_count, answer_count;
+	int32_t correlation;
+
+	/* what it is about: world_clients.c */
+	int state;
+	int64_t producer_id;
+	int16_t epoch;
+	int32_t sequence[WORLD_PARTITIONS];
+	uint32_t deed, pending[ASKED_MAX];
+	int32_t pending_partition, pending_sequence[ASKED_MAX];
+	int pending_count, left;
+	bool commits, positioned;                       /* its transaction carries a position */
+	bool two;                                       /* transactions of version 2 */
+	int64_t position, position_kept, position_sent; /* of its group */
+	bool position_gone[WORLD_POSITIONS_MAX];        /* sent in a transaction that was aborted */
+	int64_t offsets[WORLD_PARTITIONS];              /* a reader's */
+};
+
+#define CLIENTS 7
+
+struct world {
+	uint64_t seed, hash;
+	bool trace;
+	int mutant;
+	struct random random;
+	struct clock clock;
+	int64_t now_ms;
+	struct sim_disk *disk;
+	struct lane *lanes[STORE_LANES];
+	struct loop *loop;
+	struct broker *broker;
+	struct inflater *inflater;
+	char metadata[300], why[1000];
+	bool broken, finishing, opening;
+	struct client clients[CLIENTS];
+	struct value *values;
+	struct deed *deeds;
+	uint32_t value_count, deed_count;
+	uint32_t at[WORLD_PARTITIONS][WORLD_OFFSETS_MAX]; /* which value a reader saw there; 0 for none */
+};
+
+struct world_totals {
+	uint64_t crashes, starts, acknowledged, committed, aborted, unknown, positions, read;
+};
+extern struct world_totals world_totals;
+
+/* 0 when every promise held. */
+int world_run(uint64_t seed, bool trace, int mutant, char why[1000], uint64_t *hash);
+
+int world_broken(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void world_note(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- sim_clients.c */
+void client_init(struct client *client, struct world *world, enum client_kind kind, int32_t number);
+void client_connect(struct client *client);
+void client_drop(struct client *client); /* the connection is gone, with what was asked */
+void client_step(struct client *client);
+void client_ask(struct client *client, int16_t key, int16_t version, const void *request);
+bool client_idle(const struct client *client);
+
+/* ---- sim_judge.c */
+uint32_t deed_new(struct world *world);
+uint32_t value_new(struct world *world, uint32_t deed, int32_t partition, int32_t writer);
+int value_seen(struct world *world, uint32_t number, int32_t partition, int64_t offset);
+int value_acknowledged(struct world *world, uint32_t number, int64_t offset);
+int position_seen(struct client *client, int64_t position);
+int world_judge(struct world *world);
+
+#endif

@@ -1,0 +1,717 @@
+/*
+ * sim_clients.c - what clients do: plain idempotent writers with several requests under way, transactional ones of both
+ * versions with positions in their transactions, one that commits positions only, and readers of committed records.
+ *
+ * Each does what a patient client does: an error that may pass is asked again, a connection that is gone comes back, and a
+ * transaction whose end is not known is ended by a new epoch.
+ */
+#include "sim.h"
+
+#include "wire/batch_writer.h"
+#include "wire/control.h"
+#include "wire/record.h"
+
+enum {
+	STATE_INIT,
+	STATE_BEGIN,
+	STATE_ADD,
+	STATE_PRODUCE,
+	STATE_ADD_GROUP,
+	STATE_POSITION,
+	STATE_END,
+	STATE_REST,
+	STATE_COMMIT,
+	STATE_LOOK,
+};
+
+#define TOPIC VIEW_LITERAL("orders")
+
+/* ---- frames */
+
+static void answered(void *owner, struct view bytes)
+{
+	struct client *client = owner;
+
+	assert(client->answer_count < client->asked_count);
+	client->answers[client->answer_count++] =
+		arena_copy(&client->arena, view_of(bytes.at + 4, bytes.size - 4));
+}
+
+static size_t queued(void *owner)
+{
+	return 0;
+}
+
+static void paused(void *owner, bool is)
+{
+}
+
+static void broken(void *owner, const char *why)
+{
+	struct client *client = owner;
+
+	client->broken = true;
+	world_broken(client->world, "the broker broke with client %d: %s", client->number, why);
+}
+
+static const struct pipeline_functions functions = { answered, queued, paused, broken };
+
+void client_init(struct client *client, struct world *world, enum client_kind kind, int32_t number)
+{
+	*client = (struct client){ .world = world, .kind = kind, .number = number, .producer_id = -1 };
+	client->two = number % 2;
+	client->state = kind == CLIENT_COMMITTER ? STATE_COMMIT
+			: kind == CLIENT_READER  ? STATE_LOOK
+						 : STATE_INIT;
+}
+
+void client_connect(struct client *client)
+{
+	pipeline_init(&client->pipeline, client->world->broker, &functions, client);
+	client->pipeline.client_host = "/127.0.0.1";
+	arena_init(&client->arena, (size_t)64 << 20);
+	client->connected = true;
+}
+
+void client_drop(struct client *client)
+{
+	if (!client->connected)
+		return;
+	pipeline_close(&client->pipeline);
+	arena_done(&client->arena);
+	client->connected = false;
+	client->asked_count = client->answer_count = 0;
+}
+
+static void ask(struct client *client, int16_t key, int16_t version, const void *request, struct asked asked)
+{
+	struct request_head head = { .api_key = key,
+				     .api_version = version,
+				     .correlation_id = client->correlation++,
+				     .client_id = VIEW_LITERAL("sim") };
+	struct buffer frame;
+	struct fault fault = { 0 };
+
+	asked.api = key;
+	asked.version = version;
+	assert(client->asked_count < ASKED_MAX);
+	client->asked[client->asked_count++] = asked;
+	buffer_init(&frame, 1 << 20);
+	buffer_i32(&frame, 0);
+	if (request_head_write(&head, &frame) < 0 ||
+	    message_write(api_find(key)->request, version, request, &frame, &fault) < 0)
+		abort();
+	frame.at[0] = (uint8_t)((frame.size - 4) >> 24);
+	frame.at[1] = (uint8_t)((frame.size - 4) >> 16);
+	frame.at[2] = (uint8_t)((frame.size - 4) >> 8);
+	frame.at[3] = (uint8_t)(frame.size - 4);
+	pipeline_feed(&client->pipeline, buffer_bytes(&frame));
+	buffer_done(&frame);
+}
+
+void client_ask(struct client *client, int16_t key, int16_t version, const void *request)
+{
+	ask(client, key, version, request, (struct asked){ 0 });
+}
+
+/* The oldest answer, read; false when there is none. */
+static bool answer_take(struct client *client, struct asked *asked, void *out)
+{
+	struct cursor c;
+	struct fault fault = { 0 };
+	int32_t id;
+
+	if (!client->answer_count)
+		return false;
+	c = cursor_over(client->answers[0]);
+	*asked = client->asked[0];
+	client->asked_count--;
+	client->answer_count--;
+	memmove(client->asked, client->asked + 1, (size_t)client->asked_count * sizeof *client->asked);
+	memmove(client->answers, client->answers + 1, (size_t)client->answer_count * sizeof *client->answers);
+	if (response_head_read(api_find(asked->api), asked->version, &c, &client->arena, &id, &fault) < 0 ||
+	    message_read(api_find(asked->api)->response, asked->version, view_of(c.at, cursor_left(&c)),
+			 &client->arena, out, &fault) < 0) {
+		world_broken(client->world, "an answer of api %d that cannot be read: %s", asked->api,
+			     fault.text);
+		return false;
+	}
+	return true;
+}
+
+/* Room for any answer. */
+union any {
+	struct init_producer_id_response init;
+	struct add_partitions_to_txn_response add;
+	struct produce_response produce;
+	struct add_offsets_to_txn_response add_group;
+	struct txn_offset_commit_response position;
+	struct end_txn_response end;
+	struct offset_commit_response commit;
+	struct offset_fetch_response look;
+	struct fetch_response fetch;
+};
+
+static struct view name_of(struct client *client)
+{
+	static char names[CLIENTS][16];
+
+	snprintf(names[client->number], sizeof names[0], "client-%d", client->number);
+	return view_text(names[client->number]);
+}
+
+static int32_t some_partition(struct client *client)
+{
+	return (int32_t)random_below(&client->world->random, WORLD_PARTITIONS);
+}
+
+/* ---- requests */
+
+static void ask_init(struct client *client)
+{
+	struct init_producer_id_request request;
+
+	message_default(&init_producer_id_request_message, &request);
+	request.transactional_id = client->kind == CLIENT_TRANSACTOR ? name_of(client) : VIEW_NULL;
+	request.transaction_timeout_ms = client->number == 3 ? 1500 : 60000;
+	ask(client, API_INIT_PRODUCER_ID, 4, &request, (struct asked){ 0 });
+}
+
+static void ask_add(struct client *client)
+{
+	struct add_partitions_to_txn_request request;
+
+	message_default(&add_partitions_to_txn_request_message, &request);
+	request.v3_and_below_transactional_id = name_of(client);
+	request.v3_and_below_producer_id = client->producer_id;
+	request.v3_and_below_producer_epoch = client->epoch;
+	request.v3_and_below_topics.at =
+		shape_array(&add_partitions_to_txn_request_topic_shape, &client->arena, 1);
+	request.v3_and_below_topics.count = 1;
+	request.v3_and_below_topics.at[0].name = TOPIC;
+	request.v3_and_below_topics.at[0].partitions.at = arena_take(&client->arena, sizeof(int32_t));
+	request.v3_and_below_topics.at[0].partitions.at[0] = client->pending_partition;
+	request.v3_and_below_topics.at[0].partitions.count = 1;
+	ask(client, API_ADD_PARTITIONS_TO_TXN, 3, &request, (struct asked){ 0 });
+}
+
+static void ask_produce(struct client *client, uint32_t number, int32_t partition, int32_t sequence)
+{
+	struct batch_options options = batch_options_default;
+	struct produce_request request;
+	struct batch_writer writer;
+	struct buffer batch;
+	char text[16];
+
+	options.producer_id = client->producer_id;
+	options.producer_epoch = client->epoch;
+	options.base_sequence = sequence;
+	options.transactional = client->kind == CLIENT_TRANSACTOR;
+	snprintf(text, sizeof text, "%u", number);
+	batch_writer_init(&writer, &options, NULL, 1 << 16);
+	buffer_init(&batch, 1 << 16);
+	if (batch_writer_add(&writer, clock_wall_ms(&client->world->clock), VIEW_LITERAL("key"),
+			     view_text(text), NULL, 0) < 0 ||
+	    batch_writer_finish(&writer, &batch) < 0)
+		abort();
+	message_default(&produce_request_message, &request);
+	request.transactional_id = options.transactional ? name_of(client) : VIEW_NULL;
+	request.acks = -1;
+	request.timeout_ms = 30000;
+	request.topic_data.at = shape_array(&produce_request_topic_shape, &client->arena, 1);
+	request.topic_data.count = 1;
+	request.topic_data.at[0].name = TOPIC;
+	request.topic_data.at[0].partition_data.at =
+		shape_array(&produce_request_partition_shape, &client->arena, 1);
+	request.topic_data.at[0].partition_data.count = 1;
+	request.topic_data.at[0].partition_data.at[0].index = partition;
+	request.topic_data.at[0].partition_data.at[0].records =
+		arena_copy(&client->arena, buffer_bytes(&batch));
+	ask(client, API_PRODUCE, client->two ? 12 : 9, &request,
+	    (struct asked){ .value = number, .partition = partition, .deed = client->deed });
+	batch_writer_done(&writer);
+	buffer_done(&batch);
+}
+
+static void ask_add_group(struct client *client)
+{
+	struct add_offsets_to_txn_request request;
+
+	message_default(&add_offsets_to_txn_request_message, &request);
+	request.transactional_id = request.group_id = name_of(client);
+	request.producer_id = client->producer_id;
+	request.producer_epoch = client->epoch;
+	ask(client, API_ADD_OFFSETS_TO_TXN, 3, &request, (struct asked){ 0 });
+}
+
+static void ask_position(struct client *client)
+{
+	struct txn_offset_commit_request request;
+
+	message_default(&txn_offset_commit_request_message, &request);
+	request.transactional_id = request.group_id = name_of(client);
+	request.producer_id = client->producer_id;
+	request.producer_epoch = client->epoch;
+	request.generation_id = -1;
+	request.topics.at = shape_array(&txn_offset_commit_request_topic_shape, &client->arena, 1);
+	request.topics.count = 1;
+	request.topics.at[0].name = TOPIC;
+	request.topics.at[0].partitions.at =
+		shape_array(&txn_offset_commit_request_partition_shape, &client->arena, 1);
+	request.topics.at[0].partitions.count = 1;
+	request.topics.at[0].partitions.at[0].committed_offset = client->position;
+	client->position_sent = client->position;
+	client->positioned = true;
+	assert(client->position < WORLD_POSITIONS_MAX);
+	ask(client, API_TXN_OFFSET_COMMIT, client->two ? 5 : 3, &request, (struct asked){ 0 });
+}
+
+static void ask_end(struct client *client)
+{
+	struct end_txn_request request;
+
+	message_default(&end_txn_request_message, &request);
+	request.transactional_id = name_of(client);
+	request.producer_id = client->producer_id;
+	request.producer_epoch = client->epoch;
+	request.committed = client->commits;
+	ask(client, API_END_TXN, client->two ? 5 : 3, &request, (struct asked){ 0 });
+}
+
+static void ask_commit(struct client *client)
+{
+	struct offset_commit_request request;
+
+	message_default(&offset_commit_request_message, &request);
+	request.group_id = name_of(client);
+	request.generation_id_or_member_epoch = -1;
+	request.topics.at = shape_array(&offset_commit_request_topic_shape, &client->arena, 1);
+	request.topics.count = 1;
+	request.topics.at[0].name = TOPIC;
+	request.topics.at[0].partitions.at =
+		shape_array(&offset_commit_request_partition_shape, &client->arena, 1);
+	request.topics.at[0].partitions.count = 1;
+	request.topics.at[0].partitions.at[0].committed_offset = client->position;
+	client->position_sent = client->position;
+	assert(client->position < WORLD_POSITIONS_MAX);
+	ask(client, API_OFFSET_COMMIT, 8, &request, (struct asked){ 0 });
+}
+
+static void ask_look(struct client *client)
+{
+	struct offset_fetch_request request;
+
+	message_default(&offset_fetch_request_message, &request);
+	request.group_id = name_of(client);
+	request.require_stable = true;
+	request.topics.at = shape_array(&offset_fetch_request_topic_shape, &client->arena, 1);
+	request.topics.count = 1;
+	request.topics.at[0].name = TOPIC;
+	request.topics.at[0].partition_indexes.at = arena_take(&client->arena, sizeof(int32_t));
+	request.topics.at[0].partition_indexes.at[0] = 0;
+	request.topics.at[0].partition_indexes.count = 1;
+	ask(client, API_OFFSET_FETCH, 7, &request, (struct asked){ 0 });
+}
+
+static void ask_fetch(struct client *client)
+{
+	struct fetch_request request;
+	int32_t partition = some_partition(client);
+
+	message_default(&fetch_request_message, &request);
+	request.session_epoch = -1;
+	request.isolation_level = 1;
+	request.max_wait_ms = 50;
+	request.min_bytes = 1;
+	request.max_bytes = 1 << 20;
+	request.topics.at = shape_array(&fetch_request_topic_shape, &client->arena, 1);
+	request.topics.count = 1;
+	request.topics.at[0].topic = TOPIC;
+	request.topics.at[0].partitions.at = shape_array(&fetch_request_partition_shape, &client->arena, 1);
+	request.topics.at[0].partitions.count = 1;
+	request.topics.at[0].partitions.at[0].partition = partition;
+	request.topics.at[0].partitions.at[0].fetch_offset = client->offsets[partition];
+	request.topics.at[0].partitions.at[0].partition_max_bytes =
+		(int32_t)(200 + random_below(&client->world->random, 3000));
+	ask(client, API_FETCH, 11, &request, (struct asked){ .partition = partition });
+}
+
+/* ---- answers */
+
+/* A transaction's end as far as this client will ever know it. */
+static void deed_ends(struct client *client, enum fate fate)
+{
+	struct deed *deed = &client->world->deeds[client->deed];
+
+	if (deed->fate == FATE_OPEN)
+		deed->fate = fate;
+	world_totals.committed += fate == FATE_KEPT;
+	world_totals.aborted += fate == FATE_GONE;
+	world_totals.unknown += fate == FATE_UNKNOWN;
+	world_note(client->world, "client %d: transaction %u %s", client->number, client->deed,
+		   fate == FATE_KEPT   ? "committed"
+		   : fate == FATE_GONE ? "aborted"
+				       : "unknown");
+	/* Only what is known to be committed binds; what was sent may show. */
+	if (client->positioned && fate == FATE_KEPT)
+		client->position_kept = client->position;
+	if (client->positioned && fate == FATE_GONE)
+		client->position_gone[client->position] = true;
+	client->positioned = false;
+}
+
+/* Whatever was open is ended by the next epoch. */
+static void begin_anew(struct client *client)
+{
+	if (client->state >= STATE_ADD && client->state <= STATE_END)
+		deed_ends(client, client->state == STATE_END && client->commits ? FATE_UNKNOWN : FATE_GONE);
+	client->state = STATE_INIT;
+}
+
+static void init_answered(struct client *client, const struct init_producer_id_response *in)
+{
+	if (in->error_code)
+		return;
+	client->producer_id = in->producer_id;
+	client->epoch = in->producer_epoch;
+	memset(client->sequence, 0, sizeof client->sequence);
+	client->state = client->kind == CLIENT_TRANSACTOR ? STATE_BEGIN : STATE_PRODUCE;
+}
+
+static void next_of_transaction(struct client *client)
+{
+	if (--client->left > 0) {
+		client->pending_partition = some_partition(client);
+		client->pending_count = 0;
+		client->state = client->two ? STATE_PRODUCE : STATE_ADD;
+	} else if (random_below(&client->world->random, 3) == 0) {
+		client->position = client->position_sent + 1;
+		client->state = client->two ? STATE_POSITION : STATE_ADD_GROUP;
+	} else {
+		client->state = STATE_END;
+	}
+}
+
+/* True when it is to be asked again as it was. */
+static bool again(struct client *client, int16_t error)
+{
+	if (error && !kafka_error_retriable(error)) {
+		world_note(client->world, "client %d: %s in state %d", client->number,
+			   kafka_error_name(error), client->state);
+		begin_anew(client);
+	}
+	return error != 0;
+}
+
+static void produced(struct client *client, const struct asked *asked, const struct produce_response *in)
+{
+	const struct produce_response_partition *part = &in->responses.at[0].partition_responses.at[0];
+	struct world *world = client->world;
+
+	world_note(world, "client %d: value %u: %s at %lld", client->number, asked->value,
+		   kafka_error_name(part->error_code), (long long)part->base_offset);
+	if (client->kind == CLIENT_TRANSACTOR) {
+		if (again(client, part->error_code))
+			return;
+		value_acknowledged(world, asked->value, part->base_offset);
+		client->sequence[asked->partition]++;
+		next_of_transaction(client);
+		return;
+	}
+	/* What was sent behind one that failed has a gap before it: all of it goes again, in order. */
+	if (part->error_code) {
+		if (!kafka_error_retriable(part->error_code) &&
+		    part->error_code != KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER)
+			world_broken(world, "value %u of client %d: %s", asked->value, client->number,
+				     kafka_error_name(part->error_code));
+		client->left = 1; /* something is to be sent again */
+		return;
+	}
+	for (int i = 0; i < client->pending_count; i++)
+		if (client->pending[i] == asked->value) {
+			value_acknowledged(world, asked->value, part->base_offset);
+			world->deeds[world->values[asked->value].deed].fate = FATE_KEPT;
+			client->pending_count--;
+			memmove(client->pending + i, client->pending + i + 1,
+				(size_t)(client->pending_count - i) * sizeof *client->pending);
+			memmove(client->pending_sequence + i, client->pending_sequence + i + 1,
+				(size_t)(client->pending_count - i) * sizeof *client->pending_sequence);
+		}
+}
+
+static void ended(struct client *client, const struct end_txn_response *in)
+{
+	if (again(client, in->error_code))
+		return;
+	deed_ends(client, client->commits ? FATE_KEPT : FATE_GONE);
+	if (client->two && (in->producer_id != client->producer_id || in->producer_epoch != client->epoch)) {
+		client->producer_id = in->producer_id;
+		client->epoch = in->producer_epoch;
+		memset(client->sequence, 0, sizeof client->sequence);
+	}
+	client->state = STATE_REST;
+}
+
+static bool is_aborted(const struct fetch_response_partition *part, const struct batch_head *head,
+		       bool *ended)
+{
+	for (int32_t i = 0; i < part->aborted_transactions.count; i++)
+		if (part->aborted_transactions.at[i].producer_id == head->producer_id &&
+		    part->aborted_transactions.at[i].first_offset <= head->base_offset && !ended[i])
+			return true;
+	return false;
+}
+
+/* An abort marker ends the oldest aborted range of its producer. */
+static void marker_seen(const struct fetch_response_partition *part, const struct batch_head *head,
+			bool *ended)
+{
+	for (int32_t i = 0; i < part->aborted_transactions.count; i++)
+		if (part->aborted_transactions.at[i].producer_id == head->producer_id && !ended[i] &&
+		    part->aborted_transactions.at[i].first_offset <= head->base_offset) {
+			ended[i] = true;
+			return;
+		}
+}
+
+static void read_batch(struct client *client, int32_t partition, const struct batch *batch,
+		       const struct records *records)
+{
+	struct record_walk walk;
+	struct record_span span;
+	struct record record;
+	char text[16];
+
+	record_walk_init(&walk, records);
+	while (record_walk_next(&walk, &span, 1) == 1) {
+		int64_t offset = record_offset(&walk, &span);
+
+		if (offset < client->offsets[partition])
+			continue; /* the batch began before */
+		if (record_split(view_of(span.at, span.size), &record) < 0 ||
+		    record.value.size >= sizeof text) {
+			world_broken(client->world, "a record that nobody wrote at %lld", (long long)offset);
+			return;
+		}
+		snprintf(text, sizeof text, "%.*s", (int)record.value.size, (const char *)record.value.at);
+		value_seen(client->world, (uint32_t)strtoul(text, NULL, 10), partition, offset);
+	}
+}
+
+static void fetched(struct client *client, const struct asked *asked, const struct fetch_response *in)
+{
+	const struct fetch_response_partition *part;
+	bool over[256] = { 0 };
+	struct buffer inflated;
+	struct view bytes;
+	struct batch batch;
+
+	if (in->error_code || in->responses.count != 1)
+		return;
+	part = &in->responses.at[0].partitions.at[0];
+	if (part->error_code) {
+		if (!kafka_error_retriable(part->error_code))
+			world_broken(client->world, "reading %d at %lld: %s", asked->partition,
+				     (long long)client->offsets[asked->partition],
+				     kafka_error_name(part->error_code));
+		return;
+	}
+	if (part->aborted_transactions.count > 256) {
+		world_broken(client->world, "%d aborted transactions in one answer",
+			     part->aborted_transactions.count);
+		return;
+	}
+	buffer_init(&inflated, 1 << 20);
+	bytes = part->records;
+	while (batch_next(&bytes, &batch) > 0) {
+		struct records records;
+		struct control control;
+
+		if (batch_check(&batch, NULL) < 0 ||
+		    batch_open(&batch, client->world->inflater, &inflated, &records, NULL) < 0)
+			world_broken(client->world, "a batch that cannot be read at %lld",
+				     (long long)batch.head.base_offset);
+		else if (batch.head.control && control_of(&records, &control) == 0 &&
+			 control.type == CONTROL_ABORT)
+			marker_seen(part, &batch.head, over);
+		else if (!batch.head.control &&
+			 !(batch.head.transactional && is_aborted(part, &batch.head, over)))
+			read_batch(client, asked->partition, &batch, &records);
+		client->offsets[asked->partition] = batch_last_offset(&batch.head) + 1;
+	}
+	buffer_done(&inflated);
+}
+
+static void take_answers(struct client *client)
+{
+	struct asked asked;
+	union any in;
+
+	while (answer_take(client, &asked, &in))
+		switch (asked.api) {
+		case API_INIT_PRODUCER_ID: init_answered(client, &in.init); break;
+		case API_ADD_PARTITIONS_TO_TXN:
+			if (!again(client, in.add.results_by_topic_v3_and_below.at[0]
+						   .results_by_partition.at[0]
+						   .partition_error_code))
+				client->state = STATE_PRODUCE;
+			break;
+		case API_PRODUCE: produced(client, &asked, &in.produce); break;
+		case API_ADD_OFFSETS_TO_TXN:
+			if (!again(client, in.add_group.error_code))
+				client->state = STATE_POSITION;
+			break;
+		case API_TXN_OFFSET_COMMIT:
+			if (!again(client, in.position.topics.at[0].partitions.at[0].error_code))
+				client->state = STATE_END;
+			break;
+		case API_END_TXN: ended(client, &in.end); break;
+		case API_OFFSET_COMMIT:
+			if (!in.commit.topics.at[0].partitions.at[0].error_code) {
+				client->position_kept = client->position;
+				client->state = STATE_REST;
+			}
+			break;
+		case API_OFFSET_FETCH:
+			if (!in.look.error_code && !in.look.topics.at[0].partitions.at[0].error_code)
+				position_seen(
+					client,
+					in.look.topics.at[0].partitions.at[0].committed_offset < 0
+						? 0
+						: in.look.topics.at[0].partitions.at[0].committed_offset);
+			client->state = client->kind == CLIENT_COMMITTER ? STATE_REST : client->state;
+			break;
+		case API_FETCH: fetched(client, &asked, &in.fetch); break;
+		default: break;
+		}
+}
+
+/* ---- what comes next */
+
+static void writer_step(struct client *client)
+{
+	struct world *world = client->world;
+
+	if (client->state == STATE_INIT) {
+		if (!client->asked_count)
+			ask_init(client);
+		return;
+	}
+	if (!client->asked_count && client->pending_count && client->left) {
+		client->left = 0;
+		for (int i = 0; i < client->pending_count; i++)
+			ask_produce(client, client->pending[i], client->pending_partition,
+				    client->pending_sequence[i]);
+		return;
+	}
+	if (client->left || client->pending_count == ASKED_MAX || client->asked_count == ASKED_MAX ||
+	    world->finishing)
+		return;
+	if (!client->pending_count)
+		client->pending_partition = some_partition(client);
+	client->pending[client->pending_count] =
+		value_new(world, deed_new(world), client->pending_partition, client->number);
+	client->pending_sequence[client->pending_count] = client->sequence[client->pending_partition]++;
+	client->pending_count++;
+	ask_produce(client, client->pending[client->pending_count - 1], client->pending_partition,
+		    client->pending_sequence[client->pending_count - 1]);
+}
+
+static void transactor_step(struct client *client)
+{
+	struct world *world = client->world;
+
+	if (client->asked_count)
+		return;
+	switch (client->state) {
+	case STATE_INIT: ask_init(client); break;
+	case STATE_REST:
+		if (random_below(&world->random, 3) == 0) {
+			client->state = STATE_BEGIN;
+			ask_look(client);
+			break;
+		}
+		client->state = STATE_BEGIN;
+		break;
+	case STATE_BEGIN:
+		if (world->finishing)
+			break;
+		client->deed = deed_new(world);
+		client->left = 1 + (int)random_below(&world->random, 4);
+		client->commits = random_below(&world->random, 4) != 0;
+		client->positioned = false;
+		client->pending_partition = some_partition(client);
+		client->pending_count = 0;
+		client->state = client->two ? STATE_PRODUCE : STATE_ADD;
+		break;
+	case STATE_ADD: ask_add(client); break;
+	case STATE_PRODUCE:
+		if (!client->pending_count) {
+			client->pending[0] =
+				value_new(world, client->deed, client->pending_partition, client->number);
+			client->pending_count = 1;
+		}
+		ask_produce(client, client->pending[0], client->pending_partition,
+			    client->sequence[client->pending_partition]);
+		break;
+	case STATE_ADD_GROUP: ask_add_group(client); break;
+	case STATE_POSITION: ask_position(client); break;
+	case STATE_END: ask_end(client); break;
+	default: break;
+	}
+}
+
+static void committer_step(struct client *client)
+{
+	if (client->asked_count)
+		return;
+	if (client->state == STATE_REST && !client->world->finishing) {
+		client->position = client->position_sent + 1;
+		client->state = random_below(&client->world->random, 3) ? STATE_COMMIT : STATE_LOOK;
+	}
+	if (client->state == STATE_COMMIT) {
+		client->position = client->position ? client->position : 1;
+		ask_commit(client);
+	} else if (client->state == STATE_LOOK) {
+		ask_look(client);
+	}
+}
+
+/* A connection that went away in the middle of things. */
+static void after_loss(struct client *client)
+{
+	if (client->kind == CLIENT_WRITER)
+		client->left = client->pending_count > 0;
+	/* One that was adding or ending may ask again, or come with a new epoch. */
+	if (client->kind == CLIENT_TRANSACTOR && client->state >= STATE_ADD && client->state <= STATE_END &&
+	    random_below(&client->world->random, 2))
+		begin_anew(client);
+}
+
+void client_step(struct client *client)
+{
+	if (!client->connected) {
+		client_connect(client);
+		after_loss(client);
+	}
+	take_answers(client);
+	if (client->world->broken)
+		return;
+	if (client->kind == CLIENT_WRITER)
+		writer_step(client);
+	else if (client->kind == CLIENT_TRANSACTOR)
+		transactor_step(client);
+	else if (client->kind == CLIENT_COMMITTER)
+		committer_step(client);
+	else if (!client->asked_count)
+		ask_fetch(client);
+}
+
+bool client_idle(const struct client *client)
+{
+	if (client->asked_count)
+		return false;
+	if (client->kind == CLIENT_WRITER)
+		return !client->pending_count;
+	return client->kind == CLIENT_READER || client->state == STATE_BEGIN || client->state == STATE_REST;
+}
