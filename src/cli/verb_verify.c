@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/checkpoint_topics.h"
 #include "cli/json.h"
 #include "cli/verbs.h"
 #include "exit/audit.h"
@@ -14,6 +15,8 @@ struct verify_settings {
 	SETTINGS_COMMON;
 	const char *plan;
 	struct texts checkpoints;
+	bool offline;
+	int64_t timeout_ms;
 };
 
 #define AT(field) offsetof(struct verify_settings, field)
@@ -28,7 +31,18 @@ static const struct option options[] = {
 	  .value = "FILE",
 	  .kind = OPTION_PATH,
 	  .at = AT(plan),
-	  .help = "a plan: the file that its `checkpoints` name is taken as notes too" },
+	  .help = "a plan: what its `checkpoints` name is taken as notes too, the file, and the topic on "
+		  "both clusters" },
+	{ .name = "offline",
+	  .kind = OPTION_FLAG,
+	  .at = AT(offline),
+	  .help = "do not ask the clusters of the plan; their topics are then named as not held against" },
+	{ .name = "timeout",
+	  .value = "DURATION",
+	  .kind = OPTION_DURATION,
+	  .at = AT(timeout_ms),
+	  .fallback = "10s",
+	  .help = "how long each cluster may take to show its topic" },
 	{ .name = NULL },
 };
 
@@ -36,6 +50,7 @@ static const struct example examples[] = {
 	{ "interlock verify interlock.db", "By itself:" },
 	{ "interlock verify interlock.db --checkpoint /mnt/audit/orders.chk --json",
 	  "Held against what an auditor kept:" },
+	{ "interlock verify interlock.db --plan exit.yaml", "Held against the topics on both clusters too:" },
 	{ NULL, NULL },
 };
 
@@ -49,6 +64,8 @@ struct verifying {
 	struct arena arena;
 	const char *files[OPTION_REPEATS_MAX + 1];
 	int file_count;
+	struct topic_holder topics[SIDE_COUNT]; /* that were asked */
+	int topic_count;
 	struct audit audit;
 };
 
@@ -61,9 +78,21 @@ static enum status status_of(enum audit_answer answer)
 					   : STATUS_SHUT;
 }
 
-/* A holder that the journal names, and that is not among what was given. */
+static const struct topic_holder *topic_of(const struct verifying *v, const char *holder)
+{
+	for (int i = 0; i < v->topic_count; i++)
+		if (strcmp(v->topics[i].name, holder) == 0)
+			return &v->topics[i];
+	return NULL;
+}
+
+/* A holder that the journal names, and that is among what was given or read. */
 static bool was_given(const struct verifying *v, const char *holder)
 {
+	const struct topic_holder *topic = topic_of(v, holder);
+
+	if (topic)
+		return topic->fault.err == 0;
 	if (strncmp(holder, "file ", 5) != 0)
 		return false;
 	for (int i = 0; i < v->file_count; i++)
@@ -82,6 +111,23 @@ static json_t *not_held(const struct verifying *v)
 	return list;
 }
 
+static json_t *topics_json(const struct verifying *v)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < v->topic_count; i++) {
+		const struct topic_holder *topic = &v->topics[i];
+
+		json_array_append_new(
+			list, json_pack("{s:o, s:b, s:o, s:I, s:I, s:i, s:o}", "holder",
+					json_words(topic->name), "read", topic->fault.err == 0, "why",
+					topic->fault.err ? json_words(topic->fault.text) : json_null(),
+					"first", (json_int_t)topic->first, "end", (json_int_t)topic->end,
+					"notes", topic->notes, "others", json_count(topic->others)));
+	}
+	return list;
+}
+
 static void show_json(struct verifying *v)
 {
 	const struct audit *audit = &v->audit;
@@ -94,20 +140,20 @@ static void show_json(struct verifying *v)
 		first = json_pack("{s:o, s:o}", "frame",
 				  audit->frame ? json_count(audit->frame) : json_null(), "text",
 				  json_words(audit->text));
-	output_json(
-		v->output,
-		json_pack(
-			"{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:i, s:i, s:i, s:o, s:o}, "
-			"s:b, s:o}",
-			"journal", json_words(v->journal), "answer", audit_word(audit->answer), "exit",
-			audit->exit[0] ? json_words(audit->exit) : json_null(), "frames",
-			json_count(audit->frames), "verdicts", json_count(audit->verdicts), "acts",
-			json_count(audit->acts), "checkpoints", json_count(audit->checkpoints), "head",
-			json_string(sha256_text(audit->head, head)), "plan",
-			sha256_none(audit->plan) ? json_null() : json_string(sha256_text(audit->plan, plan)),
-			"fault", first, "outside", "given", v->note_count, "held", audit->notes_held,
-			"of_other_exits", audit->notes_of_others, "files", json_list(v->files, v->file_count),
-			"not_held_against", not_held(v), "topics_asked", 0, "remarks", remarks));
+	output_json(v->output,
+		    json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+			      "s:{s:i, s:i, s:i, s:o, s:o, s:o}, s:b, s:o}",
+			      "journal", json_words(v->journal), "answer", audit_word(audit->answer), "exit",
+			      audit->exit[0] ? json_words(audit->exit) : json_null(), "frames",
+			      json_count(audit->frames), "verdicts", json_count(audit->verdicts), "acts",
+			      json_count(audit->acts), "checkpoints", json_count(audit->checkpoints), "head",
+			      json_string(sha256_text(audit->head, head)), "plan",
+			      sha256_none(audit->plan) ? json_null()
+						       : json_string(sha256_text(audit->plan, plan)),
+			      "fault", first, "outside", "given", v->note_count, "held", audit->notes_held,
+			      "of_other_exits", audit->notes_of_others, "files",
+			      json_list(v->files, v->file_count), "not_held_against", not_held(v), "topics",
+			      topics_json(v), "topics_asked", v->topic_count > 0, "remarks", remarks));
 }
 
 /* ---- for people ---- */
@@ -131,7 +177,7 @@ static void say_not_held(struct verifying *v, struct paper *paper)
 	for (int i = 0; i < v->audit.holder_count; i++) {
 		const char *holder = v->audit.holders[i];
 
-		if (was_given(v, holder))
+		if (was_given(v, holder) || topic_of(v, holder))
 			continue;
 		snprintf(text, sizeof text, "not held against: %s (%s)", holder,
 			 strncmp(holder, "file ", 5) == 0 ? "not given" : "not asked");
@@ -140,6 +186,48 @@ static void say_not_held(struct verifying *v, struct paper *paper)
 	if (v->audit.holders_left_off)
 		paper_line(paper, "not held against: %d more that the journal names (not asked)",
 			   v->audit.holders_left_off);
+}
+
+/* Holder by holder: what was read there, or why nothing was. */
+static void say_topics(struct verifying *v, struct paper *paper)
+{
+	struct buffer line;
+
+	buffer_init(&line, 64 << 10);
+	for (int i = 0; i < v->topic_count; i++) {
+		const struct topic_holder *topic = &v->topics[i];
+
+		buffer_reset(&line);
+		if (topic->fault.err)
+			buffer_printf(&line, "not held against: %s (not read: %s)", topic->name,
+				      topic->fault.text);
+		else
+			buffer_printf(&line, "read %s: %d checkpoint%s in offsets %lld to %lld", topic->name,
+				      topic->notes, topic->notes == 1 ? "" : "s", (long long)topic->first,
+				      (long long)topic->end);
+		if (topic->others)
+			buffer_printf(&line, "; %llu record%s there %s no checkpoint",
+				      (unsigned long long)topic->others, topic->others == 1 ? "" : "s",
+				      topic->others == 1 ? "is" : "are");
+		if (!topic->fault.err && topic->first > 0)
+			buffer_text(&line, "; what came before is gone from there");
+		wrap_safe(paper, buffer_string(&line));
+	}
+	buffer_done(&line);
+}
+
+static void list_places(const struct verifying *v, struct buffer *line)
+{
+	const char *between = "";
+
+	for (int i = 0; i < v->file_count; i++, between = ", ")
+		buffer_printf(line, "%s%s", between, v->files[i]);
+	for (int i = 0; i < v->topic_count; i++) {
+		if (!v->topics[i].notes)
+			continue;
+		buffer_printf(line, "%s%s", between, v->topics[i].name);
+		between = ", ";
+	}
 }
 
 static void say_outside(struct verifying *v, struct paper *paper)
@@ -154,12 +242,12 @@ static void say_outside(struct verifying *v, struct paper *paper)
 	} else {
 		buffer_printf(&line, "held against %d note%s in ", audit->notes_held,
 			      audit->notes_held == 1 ? "" : "s");
-		for (int i = 0; i < v->file_count; i++)
-			buffer_printf(&line, "%s%s", i ? ", " : "", v->files[i]);
+		list_places(v, &line);
 		if (audit->notes_of_others)
 			buffer_printf(&line, "; %d of other exits were passed over", audit->notes_of_others);
 	}
-	paper_wrap(paper, 0, 2, buffer_string(&line));
+	wrap_safe(paper, buffer_string(&line));
+	say_topics(v, paper);
 	say_not_held(v, paper);
 	buffer_done(&line);
 }
@@ -234,6 +322,23 @@ static enum status take_notes(struct verifying *v, const struct verify_settings 
 	return STATUS_OPEN;
 }
 
+/* The clusters of the plan are asked before the journal is read: what is in their topics then is in the journal too. */
+static int ask_topics(struct verifying *v, int64_t timeout_ms, struct fault *fault)
+{
+	struct session session;
+	int count = session_open(&session, v->output, true, fault);
+
+	if (count < 0)
+		return count;
+	output_progress(v->output, "reading checkpoints from both clusters");
+	count = checkpoint_topics_read(&session, v->plan, timeout_ms, v->topics, &v->notes, &v->note_count,
+				       fault);
+	output_progress(v->output, "%s", "");
+	session_close(&session);
+	v->topic_count = count > 0 ? count : 0;
+	return count < 0 ? count : 0;
+}
+
 static int load_plan(struct verifying *v, const char *file)
 {
 	struct plan_faults faults;
@@ -285,6 +390,59 @@ static void compare_plan(struct verifying *v)
 			 "the plan in force in the journal is not the plan that was given");
 }
 
+static void doubt(struct audit *audit, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void doubt(struct audit *audit, const char *format, ...)
+{
+	char text[AUDIT_TEXT_SIZE];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(text, sizeof text, format, list);
+	va_end(list);
+	if (audit->answer == AUDIT_INTACT) {
+		audit->answer = AUDIT_UNDECIDED;
+		memcpy(audit->text, text, sizeof text);
+	} else if (audit->remark_count == AUDIT_REMARKS_MAX) {
+		audit->remarks_left_off++;
+	} else {
+		memcpy(audit->remarks[audit->remark_count++], text, sizeof text);
+	}
+}
+
+/* Where the journal says that it was given checkpoints. */
+static bool is_named(const struct audit *audit, const char *holder)
+{
+	for (int i = 0; i < audit->holder_count; i++)
+		if (strcmp(audit->holders[i], holder) == 0)
+			return true;
+	return false;
+}
+
+/* Of this exit, wherever they were read. */
+static int notes_from(const struct verifying *v, const char *holder)
+{
+	int count = 0;
+
+	for (int i = 0; i < v->note_count; i++)
+		count += v->notes[i].from == holder && strcmp(v->notes[i].note.exit, v->audit.exit) == 0;
+	return count;
+}
+
+/* A holder that could not be read, or has lost what it was given, might have told another story. */
+static void judge_topics(struct verifying *v)
+{
+	for (int i = 0; i < v->topic_count; i++) {
+		const struct topic_holder *topic = &v->topics[i];
+
+		if (topic->fault.err)
+			doubt(&v->audit, "%s was not read: %s", topic->name, topic->fault.text);
+		else if (is_named(&v->audit, topic->name) && notes_from(v, topic->name) == 0)
+			doubt(&v->audit,
+			      "%s was given checkpoints, as the journal says, and holds none of this exit",
+			      topic->name);
+	}
+}
+
 static enum status run(struct output *output, const struct verb *verb, const void *given,
 		       const struct texts *rest)
 {
@@ -301,10 +459,13 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 	arena_init(&v->arena, (size_t)1 << 20);
 	if (load_plan(v, settings->plan) == 0) {
 		status = take_notes(v, settings, &good);
-		if (good && audit(v, &fault) < 0) {
+		if (good &&
+		    ((v->plan && !settings->offline && ask_topics(v, settings->timeout_ms, &fault) < 0) ||
+		     audit(v, &fault) < 0)) {
 			status = output_fault(output, &fault);
 		} else if (good) {
 			compare_plan(v);
+			judge_topics(v);
 			if (output->json)
 				show_json(v);
 			else
@@ -332,15 +493,19 @@ const struct verb verb_verify = {
 		"hashes, the rules "
 		"of each kind of frame, who asked for what, the signatures of checkpoints. Each verdict is "
 		"made again from the "
-		"plan and the evidence that the journal keeps. No cluster is asked.\n\n"
+		"plan and the evidence that the journal keeps.\n\n"
 		"A journal that was rewritten as a whole agrees with itself. Only a note that somebody "
 		"outside kept shows it: "
-		"give all there are.\n\n"
+		"give all there are. With --plan the topic on both clusters is read as well, holder by "
+		"holder; one that "
+		"cannot be read is named with the reason, and leaves an intact journal undecided (--offline "
+		"asks none of "
+		"them). Without --plan no cluster is asked.\n\n"
 		"Exit status: 0 intact; 1 torn (frames at the end are missing), tampered (damaged, changed "
 		"or rewritten), or not "
 		"reproducible (a verdict or an act that does not follow); 2 it could not be decided, for "
 		"evidence is missing or "
-		"is of a newer version.",
+		"is of a newer version, or a holder that the plan names could not be read.",
 	.examples = examples,
 	.run = run,
 };

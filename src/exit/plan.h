@@ -332,6 +332,9 @@ const struct plan_family *plan_family(const struct plan *plan, struct view name)
 /* A path of the plan as this process must open it, in the arena; NULL when memory is out. */
 const char *plan_path(const struct plan *plan, struct view path, struct arena *arena);
 
+/* The topic on both clusters that checkpoints go to, from the arena; NULL: the plan names other holders and no topic. */
+const char *plan_checkpoint_topic(const struct plan *plan, struct arena *arena);
+
 /* True when a cluster is given as a property file and not as host:port[,host:port...]. */
 bool plan_is_properties(struct view cluster);
 

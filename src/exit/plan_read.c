@@ -656,3 +656,12 @@ const char *plan_path(const struct plan *plan, struct view path, struct arena *a
 
 	return arena_printf(arena, "%s%.*s", absolute ? "" : plan->folder, VIEW_ARGS(path));
 }
+
+const char *plan_checkpoint_topic(const struct plan *plan, struct arena *arena)
+{
+	struct view topic = plan->checkpoints.topic.text;
+
+	if (topic.at)
+		return arena_printf(arena, "%.*s", VIEW_ARGS(topic));
+	return plan->checkpoints.head.given ? NULL : "__interlock";
+}

@@ -18,7 +18,6 @@
 #include "loop/http.h"
 #include "wire/batch_writer.h"
 
-#define TOPIC_USUAL     "__interlock"
 #define OTHERS_WAIT_MS  20
 #define CREATE_MS       5000
 #define REPLICAS_WANTED 3
@@ -88,10 +87,7 @@ static int set_up(struct clusters *w, struct fault *fault)
 		return fault_set(fault, ERR_MEMORY, "no memory for checkpoints");
 	arena_init(&p->arena, (size_t)1 << 20);
 	w->publisher = p;
-	if (plan->checkpoints.topic.text.at)
-		p->topic = arena_printf(&p->arena, "%.*s", VIEW_ARGS(plan->checkpoints.topic.text));
-	else if (!plan->checkpoints.head.given)
-		p->topic = TOPIC_USUAL;
+	p->topic = plan_checkpoint_topic(plan, &p->arena);
 	if (plan->checkpoints.file.text.at)
 		p->file = plan_path(plan, plan->checkpoints.file.text, &p->arena);
 	if (plan->checkpoints.url.text.at)
