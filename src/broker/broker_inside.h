@@ -5,7 +5,6 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "broker/broker.h"
-#include "broker/health.h"
 #include "loop/bell.h"
 #include "loop/listen.h"
 #include "store/store.h"
@@ -48,7 +47,6 @@ struct broker {
 	struct coordinator *coordinator;
 	struct inflater *inflater;
 	int64_t producer_id_next, producer_id_end; /* of the block we hold */
-	struct health health;
 	bool closing;
 };
 

@@ -80,6 +80,11 @@ void coordinator_topic_deleted(struct broker *broker, const struct store_topic *
 
 enum { KEY_GROUP = 0, KEY_TRANSACTION = 1, KEY_SHARE = 2 };
 
+static bool may_serve(int16_t error)
+{
+	return error == KAFKA_NONE || error == KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
+}
+
 /* The node that leads its state, once the topic of that is there. */
 static int16_t find(struct broker *broker, int8_t type, struct view key, const struct node **out)
 {
@@ -95,7 +100,13 @@ static int16_t find(struct broker *broker, int8_t type, struct view key, const s
 		return type == KEY_GROUP ? KAFKA_INVALID_GROUP_ID : KAFKA_INVALID_REQUEST;
 	log = type == KEY_GROUP ? &broker_groups(broker)->log : &broker_transactions(broker)->log;
 	error = internal_log_ready(log);
-	if (error && error != KAFKA_COORDINATOR_LOAD_IN_PROGRESS)
+	/*
+	 * A transaction may take a group's positions along, and a client may ask for that before it looks for the group's
+	 * coordinator; Kafka needs no topic for it, we do.  So it is made by now.
+	 */
+	if (type == KEY_TRANSACTION && may_serve(error))
+		error = internal_log_ready(&broker_groups(broker)->log);
+	if (!may_serve(error))
 		return error;
 	*out = node_leading(broker, internal_log_place(log, key));
 	return KAFKA_NONE;

@@ -125,6 +125,18 @@ static int by_time(struct request *request, struct partition *partition, int64_t
 	return 0;
 }
 
+/* Since when a question can be asked that is not a time. */
+static bool may_ask(const struct request *request, int64_t timestamp)
+{
+	static const int16_t since[] = {
+		[-TIME_LATEST] = 0,         [-TIME_EARLIEST] = 0,    [-TIME_MAX] = 7,
+		[-TIME_EARLIEST_LOCAL] = 8, [-TIME_LAST_TIERED] = 9, [-TIME_EARLIEST_PENDING_UPLOAD] = 11,
+	};
+
+	return timestamp >= 0 ||
+	       (timestamp >= TIME_EARLIEST_PENDING_UPLOAD && request_version(request) >= since[-timestamp]);
+}
+
 static int list_one(struct request *request, struct view topic, int64_t timestamp, int32_t leader_epoch,
 		    offset_t *out)
 {
@@ -132,7 +144,8 @@ static int list_one(struct request *request, struct view topic, int64_t timestam
 	struct partition *partition = partition_find(request->broker, topic, out->partition_index);
 	struct store_partition_state state;
 
-	out->error_code = place_error(request, partition);
+	out->error_code =
+		may_ask(request, timestamp) ? place_error(request, partition) : KAFKA_UNSUPPORTED_VERSION;
 	if (out->error_code)
 		return 0;
 	store_partition_state(partition, &state);
@@ -152,12 +165,7 @@ static int list_one(struct request *request, struct view topic, int64_t timestam
 	case TIME_LAST_TIERED: /* nothing is tiered: objects are the log itself */
 	case TIME_EARLIEST_PENDING_UPLOAD: return 0;
 	case TIME_MAX: return by_time(request, partition, STORE_TIME_MAX, &state, out);
-	default:
-		if (timestamp < 0) {
-			out->error_code = KAFKA_UNSUPPORTED_VERSION;
-			return 0;
-		}
-		return by_time(request, partition, timestamp, &state, out);
+	default: return by_time(request, partition, timestamp, &state, out);
 	}
 }
 

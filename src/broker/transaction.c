@@ -286,6 +286,7 @@ struct marking {
 
 static void completed(void *context, struct transaction *transaction, int16_t error)
 {
+	transaction_end_tell(transaction);
 	if (!error)
 		return;
 	/* The decision stands; the completion is written again. */
@@ -437,6 +438,8 @@ int transactions_new(struct broker *broker, struct transactions **out)
 void transactions_stop(struct transactions *transactions)
 {
 	transactions->stopped = true;
+	MAP_EACH(&transactions->by_id, slot)
+	transaction_end_tell(slot->value);
 	internal_log_stop(&transactions->log);
 }
 
@@ -528,6 +531,8 @@ void transactions_tick(struct transactions *transactions)
 		struct transaction *transaction = slot->value;
 		bool prepared = transaction_prepared(transaction);
 
+		if (now >= transaction->ending_ms)
+			transaction_end_tell(transaction);
 		if (transaction->busy || transaction->markers_left > 0)
 			continue;
 		if (prepared && (!transaction->marking || now >= transaction->retry_ms))

@@ -39,11 +39,13 @@ struct transaction {
 	char *id;
 	struct transactions *all;
 	struct transaction_image is;
-	struct map partitions; /* position_key() to itself */
-	bool busy;             /* a record is being written */
-	int markers_left;      /* of PREPARE_*: under way */
-	bool marking;          /* markers are being sent, or shall be again */
-	int64_t retry_ms;      /* monotonic; when markers that failed are sent again */
+	struct map partitions;  /* position_key() to itself */
+	bool busy;              /* a record is being written */
+	int markers_left;       /* of PREPARE_*: under way */
+	bool marking;           /* markers are being sent, or shall be again */
+	int64_t retry_ms;       /* monotonic; when markers that failed are sent again */
+	struct request *ending; /* EndTxn, whose answer waits for the markers until ending_ms */
+	int64_t ending_ms;
 };
 
 struct transactions {
@@ -88,6 +90,9 @@ int16_t transaction_offsets_key(struct request *request, struct view group, stru
 
 /* PREPARE_*, was written: sends the markers, and completes. */
 void transaction_mark(struct transaction *transaction);
+
+/* Answers the EndTxn that waits, if one does: it is decided. */
+void transaction_end_tell(struct transaction *transaction);
 
 /* ---- the rules (transaction_rules.c): looking alone -------------------------------------------------------------------- */
 

@@ -10,7 +10,8 @@
 #define FENCED_NEW_END                                                                                       \
 	2 /* from this version of EndTxn, AddPartitionsToTxn on PRODUCER_FENCED is known (KIP-588) */
 #define FENCED_NEW_INIT 4
-#define BUMP_SINCE      5 /* of EndTxn: each transaction has an epoch of its own (KIP-890) */
+#define BUMP_SINCE      5   /* of EndTxn: each transaction has an epoch of its own (KIP-890) */
+#define ENDING_MS       100 /* the longest that the answer of EndTxn waits for markers */
 
 /* ---- InitProducerId -------------------------------------------------------------------------------------------------- */
 
@@ -408,12 +409,31 @@ static void end_answer(struct request *request, int16_t error, const struct tran
 	request_answer(request, response);
 }
 
+void transaction_end_tell(struct transaction *transaction)
+{
+	struct request *request = transaction->ending;
+
+	transaction->ending = NULL;
+	if (request)
+		end_answer(request, KAFKA_NONE, transaction);
+}
+
+/*
+ * Kafka answers at once, and lets the producer's next request wait a moment while the markers are on their way
+ * (add.partitions.to.txn.retry.backoff.max.ms).  Here the answer waits as long: clients pause up to seconds at a
+ * CONCURRENT_TRANSACTIONS, where the markers are milliseconds away.
+ */
 static void decided(void *context, struct transaction *transaction, int16_t error)
 {
-	/* The answer first: markers are not waited for, but the next transaction is. */
-	end_answer(context, error, transaction);
-	if (!error)
-		transaction_mark(transaction);
+	struct request *request = context;
+
+	if (error) {
+		end_answer(request, error, transaction);
+		return;
+	}
+	transaction->ending = request;
+	transaction->ending_ms = loop_now_ms(request->broker->loop) + ENDING_MS;
+	transaction_mark(transaction);
 }
 
 static void end_write(struct request *request, struct transaction *transaction, int64_t next_id)

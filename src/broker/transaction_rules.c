@@ -91,17 +91,6 @@ static bool asked_again(const struct transaction_image *is, int64_t producer_id,
 	       (is->previous_id == producer_id && epoch == TRANSACTION_EPOCH_LAST && is->epoch == 0);
 }
 
-static int16_t end_error(const struct transaction *transaction, int64_t producer_id, int16_t epoch,
-			 bool commit)
-{
-	int16_t error = transaction_owner_check(transaction, producer_id, epoch);
-
-	if (error != KAFKA_CONCURRENT_TRANSACTIONS || transaction->busy)
-		return error;
-	return (transaction->is.state == TRANSACTION_PREPARE_COMMIT) == commit ? KAFKA_CONCURRENT_TRANSACTIONS
-									       : KAFKA_INVALID_TXN_STATE;
-}
-
 enum transaction_end_step transaction_end_rule(const struct transaction *transaction, int64_t producer_id,
 					       int16_t epoch, bool commit, bool bumps, int16_t *error)
 {
@@ -113,7 +102,11 @@ enum transaction_end_step transaction_end_rule(const struct transaction *transac
 			*error = KAFKA_INVALID_TXN_STATE;
 		return TRANSACTION_END_ANSWER;
 	}
-	*error = end_error(transaction, producer_id, epoch, commit);
+	/*
+	 * While markers are on their way the answer is CONCURRENT_TRANSACTIONS whatever is asked for, as the coordinator's next
+	 * state is pending: franz-go aborts, when it has sent nothing, right after a commit's answer.
+	 */
+	*error = transaction_owner_check(transaction, producer_id, epoch);
 	if (*error)
 		return TRANSACTION_END_ANSWER;
 	/* With an epoch for each transaction an abort may be of one that the coordinator never heard of. */

@@ -197,7 +197,7 @@ int store_read(struct partition *partition, int64_t offset, int64_t size_max, en
 
 /* ---- times */
 
-/* The first record of the batch at or after `timestamp` and not below `from`.  1 when there is one. */
+/* The first record of the batch at or after `timestamp` and not below `from`; a marker is one, as it is for Kafka.  1: there is. */
 static int find_in_batch(struct partition *partition, struct view bytes, int64_t from, int64_t timestamp,
 			 struct store_timed *out, struct fault *fault)
 {
@@ -210,8 +210,7 @@ static int find_in_batch(struct partition *partition, struct view bytes, int64_t
 
 	if (batch_next(&bytes, &batch) != 1)
 		return fault_set(fault, ERR_INTERNAL, "a batch of the cache cannot be cut");
-	if (batch.head.max_timestamp < timestamp || batch_last_offset(&batch.head) < from ||
-	    batch.head.control)
+	if (batch.head.max_timestamp < timestamp || batch_last_offset(&batch.head) < from)
 		return 0;
 	buffer_reset(&store->inflated);
 	err = batch_open(&batch, store->inflater, &store->inflated, &records, fault);

@@ -101,7 +101,8 @@ static void who_may_end(void **state)
 		{ TRANSACTION_COMPLETE_ABORT, 6, 6, false, true, TRANSACTION_END_WRITE, 0 },
 		/* Decided, and its markers are on their way. */
 		{ TRANSACTION_PREPARE_COMMIT, 5, 5, true, false, TRANSACTION_END_ANSWER, 51 },
-		{ TRANSACTION_PREPARE_COMMIT, 5, 5, false, false, TRANSACTION_END_ANSWER, 48 },
+		{ TRANSACTION_PREPARE_COMMIT, 5, 5, false, false, TRANSACTION_END_ANSWER, 51 },
+		{ TRANSACTION_PREPARE_COMMIT, 6, 6, false, true, TRANSACTION_END_ANSWER, 51 },
 		{ TRANSACTION_PREPARE_ABORT, 6, 5, false, true, TRANSACTION_END_ANSWER, 51 },
 	};
 
