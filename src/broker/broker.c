@@ -188,6 +188,8 @@ int broker_open(struct loop *loop, const struct broker_options *options, struct 
 	if (err == 0)
 		err = (broker->inflater = inflater_new(INFLATED_MAX)) ? 0 : ERR_MEMORY;
 	if (err == 0)
+		err = (broker->deflater = deflater_new()) ? 0 : ERR_MEMORY;
+	if (err == 0)
 		err = bell_new(loop, bell_rang, broker, &broker->bell);
 	if (err == 0)
 		err = timer_new(loop, tick, broker, &broker->tick);
@@ -231,6 +233,7 @@ void broker_free(struct broker *broker)
 	timer_free(broker->soon);
 	bell_free(broker->bell); /* only now nobody can ring it */
 	inflater_free(broker->inflater);
+	deflater_free(broker->deflater);
 	properties_done(&broker->properties);
 	free(broker);
 }

@@ -46,6 +46,7 @@ struct broker {
 	struct sessions *sessions;
 	struct coordinator *coordinator;
 	struct inflater *inflater;
+	struct deflater *deflater;
 	int64_t producer_id_next, producer_id_end; /* of the block we hold */
 	bool closing;
 };

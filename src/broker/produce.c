@@ -12,6 +12,7 @@
 #include "broker/group.h"
 #include "broker/nodes.h"
 #include "broker/pipeline.h"
+#include "broker/recompress.h"
 #include "broker/topic_config.h"
 #include "broker/transaction.h"
 #include "wire/batch.h"
@@ -160,6 +161,10 @@ static int16_t check_batch(struct production *production, const struct store_top
 		*text = "The compression type is not allowed in this version of Produce";
 		return KAFKA_UNSUPPORTED_COMPRESSION_TYPE;
 	}
+	if (batch.head.count <= 0 || batch.head.last_offset_delta != batch.head.count - 1) {
+		*text = "The offsets of a batch are as many as its records";
+		return KAFKA_INVALID_RECORD;
+	}
 	if (batch.head.control) {
 		*text = "Clients cannot write control records";
 		return KAFKA_INVALID_RECORD;
@@ -192,6 +197,34 @@ static int16_t check_batch(struct production *production, const struct store_top
 		return error;
 	}
 	return KAFKA_NONE;
+}
+
+/* As store_append(), in the topic's own compression. */
+static int append(struct store_topic *topic, const struct produce_request_partition *in,
+		  struct production_partition *one)
+{
+	const struct topic_state *state = topic_state(topic);
+	struct partition *partition = topic->partitions[in->index];
+	struct broker *broker = one->production->request->broker;
+	struct view rest = in->records;
+	struct buffer again;
+	struct batch batch;
+	int err;
+
+	if (state->codec < 0 || batch_next(&rest, &batch) != 1 || batch.head.codec == state->codec)
+		return store_append(partition, in->records, appended, one);
+	buffer_init(&again, OPENED_BYTES_MAX);
+	err = recompress(broker, &batch, state->codec, state->level, &again);
+	if (err == 0)
+		err = store_append(partition, buffer_bytes(&again), appended, one);
+	else if (err == ERR_CHECKSUM)
+		err = STORE_BATCH_CORRUPT;
+	else if (err == ERR_MALFORMED || err == ERR_UNSUPPORTED)
+		err = STORE_BATCH_INVALID;
+	else if (err == ERR_LIMIT)
+		err = STORE_BATCH_TOO_LARGE;
+	buffer_done(&again);
+	return err;
 }
 
 /* False: there is no room, and the request may wait for it. */
@@ -231,7 +264,7 @@ static bool produce_one(struct production *production, struct store_topic *topic
 	}
 	*one = (struct production_partition){ production, result };
 	production->left++;
-	err = store_append(topic->partitions[in->index], in->records, appended, one);
+	err = append(topic, in, one);
 	if (err != 0) {
 		production->left--;
 		refuse(production, result, error_of(err), NULL);

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 
 #include "base/cursor.h"
+#include "broker/recompress.h"
 #include "broker/topic_config.h"
+#include "wire/compress.h"
 
 #define MOST INT64_MAX
 
@@ -213,6 +215,20 @@ static int32_t dirty_percent(const struct broker *broker, const struct topic_sta
 	return ratio < 0.01 ? 1 : ratio > 1 ? 100 : (int32_t)(ratio * 100);
 }
 
+/* Snappy has no levels. */
+static void read_compression(const struct broker *broker, struct topic_state *state)
+{
+	static const char *const levels[] = { NULL, "compression.gzip.level", NULL, "compression.lz4.level",
+					      "compression.zstd.level" };
+	struct topic_config_value value;
+
+	topic_config_value(broker, state, topic_config_find(VIEW_LITERAL("compression.type")), &value);
+	state->codec = recompress_codec(value.text);
+	state->level = state->codec >= 0 && levels[state->codec]
+			       ? (int)number_of(broker, state, levels[state->codec])
+			       : CODEC_LEVEL_DEFAULT;
+}
+
 int topic_state_load(struct broker *broker, struct store_topic *topic)
 {
 	struct topic_state *state = calloc(1, sizeof *state);
@@ -236,6 +252,7 @@ int topic_state_load(struct broker *broker, struct store_topic *topic)
 	state->batch_size_max = number_of(broker, state, "max.message.bytes");
 	state->before_max_ms = number_of(broker, state, "message.timestamp.before.max.ms");
 	state->after_max_ms = number_of(broker, state, "message.timestamp.after.max.ms");
+	read_compression(broker, state);
 	state->deletes = says(broker, state, "cleanup.policy", "delete");
 	log = (struct store_log_options){
 		.retention_ms = state->deletes ? number_of(broker, state, "retention.ms") : -1,

@@ -37,6 +37,7 @@ struct topic_state {
 	bool compact, deletes, internal;    /* cleanup.policy says so */
 	int64_t batch_size_max, before_max_ms, after_max_ms;
 	bool log_append_time;
+	int codec, level; /* compression.type: batches get it; -1: they stay as they came */
 	struct arena arena;
 };
 

@@ -73,6 +73,36 @@ def test_what_was_produced_is_consumed(broker, topic, codec):
         assert found[partition][offset] == (offset, value)
 
 
+def codecs(broker, topic):
+    """The codec of each batch as it lies there, by a Fetch of version 4."""
+    name = topic.encode()
+    body = struct.pack(">hhih", 1, 4, 7, -1) + struct.pack(">iiiib", -1, 500, 1, 2**30, 0)
+    body += struct.pack(">ih", 1, len(name)) + name + struct.pack(">iiqi", 1, 0, 0, 2**30)
+    with socket.create_connection(("127.0.0.1", broker.port)) as one, one.makefile("rb") as answer:
+        one.sendall(struct.pack(">i", len(body)) + body)
+        frame = answer.read(struct.unpack(">i", answer.read(4))[0])
+    at = 4 + 4 + 4 + 2 + len(name) + 4
+    _, error, _, _, _, size = struct.unpack_from(">ihqqii", frame, at)
+    assert error == 0
+    at, found = at + 30, set()
+    assert at + size == len(frame) and size > 0
+    while at < len(frame):
+        found.add(struct.unpack_from(">h", frame, at + 21)[0] & 7)
+        at += 12 + struct.unpack_from(">i", frame, at + 8)[0]
+    return found
+
+
+@pytest.mark.parametrize("wanted", ["gzip", "snappy", "lz4", "zstd", "uncompressed"])
+def test_a_topic_has_its_own_compression(broker, topic, wanted):
+    create(broker, topic, 1, compression_type=wanted)
+    values = [b"the same words again and again %d" % i for i in range(2000)]
+    for sent in ("none", "gzip", "zstd"):
+        produce(broker, topic, values, **{"compression.type": sent, "enable.idempotence": sent == "gzip"})
+    assert [v for _, v in read(broker, topic)[0]] == 3 * values
+    number = ["uncompressed", "gzip", "snappy", "lz4", "zstd"].index(wanted)
+    assert codecs(broker, topic) == {number}
+
+
 def test_topics_are_made_changed_and_deleted(broker, topic):
     admin = broker.admin()
     create(broker, topic, 2, retention_ms=12345, cleanup_policy="compact")
