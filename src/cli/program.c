@@ -110,6 +110,7 @@ int program_run(int count, char **words)
 	enum status status;
 
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write that finds it */
+	signal(SIGXFSZ, SIG_IGN); /* and so is a limit on the size of files: no reason to die in a crossing */
 	output_init(&output, stdout, stderr);
 	if (count < 2) {
 		status = output_error(&output, STATUS_USAGE,
