@@ -19,6 +19,9 @@
 #define JUDGE_AGAIN_MS   2000  /* between two tries, while nothing is known of a family */
 #define TROUBLE_PAUSE_MS 1000
 #define PUBLISH_EVERY_MS 3600000
+/* The fence of a family that is to be frozen: tried again at once, and then less and less often, for as long as it takes. */
+#define FENCE_PAUSE_MS     1000
+#define FENCE_PAUSE_MS_MAX 30000
 
 void controller_tell(struct controller *c, const char *family, const char *text)
 {
@@ -90,7 +93,9 @@ int controller_open(const struct controller_options *options, bool read_only, st
 	err = err ? err : open_journal(c, read_only, fault);
 	if (err == 0) {
 		c->judged_ms = calloc((size_t)c->plan->family_count + 1, sizeof *c->judged_ms);
-		err = c->judged_ms ? 0 : fault_set(fault, ERR_MEMORY, "no memory for a controller");
+		c->fences = calloc((size_t)c->plan->family_count + 1, sizeof *c->fences);
+		err = c->judged_ms && c->fences ? 0
+						: fault_set(fault, ERR_MEMORY, "no memory for a controller");
 	}
 	if (err < 0) {
 		controller_close(c);
@@ -117,6 +122,7 @@ void controller_close(struct controller *c)
 		controller_give_up_lease(c);
 	journal_close(c->journal);
 	free(c->judged_ms);
+	free(c->fences);
 	plan_free(c->plan);
 	buffer_done(&c->text);
 	arena_done(&c->arena);
@@ -382,6 +388,40 @@ static int page_due(struct controller *c, struct fault *fault)
 	return err;
 }
 
+static bool is_frozen(const struct controller *c, const struct plan_family *family)
+{
+	struct standing standing;
+	char name[300];
+
+	snprintf(name, sizeof name, "%.*s", VIEW_ARGS(family->name.text));
+	return state_family(journal_state(c->journal), name, &standing) &&
+	       standing.moving != AUTHORITY_NONE && standing.overlay == OVERLAY_HELD;
+}
+
+static int freeze_due(struct controller *c, struct fault *fault)
+{
+	for (int i = 0; i < c->plan->family_count; i++) {
+		struct fence_again *again = &c->fences[i];
+		bool stands;
+		int err;
+
+		if (!is_frozen(c, &c->plan->families[i])) {
+			*again = (struct fence_again){ .pause_ms = FENCE_PAUSE_MS };
+			continue;
+		}
+		if (loop_now_ms(c->options.loop) < again->at_ms)
+			continue;
+		err = mover_freeze(&c->mover, &c->plan->families[i], &stands, fault);
+		if (err < 0)
+			return err;
+		again->at_ms = loop_now_ms(c->options.loop) + again->pause_ms;
+		again->pause_ms =
+			2 * again->pause_ms < FENCE_PAUSE_MS_MAX ? 2 * again->pause_ms : FENCE_PAUSE_MS_MAX;
+		return 0; /* one at a time here, too */
+	}
+	return 0;
+}
+
 static int publish_due(struct controller *c, struct fault *fault)
 {
 	int64_t now_ms = loop_now_ms(c->options.loop);
@@ -402,6 +442,7 @@ static int one_round(struct controller *c, struct fault *fault)
 {
 	int err = controller_carry_out(c, fault);
 
+	err = err ? err : freeze_due(c, fault);
 	err = err ? err : page_due(c, fault);
 	err = err ? err : judge_due(c, fault);
 	err = err ? err : publish_due(c, fault);

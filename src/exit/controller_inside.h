@@ -7,6 +7,11 @@
 
 #define LEASE_POLL_MS 100
 
+/* When the fence of a family that is to be frozen is looked after again; monotonic. */
+struct fence_again {
+	int64_t at_ms, pause_ms;
+};
+
 struct controller {
 	struct controller_options options;
 	const char *file;
@@ -17,7 +22,8 @@ struct controller {
 	struct world *world; /* while we hold the lease */
 	struct mover mover;
 	struct timer *beat;
-	int64_t *judged_ms; /* a family each, monotonic; when it was last judged */
+	int64_t *judged_ms;         /* a family each, monotonic; when it was last judged */
+	struct fence_again *fences; /* a family each */
 	int64_t published_ms, page_due_ms;
 	char holder[JOURNAL_HOLDER_SIZE_MAX];
 	uint64_t own_act; /* of the verb that we are; 0 for `run` */

@@ -13,8 +13,22 @@ struct lever_config {
 	struct arena arena;
 	const char *key, *setting;
 	const char **topics; /* in order, each once */
+	int64_t *lives_by;   /* each of them, at the last look; the least that a broker tells */
 	int count;
 };
+
+#define NOT_KNOWN INT64_MIN
+
+/* -1 is no limit.  Anything that is no whole number is not known. */
+static int64_t number_of(const char *text)
+{
+	char *end = NULL;
+	int64_t number = text ? strtoll(text, &end, 10) : 0;
+
+	if (!text || end == text || *end)
+		return NOT_KNOWN;
+	return number < 0 ? INT64_MAX : number;
+}
 
 /* All sights of one topic, or the first failure. */
 static int sights(const struct lever_config *l, const char *topic, int64_t deadline_ms, struct arena *arena,
@@ -49,6 +63,8 @@ static int config_observe(struct lever *lever, int64_t timeout_ms, struct buffer
 	int brokers = 0, err = 0;
 
 	arena_init(&arena, (size_t)256 << 20);
+	for (int t = 0; t < l->count; t++)
+		l->lives_by[t] = NOT_KNOWN;
 	for (int t = 0; err == 0 && t < l->count; t++) {
 		struct config_sight *seen;
 		int count;
@@ -65,7 +81,10 @@ static int config_observe(struct lever *lever, int64_t timeout_ms, struct buffer
 		}
 		for (int n = 0; err == 0 && n < count; n++) {
 			bool own = seen[n].entry.source == CONFIG_SOURCE_TOPIC;
+			int64_t lives_by = number_of(seen[n].entry.value);
 
+			if (n == 0 || lives_by < l->lives_by[t])
+				l->lives_by[t] = lives_by;
 			if (count != brokers || nodes[n] != seen[n].node)
 				err = fault_set(fault, ERR_STALE, "%s: brokers came or went meanwhile",
 						lever->name);
@@ -100,15 +119,32 @@ static int config_aim(struct lever *lever, const char *word, const char *before,
 		      struct fault *fault)
 {
 	const struct lever_config *l = (struct lever_config *)lever;
-	bool set = strcmp(word, "set") == 0;
-	json_t *rows;
+	int64_t least = number_of(l->setting);
+	json_t *was, *rows;
+	int err;
 
-	(void)before;
-	if (!set && strcmp(word, "unset") != 0)
-		return fault_set(fault, ERR_USAGE, "%s: '%s' is not one of set, unset", lever->name, word);
+	if (strcmp(word, "raise") != 0)
+		return fault_set(fault, ERR_USAGE, "%s: '%s' is not raise", lever->name, word);
+	err = lever_value_read(lever->name, before, &was, fault);
+	if (err < 0)
+		return err;
 	rows = json_array();
-	for (int t = 0; rows && t < l->count; t++)
-		json_array_append_new(rows, json_pack("[s,s?]", l->topics[t], set ? l->setting : NULL));
+	for (int t = 0; rows && t < l->count && !err; t++) {
+		const char *own = lever_value_text(json_array_get(was, (size_t)t), 1);
+
+		if (l->lives_by[t] == NOT_KNOWN)
+			err = fault_set(fault, ERR_UNSUPPORTED,
+					"%s: what topic %s lives by is not told as a number, so it cannot be "
+					"raised",
+					lever->name, l->topics[t]);
+		json_array_append_new(
+			rows, json_pack("[s,s?]", l->topics[t], l->lives_by[t] < least ? l->setting : own));
+	}
+	json_decref(was);
+	if (err < 0) {
+		json_decref(rows);
+		return err;
+	}
 	return lever_value_put(rows, value, fault);
 }
 
@@ -144,18 +180,39 @@ static int config_set(struct lever *lever, const char *value, uint64_t epoch, in
 	return err;
 }
 
+static void describe_topic(const struct lever_config *l, const char *topic, const char *own,
+			   struct buffer *out)
+{
+	buffer_printf(out, "%skafka-configs --bootstrap-server %s --topic %s --alter --%s-config %s%s%s",
+		      out->size ? "; " : "", cluster_name(l->cluster), topic, own ? "add" : "delete", l->key,
+		      own ? "=" : "", own ? own : "");
+}
+
+/* A word, or a value: what the lever is to be set back to. */
 static void config_describe(const struct lever *lever, const char *word, struct buffer *out)
 {
 	const struct lever_config *l = (const struct lever_config *)lever;
-	bool set = strcmp(word, "set") == 0, get = strcmp(word, "get") == 0;
+	bool raise = strcmp(word, "raise") == 0, get = strcmp(word, "get") == 0;
+	json_t *rows = NULL;
 
-	for (int t = 0; t < l->count; t++)
-		buffer_printf(out, "%skafka-configs --bootstrap-server %s --topic %s %s%s%s%s", t ? "; " : "",
-			      cluster_name(l->cluster), l->topics[t],
-			      get   ? "--describe"
-			      : set ? "--alter --add-config "
-				    : "--alter --delete-config ",
-			      get ? "" : l->key, set ? "=" : "", set ? l->setting : "");
+	if (!raise && !get && (word[0] != '[' || lever_value_read(lever->name, word, &rows, NULL) < 0)) {
+		buffer_printf(out, "each topic's own %s as it was before, or none", l->key);
+		return;
+	}
+	for (int t = 0; t < l->count; t++) {
+		if (get)
+			buffer_printf(out,
+				      "%skafka-configs --bootstrap-server %s --topic %s --describe --all",
+				      t ? "; " : "", cluster_name(l->cluster), l->topics[t]);
+		else if (!raise)
+			describe_topic(l, l->topics[t], lever_value_text(json_array_get(rows, (size_t)t), 1),
+				       out);
+		else if (l->lives_by[t] < number_of(l->setting))
+			describe_topic(l, l->topics[t], l->setting, out);
+	}
+	if (raise && !out->size)
+		buffer_printf(out, "nothing: each topic lives by a %s of at least %s", l->key, l->setting);
+	json_decref(rows);
 }
 
 static void config_free(struct lever *lever)
@@ -191,36 +248,16 @@ int lever_config_new(const char *name, struct cluster *cluster, const char *cons
 		      : fault_set(fault, ERR_MEMORY, "%s", err_text(ERR_MEMORY));
 	if (err == 0)
 		err = lever_names(name, topics, count, &l->arena, &l->topics, &l->count, fault);
+	if (err == 0)
+		l->lives_by = arena_array(&l->arena, (size_t)l->count, sizeof *l->lives_by);
+	if (err == 0 && !l->lives_by)
+		err = fault_set(fault, ERR_MEMORY, "%s", err_text(ERR_MEMORY));
+	for (int t = 0; err == 0 && t < l->count; t++)
+		l->lives_by[t] = NOT_KNOWN;
 	if (err < 0) {
 		config_free(&l->lever);
 		return err;
 	}
 	*out = &l->lever;
 	return 0;
-}
-
-int lever_config_effective(struct lever *lever, const char *topic, int64_t timeout_ms, struct buffer *out,
-			   struct fault *fault)
-{
-	const struct lever_config *l = (struct lever_config *)lever;
-	int64_t deadline_ms = lever_deadline_ms(l->cluster, timeout_ms);
-	struct config_sight *seen;
-	struct arena arena;
-	int count, err;
-
-	arena_init(&arena, (size_t)16 << 20);
-	err = sights(l, topic, deadline_ms, &arena, &seen, &count, fault);
-	for (int n = 0; err == 0 && n < count; n++) {
-		const char *one = seen[n].entry.value, *first = seen[0].entry.value;
-
-		if (!one)
-			err = fault_set(fault, ERR_UNSUPPORTED, "%s: %s of topic %s is not told", lever->name,
-					l->key, topic);
-		else if (strcmp(one, first) != 0)
-			err = fault_set(fault, ERR_STALE, "%s: the brokers do not agree yet", lever->name);
-	}
-	if (err == 0)
-		buffer_text(out, seen[0].entry.value);
-	arena_done(&arena);
-	return err;
 }

@@ -77,22 +77,6 @@ static int quota_observe(struct lever *lever, int64_t timeout_ms, struct buffer 
 	return lever_value_put(rows, value, fault);
 }
 
-static int quota_aim(struct lever *lever, const char *word, const char *before, struct buffer *value,
-		     struct fault *fault)
-{
-	const struct lever_quota *l = (struct lever_quota *)lever;
-	bool limit = strcmp(word, "limit") == 0;
-	json_t *rows;
-
-	(void)before;
-	if (!limit && strcmp(word, "free") != 0)
-		return fault_set(fault, ERR_USAGE, "%s: '%s' is not one of limit, free", lever->name, word);
-	rows = json_array();
-	for (int u = 0; rows && u < l->count; u++)
-		json_array_append_new(rows, row_of(l->users[u], limit, l->limit));
-	return lever_value_put(rows, value, fault);
-}
-
 /* The row's number; false when it is none of ours. */
 static bool row_read(const struct lever_quota *l, const json_t *rows, int index, bool *there, double *number)
 {
@@ -105,6 +89,29 @@ static bool row_read(const struct lever_quota *l, const json_t *rows, int index,
 	*there = text != NULL;
 	*number = text ? strtod(text, &end) : 0;
 	return !text || (end != text && *end == '\0' && isfinite(*number) && *number > 0);
+}
+
+static int quota_aim(struct lever *lever, const char *word, const char *before, struct buffer *value,
+		     struct fault *fault)
+{
+	const struct lever_quota *l = (struct lever_quota *)lever;
+	json_t *was, *rows;
+	int err;
+
+	if (strcmp(word, "limit") != 0)
+		return fault_set(fault, ERR_USAGE, "%s: '%s' is not limit", lever->name, word);
+	err = lever_value_read(lever->name, before, &was, fault);
+	if (err < 0)
+		return err;
+	rows = json_array();
+	for (int u = 0; rows && u < l->count; u++) {
+		double own = 0;
+		bool there = false, tighter = row_read(l, was, u, &there, &own) && there && own < l->limit;
+
+		json_array_append_new(rows, row_of(l->users[u], true, tighter ? own : l->limit));
+	}
+	json_decref(was);
+	return lever_value_put(rows, value, fault);
 }
 
 static int quota_set_value(struct lever *lever, const char *value, uint64_t epoch, int64_t timeout_ms,
@@ -138,22 +145,34 @@ static int quota_set_value(struct lever *lever, const char *value, uint64_t epoc
 	return err;
 }
 
+/* A word, or a value: what the lever is to be set back to. */
 static void quota_describe(const struct lever *lever, const char *word, struct buffer *out)
 {
 	const struct lever_quota *l = (const struct lever_quota *)lever;
 	bool limit = strcmp(word, "limit") == 0, get = strcmp(word, "get") == 0;
+	json_t *rows = NULL;
 
+	if (!limit && !get && (word[0] != '[' || lever_value_read(lever->name, word, &rows, NULL) < 0)) {
+		buffer_printf(out, "each user's own %s as it was before, or none", l->key);
+		return;
+	}
 	for (int u = 0; u < l->count; u++) {
+		bool there = limit;
+		double number = l->limit;
+
+		if (!limit && !get)
+			row_read(l, rows, u, &there, &number);
 		buffer_printf(out, "%skafka-configs --bootstrap-server %s --user %s %s", u ? "; " : "",
 			      cluster_name(l->cluster), l->users[u],
 			      get     ? "--describe"
-			      : limit ? "--alter --add-config "
+			      : there ? "--alter --add-config "
 				      : "--alter --delete-config ");
-		if (limit)
-			buffer_printf(out, "%s=%.17g", l->key, l->limit);
-		else if (!get)
+		if (!get)
 			buffer_text(out, l->key);
+		if (!get && there)
+			buffer_printf(out, "=%.17g", number);
 	}
+	json_decref(rows);
 }
 
 static void quota_free(struct lever *lever)

@@ -1,14 +1,14 @@
 /*
  * lever_quota.h - how fast a family's users may write or read, limited for a while and set back.
  *
- * Never a fence: a quota delays answers and forbids nothing, and what a client has sent is taken.  It makes room: for a copier
- * that must catch up, for a replay.
+ * Never a fence: a quota delays answers and forbids nothing, and what a client has sent is taken.  It makes room for what
+ * fills the other side and must catch up.  Kafka holds it at each broker for itself, and a quota of a user together with a
+ * client id goes before it.
  *
  * Its value is each user's quota as every broker shows it: [["orders",null],["billing","1048576"]]; null where there is
  * none of exactly this user.  Setting null takes it away.
  *
- *	aim	limit	each user to the lever's own limit
- *		free	none
+ *	aim	limit	each user to the lever's own limit, or to his own where that is tighter
  *
  * Users are named without "User:".  Kafka has no epochs for quotas: `epoch` is not looked at.
  */

@@ -131,7 +131,8 @@ int mover_publish(struct mover *mover, struct fault *fault)
 		return err == ERR_NETWORK ? ERR_IO : err;
 	size = journal_state(mover->journal)->sequence;
 	root = journal_state(mover->journal)->head;
-	held = mover->world->ops->publish(mover->world, size, root, PUBLISH_TIMEOUT_MS, &note, &holders, fault);
+	held = mover->world->ops->publish(mover->world, size, root, PUBLISH_TIMEOUT_MS, &note, &holders,
+					  fault);
 	if (held <= 0) {
 		char why[sizeof fault->text] = "";
 
@@ -285,13 +286,6 @@ int mover_carry(struct crossing *c, enum mover_answer *out)
 	return err;
 }
 
-/* Held in a crossing that nobody has given up, and not decided: somebody froze it. */
-static bool is_freezing(const struct crossing *c)
-{
-	return c->now.moving != AUTHORITY_NONE && c->now.overlay == OVERLAY_HELD && !c->now.returning &&
-	       (c->now.stage == STAGE_TARGET || c->now.stage == STAGE_FENCING);
-}
-
 int mover_recover(struct mover *mover, int *moved, struct fault *fault)
 {
 	/* A frame that could not be written may be in memory; what follows must rest on what was. */
@@ -304,6 +298,7 @@ int mover_recover(struct mover *mover, int *moved, struct fault *fault)
 	for (int i = 0; i < mover->plan->family_count && !err; i++) {
 		enum mover_answer answer = MOVER_UNKNOWN;
 		struct crossing c;
+		bool stands;
 
 		err = crossing_open(&c, mover, &mover->plan->families[i]);
 		if (err == 0)
@@ -311,8 +306,8 @@ int mover_recover(struct mover *mover, int *moved, struct fault *fault)
 		if (err == 0 && c.now.moving != AUTHORITY_NONE && c.now.overlay == OVERLAY_NONE) {
 			(*moved)++;
 			err = mover_carry(&c, &answer);
-		} else if (err == 0 && is_freezing(&c)) {
-			err = freeze_go_on(&c);
+		} else if (err == 0 && freeze_is_under_way(&c)) {
+			err = freeze_go_on(&c, &stands);
 		}
 		if (err < 0 && fault)
 			*fault = c.fault;
@@ -335,7 +330,8 @@ int mover_act(struct mover *mover, uint64_t act, enum mover_answer *out, struct 
 	if (err < 0)
 		return err;
 	snprintf(key, sizeof key, "%llu", (unsigned long long)act);
-	json = json_incref(json_object_get(json_object_get(journal_state(mover->journal)->root, "acts"), key));
+	json = json_incref(
+		json_object_get(json_object_get(journal_state(mover->journal)->root, "acts"), key));
 	*out = MOVER_REFUSED;
 	if (!json)
 		return 0; /* it was answered meanwhile */

@@ -52,6 +52,12 @@ int mover_publish(struct mover *mover, struct fault *fault);
 /* Lays HELD over a family, or freezes it, because a stop condition or a leak says so. */
 int mover_hold(struct mover *mover, const struct plan_family *family, const char *cause, struct fault *fault);
 
+/*
+ * Tries the fence of a family that is to be frozen once more, if it does not stand yet.  `stands`: all of it does by now, or
+ * the family is not being frozen.
+ */
+int mover_freeze(struct mover *mover, const struct plan_family *family, bool *stands, struct fault *fault);
+
 /* A stop condition's return by itself, without an act: only from TARGET, to the source. */
 int mover_revert(struct mover *mover, const struct plan_family *family, const char *cause,
 		 enum mover_answer *out, struct fault *fault);

@@ -12,6 +12,7 @@
 #include "exit/window.h"
 
 #define FORECAST_TIMEOUT_MS 60000
+#define FORECAST_SLOWED_MS  10000
 
 struct acting {
 	struct crossing *c;
@@ -182,6 +183,8 @@ static int look_for_target_only(struct crossing *c, char *text, size_t size)
 static int forecast(struct crossing *c, char *text, size_t size)
 {
 	int64_t pause_max_ms = c->family->class->limits[LIMIT_PAUSE].value;
+	/* Who is only behind is given time under the quota, before anybody is fenced. */
+	bool slows = c->family->levers.quota.given;
 	struct forecast forecast = { 0 };
 	int err;
 
@@ -198,15 +201,16 @@ static int forecast(struct crossing *c, char *text, size_t size)
 		return 0;
 	if (err < 0)
 		return err;
-	err = c->mover->world->ops->forecast(c->mover->world, c->family, c->to, FORECAST_TIMEOUT_MS,
-					     &forecast, &c->fault);
+	err = c->mover->world->ops->forecast(c->mover->world, c->family, c->to,
+					     slows ? FORECAST_SLOWED_MS : FORECAST_TIMEOUT_MS, &forecast,
+					     &c->fault);
 	if (err == ERR_CANCELLED || err == ERR_MEMORY)
 		return err;
 	if (err < 0)
 		snprintf(text, size, "preflight could not look: %s", c->fault.text);
-	else if (!forecast.may)
+	else if (!forecast.may && !(forecast.behind && slows))
 		snprintf(text, size, "preflight: %s", forecast.text);
-	else if (forecast.pause_ms > pause_max_ms)
+	else if (forecast.may && forecast.pause_ms > pause_max_ms)
 		snprintf(text, size,
 			 "the predicted write pause is %lld ms, and the class allows %lld ms (%s)",
 			 (long long)forecast.pause_ms, (long long)pause_max_ms, forecast.text);
@@ -397,7 +401,10 @@ static int resume(struct acting *a)
 	err = stage_is_decided(c->now.stage) || c->now.returning ? 0 : return_begin(c, a->out);
 	err = err ? err : release_overlay(a, "an owner resumed it");
 	err = err ? err : mover_carry(c, a->out);
-	return err ? err : answer(a, MOVER_DONE, "%s: %s", stage_word(c->now.stage), c->now.cause);
+	/* Back where it was is what was asked for; where the way there could not be established, nobody says so. */
+	return err ? err
+		   : answer(a, *a->out == MOVER_UNKNOWN ? MOVER_UNKNOWN : MOVER_DONE, "%s: %s",
+			    stage_word(c->now.stage), c->now.cause);
 }
 
 /* ---- seal, and what needs no effect ---- */

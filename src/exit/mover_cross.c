@@ -11,11 +11,14 @@
 /* Two looks that agree, so far apart, after a proof that nobody can write any more (a proved deny, or "drained"). */
 #define STILL_SHORT_MS 10
 /* Without such a proof: longer than a producer may still have a record in flight (its delivery and request time-outs). */
-#define STILL_LONG_MS        150000
-#define STILL_LONG_REST_MS   500
-#define LOOK_LEAST_MS        100
-#define LOOK_TIMEOUT_MS      5000
-#define PUBLISH_TIMEOUT_MS   5000
+#define STILL_LONG_MS      150000
+#define STILL_LONG_REST_MS 500
+#define LOOK_LEAST_MS      100
+#define LOOK_TIMEOUT_MS    5000
+#define PUBLISH_TIMEOUT_MS 5000
+/* How long writers are slowed down for the other side to catch up; as long as preflight may take. */
+#define CATCH_UP_MS          60000
+#define CATCH_UP_REST_MS     100
 #define FORWARD_PAUSE_MS     100
 #define FORWARD_PAUSE_MS_MAX 2000
 
@@ -123,6 +126,41 @@ static int drain_before_deny(struct crossing *c)
 	return err;
 }
 
+/* Writers are slowed down: until nothing but the moment speaks for a long pause any more. */
+static int wait_caught_up(struct crossing *c)
+{
+	int64_t until_ms = clock_monotonic_ms(journal_clock(c->mover->journal)) + CATCH_UP_MS;
+
+	for (;;) {
+		struct forecast forecast = { 0 };
+		int err = owner_says_stop(c);
+
+		if (err < 0 || c->asked_to_stop)
+			return err < 0 ? err : ERR_TIMEOUT;
+		err = c->mover->world->ops->forecast(c->mover->world, c->family, c->to, LOOK_TIMEOUT_MS,
+						     &forecast, &c->fault);
+		if (err == 0 && forecast.may &&
+		    forecast.pause_ms <= c->family->class->limits[LIMIT_PAUSE].value)
+			return 0;
+		if (err == 0)
+			fault_set(&c->fault, ERR_TIMEOUT,
+				  "under its quota the other side has not caught up in %d s: %s",
+				  CATCH_UP_MS / 1000, forecast.text);
+		if (err == ERR_CANCELLED || err == ERR_MEMORY)
+			return err;
+		if (clock_monotonic_ms(journal_clock(c->mover->journal)) >= until_ms)
+			return ERR_TIMEOUT;
+		err = c->mover->world->ops->pause(c->mover->world, CATCH_UP_REST_MS);
+		if (err < 0)
+			return err;
+	}
+}
+
+static bool is_quota_back(const struct step *step)
+{
+	return !step->word && strncmp(step->lever, "quota:", 6) == 0;
+}
+
 static bool is_deny(const struct step *step)
 {
 	return step->word && strcmp(step->word, "deny") == 0;
@@ -141,6 +179,8 @@ static int bring_phase(struct crossing *c, enum step_phase phase, int64_t limit_
 			continue;
 		if (phase == PHASE_FENCE && is_deny(step))
 			err = drain_before_deny(c);
+		else if (is_quota_back(step))
+			err = wait_caught_up(c);
 		if (err == ERR_TIMEOUT) {
 			*out = EFFECT_FAILED;
 			return 0;
@@ -567,7 +607,10 @@ static int opening(struct crossing *c, enum mover_answer *out)
 	if (err < 0)
 		return err;
 	pause_ms = pause_of(c);
-	err = open_phase(c, PHASE_GROUPS_LAST);
+	/* A way back that began as a freeze has moved no group yet; of any other these are found done. */
+	err = open_phase(c, PHASE_GROUPS_FIRST);
+	err = err ? err : open_phase(c, PHASE_GROUPS_LAST);
+	err = err ? err : open_phase(c, PHASE_AFTER);
 	if (err < 0)
 		return err;
 	*out = MOVER_DONE;
@@ -579,13 +622,15 @@ static int opening(struct crossing *c, enum mover_answer *out)
 
 /* ---- all of it ---- */
 
-/* Groups that move first, while writes go on; then the fence. */
+/* What is made ready, and groups that move first, while writes go on; then the fence. */
 static int begin(struct crossing *c, enum mover_answer *out)
 {
 	int64_t limit_ms = c->family->class->limits[LIMIT_DEADLINE].value;
 	enum effect effect;
-	int err = bring_phase(c, PHASE_GROUPS_FIRST, limit_ms, &effect);
+	int err = bring_phase(c, PHASE_BEFORE, limit_ms, &effect);
 
+	if (!err && effect == EFFECT_DONE)
+		err = bring_phase(c, PHASE_GROUPS_FIRST, limit_ms, &effect);
 	if (err < 0)
 		return err;
 	err = owner_says_stop(c);

@@ -159,6 +159,21 @@ static int put_intent(struct crossing *c, const char *name, const char *lever, c
 	return err;
 }
 
+/*
+ * A contender watches the lease for JOURNAL_LEASE_MS before it takes it, so what was ours when the append began is ours for
+ * that long.  Whoever was paused meanwhile, or had a very slow disk, asks before he sets what knows no epochs.
+ */
+static int still_ours(struct crossing *c, int64_t since_ms)
+{
+	int err;
+
+	if (clock_monotonic_ms(journal_clock(c->mover->journal)) - since_ms < JOURNAL_LEASE_MS / 2)
+		return 0;
+	err = journal_lease_beat(c->mover->journal, &c->fault);
+	c->stopped = c->stopped || err < 0;
+	return err;
+}
+
 /* The lever knows of this epoch, or of a newer one, and refuses what is older.  Who only refused may have kept nothing. */
 static bool is_heard(int set)
 {
@@ -250,8 +265,8 @@ static int earlier(struct crossing *c, const char *name, struct lever *lever, in
 
 	if (!state_intent(&c->now, name, &intent))
 		return 0;
-	/* Where only forward is left, what is not known is asked for once more. */
-	if (intent.outcome == OUTCOME_UNKNOWN && stage_is_decided(c->now.stage))
+	/* Where only forward is left, what is not known is asked for once more; a fence that somebody needs now, too. */
+	if (intent.outcome == OUTCOME_UNKNOWN && (stage_is_decided(c->now.stage) || freeze_is_under_way(c)))
 		return 0;
 	if (intent.outcome == OUTCOME_DONE || intent.outcome == OUTCOME_UNKNOWN) {
 		*out = intent.outcome == OUTCOME_DONE ? EFFECT_DONE : EFFECT_UNKNOWN;
@@ -318,6 +333,7 @@ int effect_bring_about(struct crossing *c, const char *name, const char *lever_n
 	struct lever *lever = lever_of(c, lever_name);
 	struct buffer before, wanted, value;
 	struct intent intent;
+	int64_t began_ms;
 	int err, found;
 
 	*out = EFFECT_FAILED;
@@ -338,8 +354,10 @@ int effect_bring_about(struct crossing *c, const char *name, const char *lever_n
 		err = err == ERR_CANCELLED || err == ERR_MEMORY ? err : 0;
 		goto done;
 	}
+	began_ms = clock_monotonic_ms(journal_clock(c->mover->journal));
 	err = put_intent(c, name, lever_name, word, desired ? desired : buffer_string(&wanted),
 			 mover_wall(c->mover) + limit_ms, &before, &intent);
+	err = err ? err : still_ours(c, began_ms);
 	err = err ? err : set_and_see(c, lever, &intent, until_ms, &value, out);
 done:
 	buffer_done(&value);

@@ -109,8 +109,14 @@ int mover_judge_crossing(struct crossing *c);
 
 int watch_stop_conditions(struct crossing *c);
 
-/* Goes on with a freeze that was cut short: the fence is completed, and the family stays held. */
-int freeze_go_on(struct crossing *c);
+/* Held in a crossing that nobody has given up, and not decided: it is frozen, or is to be. */
+bool freeze_is_under_way(const struct crossing *c);
+
+/*
+ * Goes on with a freeze: each part of its fence that does not stand yet is tried once (more), and the family stays held.
+ * `stands` says whether all of it stands by now; the cause in the journal says so too, and what is in the way.
+ */
+int freeze_go_on(struct crossing *c, bool *stands);
 
 /* A drill that was cut short is given up, and what it left is taken away. */
 int mover_drill_recover(struct crossing *c);

@@ -12,6 +12,84 @@ static enum authority other(enum authority side)
 	return side == AUTHORITY_TARGET ? AUTHORITY_SOURCE : AUTHORITY_TARGET;
 }
 
+/* What the cause of a frozen family ends with; before it stands why it was frozen. */
+#define FREEZE_STANDS  "; frozen: the fence stands"
+#define FREEZE_NOT_YET "; to be frozen, and the fence does not stand yet: "
+#define FREEZE_NO_WAY  "; to be frozen, and its plan has no lever that could hold its writers"
+
+/* Why it is frozen, without what became of the fence. */
+static void why_frozen(const struct crossing *c, char *out, size_t size)
+{
+	static const char *const ends[] = { FREEZE_STANDS, FREEZE_NOT_YET, FREEZE_NO_WAY };
+
+	snprintf(out, size, "%s", c->now.cause ? c->now.cause : "frozen");
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		char *end = strstr(out, ends[i]);
+
+		if (end)
+			*end = 0;
+	}
+}
+
+bool freeze_is_under_way(const struct crossing *c)
+{
+	return c->now.moving != AUTHORITY_NONE && c->now.overlay == OVERLAY_HELD && !c->now.returning &&
+	       (c->now.stage == STAGE_TARGET || c->now.stage == STAGE_FENCING);
+}
+
+/* Every part of the fence, whatever becomes of the others: half of one holds more than none.  The first failure is told. */
+static int bring_fence(struct crossing *c, int *parts, bool *stands, struct fault *why)
+{
+	*parts = 0;
+	*stands = true;
+	for (int i = 0; i < c->steps.count; i++) {
+		const struct step *step = &c->steps.at[i];
+		enum effect effect;
+		int err;
+
+		if (step->phase != PHASE_FENCE)
+			continue;
+		(*parts)++;
+		err = effect_bring_about(c, step->name, step->lever, step->word, NULL, EFFECT_TIMEOUT_MS,
+					 &effect);
+		if (err < 0)
+			return err;
+		if (effect != EFFECT_DONE && *stands)
+			*why = c->fault;
+		*stands = *stands && effect == EFFECT_DONE;
+	}
+	return 0;
+}
+
+int freeze_go_on(struct crossing *c, bool *stands)
+{
+	char why[800], cause[1400];
+	struct fault fault = { 0 };
+	int parts, err;
+
+	*stands = false;
+	why_frozen(c, why, sizeof why);
+	c->to = c->now.moving;
+	err = steps_make(c->family, c->to, &c->arena, &c->steps);
+	if (!err && c->now.stage == STAGE_TARGET)
+		err = crossing_stage(c, STAGE_FENCING, OVERLAY_HELD, why,
+				     json_pack("{s:I, s:I}", "epoch", (json_int_t)c->now.epoch + 1,
+					       "deadline", (json_int_t)(mover_wall(c->mover) + FROZEN_MS)));
+	err = err ? err : bring_fence(c, &parts, stands, &fault);
+	if (err < 0)
+		return err;
+	*stands = *stands && parts > 0;
+	snprintf(cause, sizeof cause, "%s%s%s", why,
+		 *stands ? FREEZE_STANDS
+		 : parts ? FREEZE_NOT_YET
+			 : FREEZE_NO_WAY,
+		 *stands ? "" : fault.text);
+	if (c->now.cause && strcmp(c->now.cause, cause) == 0)
+		return 0;
+	crossing_tell(c, "%s", cause);
+	return crossing_stage(c, c->now.stage, OVERLAY_HELD, cause, NULL);
+}
+
 /*
  * The fence of a crossing back, without the rest of it: nobody writes, nothing is decided.  It is held from its first frame
  * on, so that whoever finds it after a crash goes on with freezing and not with crossing.
@@ -19,34 +97,28 @@ static enum authority other(enum authority side)
 static int freeze(struct crossing *c, const char *cause)
 {
 	int err = crossing_frame(c, FRAME_MOVE,
-				 json_pack("{s:I, s:s, s:I, s:s, s:o}", "attempt", (json_int_t)c->now.attempt + 1,
-					   "to", authority_word(other(c->now.authority)), "act", (json_int_t)0,
+				 json_pack("{s:I, s:s, s:I, s:s, s:o}", "attempt",
+					   (json_int_t)c->now.attempt + 1, "to",
+					   authority_word(other(c->now.authority)), "act", (json_int_t)0,
 					   "overlay", overlay_word(OVERLAY_HELD), "cause", mover_text(cause)),
 				 NULL);
+	bool stands;
 
-	return err ? err : freeze_go_on(c);
+	return err ? err : freeze_go_on(c, &stands);
 }
 
-int freeze_go_on(struct crossing *c)
+int mover_freeze(struct mover *mover, const struct plan_family *family, bool *stands, struct fault *fault)
 {
-	enum effect effect = EFFECT_DONE;
-	char cause[800];
-	int err = 0;
+	struct crossing c;
+	int err = crossing_open(&c, mover, family);
 
-	snprintf(cause, sizeof cause, "%s", c->now.cause ? c->now.cause : "frozen");
-	c->to = c->now.moving;
-	err = steps_make(c->family, c->to, &c->arena, &c->steps);
-	if (!err && c->now.stage == STAGE_TARGET)
-		err = crossing_stage(c, STAGE_FENCING, OVERLAY_HELD, cause,
-				     json_pack("{s:I, s:I}", "epoch", (json_int_t)c->now.epoch + 1, "deadline",
-					       (json_int_t)(mover_wall(c->mover) + FROZEN_MS)));
-	for (int i = 0; i < c->steps.count && !err && effect == EFFECT_DONE; i++) {
-		const struct step *step = &c->steps.at[i];
-
-		if (step->phase == PHASE_FENCE)
-			err = effect_bring_about(c, step->name, step->lever, step->word, NULL,
-						 EFFECT_TIMEOUT_MS, &effect);
+	*stands = true;
+	if (err == 0) {
+		err = freeze_is_under_way(&c) ? freeze_go_on(&c, stands) : 0;
+		crossing_close(&c);
 	}
+	if (err < 0 && fault)
+		*fault = c.fault;
 	return err;
 }
 
@@ -68,19 +140,22 @@ static int look_behind_fence(struct crossing *c, bool *leaked)
 {
 	const json_t *leak = json_object_get(c->now.json, "leak"),
 		     *ends = json_object_get(c->now.json, "ends");
+	/* One that a crossing met behind its own fence has led to its return, and says nothing of where it would end. */
+	bool is_leak = json_object_get(leak, "now") != NULL;
 	json_t *now = NULL;
 	char text[600] = "";
 	int found;
 
 	*leaked = false;
-	/* What an owner has seen and resumed from is known; what comes behind that is another one. */
-	if (leak && body_number(c->now.json, "window") > body_number(leak, "sequence"))
-		ends = json_object_get(leak, "now");
-	else if (leak)
+	if (c->now.stage != STAGE_TARGET || c->now.moving != AUTHORITY_NONE)
 		return 0;
-	if (!c->mover->world->ops->leak || c->now.stage != STAGE_TARGET || c->now.moving != AUTHORITY_NONE ||
-	    c->family->pattern.value == PLAN_PATTERN_DUAL_WRITE || c->family->back.head.given ||
-	    !json_array_size(ends))
+	/* What an owner has seen and resumed from is known; what comes behind that is another one. */
+	if (is_leak && body_number(c->now.json, "window") > body_number(leak, "sequence"))
+		ends = json_object_get(leak, "now");
+	else if (is_leak)
+		*leaked = true; /* written down, and whoever did so got no further */
+	if (*leaked || !c->mover->world->ops->leak || c->family->pattern.value == PLAN_PATTERN_DUAL_WRITE ||
+	    c->family->back.head.given || !json_array_size(ends))
 		return 0;
 	found = c->mover->world->ops->leak(c->mover->world, c->family, AUTHORITY_SOURCE, ends,
 					   EFFECT_TIMEOUT_MS, text, sizeof text, &now, &c->fault);
@@ -99,8 +174,10 @@ int watch_stop_conditions(struct crossing *c)
 	int err = look_behind_fence(c, &leaked);
 
 	if (err == 0 && leaked && c->now.overlay != OVERLAY_UNKNOWN) {
-		snprintf(cause, sizeof cause, "a leak: %s",
-			 body_text(json_object_get(c->now.json, "leak"), "text"));
+		snprintf(cause, sizeof cause, "a leak: %s%s%s",
+			 body_text(json_object_get(c->now.json, "leak"), "text"),
+			 c->now.overlay ? "; it was held before: " : "",
+			 c->now.overlay && c->now.cause ? c->now.cause : "");
 		return freeze(c, cause);
 	}
 	if (err < 0)

@@ -198,7 +198,9 @@ struct plan_levers {
 	struct plan_lever flag, bootstrap;
 	struct plan_lever *groups;
 	int group_count;
-	struct plan_number acl, topic_config, quota; /* yes or no */
+	struct plan_number acl;         /* yes or no */
+	struct plan_number quota;       /* bytes a second of each producer at each broker; 0: none */
+	struct plan_pairs topic_config; /* from a config to the least that it shall be */
 	struct plan_names transactional_ids;
 };
 

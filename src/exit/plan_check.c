@@ -387,6 +387,77 @@ static void check_groups_of_levers(struct checking *c, const struct plan_family 
 }
 
 /* A flag tells a dual-writing application what to do; a bootstrap moves clients that write to one side. */
+/* Configs of which more keeps more.  One that makes a topic refuse its writers is no fence: see docs/guide.md. */
+static const struct raised {
+	const char *key;
+	bool unlimited; /* -1 is a value, and the largest */
+} raised[] = {
+	{ "retention.ms", true },           { "retention.bytes", true },    { "delete.retention.ms", false },
+	{ "min.compaction.lag.ms", false }, { "max.message.bytes", false },
+};
+
+static const struct raised *raised_find(struct view key)
+{
+	for (size_t i = 0; i < sizeof raised / sizeof *raised; i++)
+		if (view_is(key, raised[i].key))
+			return &raised[i];
+	return NULL;
+}
+
+/* Digits alone, at least 1, and no more than Kafka's own numbers hold. */
+static bool is_number(struct view text)
+{
+	bool more = false;
+
+	for (size_t i = 0; i < text.size; i++) {
+		if (text.at[i] < '0' || text.at[i] > '9')
+			return false;
+		more |= text.at[i] != '0';
+	}
+	return more && text.size <= 18;
+}
+
+static bool is_user(struct view principal)
+{
+	return principal.size > 5 && memcmp(principal.at, "User:", 5) == 0;
+}
+
+static void check_topic_config(struct checking *c, const struct plan_pairs *pairs)
+{
+	for (int i = 0; i < pairs->count; i++) {
+		const struct plan_pair *pair = &pairs->at[i];
+		const struct raised *config = raised_find(pair->name.text);
+
+		if (!config)
+			plan_fault_add(
+				c->faults, pair->name.at,
+				"'topic-config' raises retention.ms, retention.bytes, "
+				"delete.retention.ms, min.compaction.lag.ms and max.message.bytes, and "
+				"not '%.*s'",
+				VIEW_ARGS(pair->name.text));
+		else if (!(config->unlimited && view_is(pair->value.text, "-1")) &&
+			 !is_number(pair->value.text))
+			plan_fault_add(c->faults, pair->value.at, "'%s' is a whole number%s, as Kafka has it",
+				       config->key, config->unlimited ? ", or -1 for no limit" : "");
+	}
+}
+
+/* A quota is of a user, and only who has one can be slowed down. */
+static void check_quota(struct checking *c, const struct plan_family *family)
+{
+	if (!family->levers.quota.given)
+		return;
+	if (family->levers.quota.value < 1)
+		plan_fault_add(c->faults, family->levers.quota.at, "'quota' is more than nothing");
+	if (!family->producers.count)
+		plan_fault_add(c->faults, family->levers.quota.at,
+			       "'quota' slows the 'producers' of the family, and the plan names none");
+	for (int i = 0; i < family->producers.count; i++)
+		if (!is_user(family->producers.at[i].text))
+			plan_fault_add(c->faults, family->producers.at[i].at,
+				       "'quota' can slow users only: 'User:NAME'");
+}
+
 static void check_levers(struct checking *c, const struct plan_family *family)
 {
 	const struct plan_levers *levers = &family->levers;
@@ -405,6 +476,8 @@ static void check_levers(struct checking *c, const struct plan_family *family)
 	    !levers->flag.set.url.at)
 		plan_fault_add(c->faults, levers->flag.set.at,
 			       "'get' is an address and 'set' a command; a lever speaks one way");
+	check_topic_config(c, &levers->topic_config);
+	check_quota(c, family);
 	check_groups_of_levers(c, family);
 }
 

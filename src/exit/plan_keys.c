@@ -177,8 +177,8 @@ const struct plan_key plan_keys[] = {
 	{ "levers", "groups", PLAN_NAMED, 0, IN(plan_levers, groups), "group", NULL, NULL, "how each group's application is stopped and started" },
 	{ "levers", "acl", PLAN_YES_NO, 0, IN(plan_levers, acl), NULL, "no", NULL, "fence by ACL deny" },
 	{ "levers", "transactional-ids", PLAN_NAMES, 0, IN(plan_levers, transactional_ids), NULL, NULL, NULL, "ids to fence" },
-	{ "levers", "topic-config", PLAN_YES_NO, 0, IN(plan_levers, topic_config), NULL, "no", NULL, "topic configs may be set, and set back" },
-	{ "levers", "quota", PLAN_YES_NO, 0, IN(plan_levers, quota), NULL, "no", NULL, "client quotas may be set; never counted as a fence" },
+	{ "levers", "topic-config", PLAN_PAIRS, 0, IN(plan_levers, topic_config), NULL, NULL, NULL, "what the topics keep on the side that is left, at least: retention.ms, retention.bytes, delete.retention.ms, min.compaction.lag.ms, max.message.bytes; raised before the fence, set back when authority returns there, and by retire; no fence" },
+	{ "levers", "quota", PLAN_RATE, 0, IN(plan_levers, quota), NULL, NULL, NULL, "how fast each producer may write to each broker, while what fills the other side catches up before the fence; set back before it; no fence" },
 
 	{ "lever", "get", PLAN_EXEC, KEY_NEEDED, IN(plan_lever, get), NULL, NULL, NULL, "prints source, target or hold" },
 	{ "lever", "set", PLAN_EXEC, KEY_NEEDED, IN(plan_lever, set), NULL, NULL, NULL, "takes the word as its last argument" },

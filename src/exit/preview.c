@@ -33,12 +33,14 @@ static const char *before_of(struct previewing *p, struct lever *lever, struct f
 static const char *desired_of(struct previewing *p, struct lever *lever, const struct step *step,
 			      const char *before, struct fault *why)
 {
+	char key[STEP_NAME_SIZE + 8];
 	const char *value = NULL;
 	struct buffer aimed;
 
+	snprintf(key, sizeof key, "back %s", step->lever);
 	if (!step->word) /* set back: what stood there before we first touched it, in this crossing or an earlier one */
 		return state_standing(p->now, step->lever) ? state_standing(p->now, step->lever)
-							   : map_get(&p->seen, view_text(step->name));
+							   : map_get(&p->seen, view_text(key));
 	buffer_init(&aimed, LEVER_VALUE_SIZE_MAX);
 	if (lever_aim(lever, step->word, before, &aimed, why) == 0)
 		value = arena_text(&p->arena, buffer_string(&aimed));
@@ -48,7 +50,7 @@ static const char *desired_of(struct previewing *p, struct lever *lever, const s
 
 static uint64_t epoch_of(const struct standing *now, enum step_phase phase)
 {
-	if (phase == PHASE_GROUPS_FIRST)
+	if (phase == PHASE_BEFORE || phase == PHASE_GROUPS_FIRST)
 		return now->epoch;
 	return now->epoch + (phase == PHASE_FENCE || phase == PHASE_PLACE ? 1 : 2);
 }
@@ -113,10 +115,10 @@ static int preview_step(struct previewing *p, const struct step *step)
 		return fault_set(p->fault, why.err, "%s", why.text);
 	/* The first touch of a lever in this crossing is what a later step sets back. */
 	if (before && !map_get(&p->seen, view_text(step->lever)) && !state_standing(p->now, step->lever)) {
-		char key[STEP_NAME_SIZE];
+		char key[STEP_NAME_SIZE + 8];
 
-		snprintf(key, sizeof key, "open %s", step->lever);
-		if (step->phase != PHASE_OPEN && map_put(&p->seen, view_text(key), (void *)before) < 0)
+		snprintf(key, sizeof key, "back %s", step->lever);
+		if (step->word && map_put(&p->seen, view_text(key), (void *)before) < 0)
 			return ERR_MEMORY;
 	}
 	if (before)

@@ -111,7 +111,8 @@ static json_t *same(const json_t *from, const char *key)
 static void add_effect(struct making *m, const json_t *step)
 {
 	const char *name = body_text(step, "step"), *phase = body_text(step, "phase");
-	bool after = strncmp(phase, "open", 4) == 0 || strcmp(phase, "groups last") == 0;
+	bool after = strncmp(phase, "open", 4) == 0 || strcmp(phase, "groups last") == 0 ||
+		     strcmp(phase, "after") == 0;
 	char stop[300];
 
 	if (after)
@@ -160,6 +161,7 @@ static void add_steps(struct making *m, const json_t *effects, const struct stan
 			: "a side that does not answer: refused");
 	add_proof(m, "publish", "sign the journal's head and give it to the holders of the plan",
 		  "at least one must hold it", "nobody holds it: refused, nothing was touched");
+	add_phase(m, effects, PHASE_BEFORE);
 	add_phase(m, effects, PHASE_GROUPS_FIRST);
 	add_phase(m, effects, PHASE_FENCE);
 	add_proof(m, "silence",
@@ -176,6 +178,7 @@ static void add_steps(struct making *m, const json_t *effects, const struct stan
 		  "nobody takes it: it is offered again; nothing is opened before");
 	add_phase(m, effects, PHASE_OPEN);
 	add_phase(m, effects, PHASE_GROUPS_LAST);
+	add_phase(m, effects, PHASE_AFTER);
 }
 
 /* ---- around them ---- */

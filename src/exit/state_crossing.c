@@ -12,10 +12,13 @@ static int begin_held(struct applying *a)
 int apply_move(struct applying *a)
 {
 	int to = body_word(a->body, "to", authority_find);
+	bool freezes = body_word(a->body, "overlay", overlay_find) == OVERLAY_HELD;
 	struct intent each;
 	int err;
 
-	if (a->now.moving != AUTHORITY_NONE || a->now.overlay != OVERLAY_NONE)
+	/* Whoever is held may still be frozen: that stops more. */
+	if (a->now.moving != AUTHORITY_NONE || a->now.overlay == OVERLAY_UNKNOWN ||
+	    (a->now.overlay == OVERLAY_HELD && !freezes))
 		return state_wrong(a, "a crossing begins while the family is held or crossing");
 	if (!(a->now.stage == STAGE_ARMED && to == AUTHORITY_TARGET) &&
 	    !(a->now.stage == STAGE_TARGET && to == AUTHORITY_SOURCE))
@@ -35,7 +38,7 @@ int apply_move(struct applying *a)
 	err = err ? err : body_copy(a->family, "attempt", a->body, "attempt");
 	err = err ? err : body_copy(a->family, "act", a->body, "act");
 	/* A crossing that begins held is a freeze: it has the fence, and goes no further by itself. */
-	if (body_word(a->body, "overlay", overlay_find) == OVERLAY_HELD) {
+	if (freezes) {
 		err = err ? err : body_copy(a->family, "overlay", a->body, "overlay");
 		err = err ? err : body_copy(a->family, "cause", a->body, "cause");
 		err = err ? err : begin_held(a);

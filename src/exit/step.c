@@ -14,7 +14,8 @@ struct making {
 
 const char *phase_word(enum step_phase phase)
 {
-	static const char *const words[] = { "groups first", "fence", "place", "open", "groups last" };
+	static const char *const words[] = { "before", "groups first", "fence", "place",
+					     "open",   "groups last",  "after" };
 
 	return words[phase];
 }
@@ -74,6 +75,27 @@ static void add_places(struct making *m)
 			    m->to);
 }
 
+static void add_configs(struct making *m, enum step_phase phase, const char *word, const char *side)
+{
+	const struct plan_pairs *configs = &m->family->levers.topic_config;
+
+	for (int i = 0; i < configs->count; i++)
+		add(m, phase, word, "config:%.*s@%s", VIEW_ARGS(configs->at[i].name.text), side);
+}
+
+/*
+ * A throttled answer comes late, and whoever holds waits for it: so nobody is slowed down any more when the pause begins.
+ * Between the two steps of the quota the crossing waits until the other side has caught up.
+ */
+static void add_before(struct making *m)
+{
+	add_configs(m, PHASE_BEFORE, "raise", m->from);
+	if (!m->family->levers.quota.given)
+		return;
+	add(m, PHASE_BEFORE, "limit", "quota:%s", m->from);
+	add(m, PHASE_BEFORE, NULL, "quota:%s", m->from);
+}
+
 /* The application first, which stops in good order; then what would refuse it, and others. */
 static void add_fences(struct making *m)
 {
@@ -114,13 +136,15 @@ static void add_opening(struct making *m)
 int steps_make(const struct plan_family *family, enum authority to, struct arena *arena, struct steps *out)
 {
 	struct making m = { .family = family, .side = to, .to = authority_word(to) };
-	int most = 3 * family->groups.count + family->levers.transactional_ids.count + 8;
+	int most = 3 * family->groups.count + family->levers.transactional_ids.count + 10 +
+		   2 * family->levers.topic_config.count;
 	bool consumers_first = family->order.value == PLAN_ORDER_CONSUMERS;
 
 	m.from = authority_word(to == AUTHORITY_TARGET ? AUTHORITY_SOURCE : AUTHORITY_TARGET);
 	m.at = arena_array(arena, (size_t)(most < STEPS_MAX ? most : STEPS_MAX), sizeof *m.at);
 	if (!m.at)
 		return ERR_MEMORY;
+	add_before(&m);
 	if (consumers_first)
 		add_groups(&m, PHASE_GROUPS_FIRST);
 	add_fences(&m);
@@ -128,6 +152,7 @@ int steps_make(const struct plan_family *family, enum authority to, struct arena
 	add_opening(&m);
 	if (!consumers_first)
 		add_groups(&m, PHASE_GROUPS_LAST);
+	add_configs(&m, PHASE_AFTER, NULL, m.to);
 	if (m.full)
 		return ERR_LIMIT;
 	*out = (struct steps){ m.at, m.count };

@@ -4,11 +4,14 @@
  * Pure.  `plan` prints this list, `promote` and `rollback` carry it out, and the runbook is made of it, so they cannot
  * differ.  The way to the target and the way back are the same list with the sides exchanged.
  *
+ *	BEFORE        what is left is to keep its records for longer; writers are slowed down until the other side has caught
+ *	              up, and let go again; writes go on
  *	GROUPS_FIRST  consumers first: each group is stopped, placed exactly, started on the other side; writes go on
  *	FENCE         the authoritative side stops taking writes of the family; the pause begins
  *	PLACE         groups that nobody can stop for us get their positions on the other side
  *	OPEN          after the decision: routes change, what was fenced for good reasons of the other side is lifted
  *	GROUPS_LAST   producers first: as GROUPS_FIRST, after the decision
+ *	AFTER         what the side that has authority now was to keep for longer is as it was
  */
 #ifndef EXIT_STEP_H
 #define EXIT_STEP_H
@@ -16,7 +19,16 @@
 #include "exit/plan.h"
 #include "exit/stage.h"
 
-enum step_phase { PHASE_GROUPS_FIRST, PHASE_FENCE, PHASE_PLACE, PHASE_OPEN, PHASE_GROUPS_LAST, PHASE_COUNT };
+enum step_phase {
+	PHASE_BEFORE,
+	PHASE_GROUPS_FIRST,
+	PHASE_FENCE,
+	PHASE_PLACE,
+	PHASE_OPEN,
+	PHASE_GROUPS_LAST,
+	PHASE_AFTER,
+	PHASE_COUNT
+};
 
 #define STEP_NAME_SIZE 400
 #define STEPS_MAX      4096
@@ -25,7 +37,7 @@ struct step {
 	enum step_phase phase;
 	char lever
 		[STEP_NAME_SIZE /
-		 2]; /* "flag", "bootstrap", "acl:source", "group:billing", "positions:billing@target", "transaction:id@source" */
+		 2]; /* "flag", "bootstrap", "acl:source", "group:billing", "positions:billing@target", "transaction:id@source", "quota:source", "config:retention.ms@source" */
 	char name[STEP_NAME_SIZE]; /* "fence flag": the key of its intent within an attempt */
 	const char *
 		word; /* NULL: what stood there before we first touched it; nothing to do when that was never */
@@ -37,7 +49,7 @@ struct steps {
 	int count;
 };
 
-/* "groups first", "fence", "place", "open", "groups last". */
+/* "before", "groups first", "fence", "place", "open", "groups last", "after". */
 const char *phase_word(enum step_phase phase);
 
 /* From the arena.  `to` is where authority goes.  ERR_MEMORY, ERR_LIMIT (more than STEPS_MAX). */

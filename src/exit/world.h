@@ -44,6 +44,7 @@ struct level {
 struct forecast {
 	bool may;         /* nothing speaks against it */
 	int64_t pause_ms; /* predicted */
+	bool behind;      /* all that speaks against it is that the other side has not caught up */
 	bool acl_binds;   /* a deny would hold the family's principals, and a canary would show it */
 	char text[500];   /* why not; or what the prediction rests on */
 };

@@ -7,7 +7,9 @@
 #include "client/quiet.h"
 #include "exit/drill_load.h"
 #include "exit/lever_acl.h"
+#include "exit/lever_config.h"
 #include "exit/lever_positions.h"
+#include "exit/lever_quota.h"
 #include "exit/lever_told.h"
 #include "exit/lever_transaction.h"
 #include "exit/world_inside.h"
@@ -16,6 +18,7 @@
 #define FAMILY_MEMORY ((size_t)256 << 20)
 #define LOOK_MEMORY   ((size_t)64 << 20)
 #define TIMEOUT_MS    10000
+#define USER_SIZE     5 /* of "User:", which the plan's producers begin with where a quota is asked for */
 
 static enum side side_of(enum authority side)
 {
@@ -222,6 +225,45 @@ static int positions_lever(struct clusters *w, struct scene *scene, const char *
 	return lever_positions_new(&options, out, fault);
 }
 
+static int config_lever(struct clusters *w, struct scene *scene, const char *name, const char *key,
+			enum side side, struct lever **out, struct fault *fault)
+{
+	const struct plan_pairs *configs = &scene->family->levers.topic_config;
+
+	for (int i = 0; i < configs->count; i++) {
+		const char *least;
+
+		if (!view_is(configs->at[i].name.text, key))
+			continue;
+		least = arena_printf(&scene->arena, "%.*s", VIEW_ARGS(configs->at[i].value.text));
+		if (!least)
+			return fault_set(fault, ERR_MEMORY, "no memory for a lever");
+		return lever_config_new(name, survey_cluster(w->survey, side), scene->names[side],
+					scene->topic_count, key, least, out, fault);
+	}
+	return fault_set(fault, ERR_NOT_FOUND, "the plan raises no config %s", key);
+}
+
+static int quota_lever(struct clusters *w, struct scene *scene, const char *name, enum side side,
+		       struct lever **out, struct fault *fault)
+{
+	const struct plan_names *producers = &scene->family->producers;
+	const char **users = arena_array(&scene->arena, (size_t)producers->count + 1, sizeof *users);
+
+	if (!users)
+		return fault_set(fault, ERR_MEMORY, "no memory for a lever");
+	for (int i = 0; i < producers->count; i++) {
+		struct view user = producers->at[i].text;
+
+		users[i] = arena_printf(&scene->arena, "%.*s", (int)user.size - USER_SIZE,
+					(const char *)user.at + USER_SIZE);
+		if (!users[i])
+			return fault_set(fault, ERR_MEMORY, "no memory for a lever");
+	}
+	return lever_quota_new(name, survey_cluster(w->survey, side), users, producers->count,
+			       "producer_byte_rate", (double)scene->family->levers.quota.value, out, fault);
+}
+
 static int make_lever(struct clusters *w, struct scene *scene, const char *name, struct lever **out,
 		      struct fault *fault)
 {
@@ -237,6 +279,10 @@ static int make_lever(struct clusters *w, struct scene *scene, const char *name,
 		return group_lever(scene, name + 6, out, fault);
 	if (strcmp(name, "acl:source") == 0 || strcmp(name, "acl:target") == 0)
 		return acl_lever(w, scene, name[4] == 't' ? SIDE_TARGET : SIDE_SOURCE, out, fault);
+	if ((strcmp(name, "quota:source") == 0 || strcmp(name, "quota:target") == 0) && levers->quota.given)
+		return quota_lever(w, scene, name, name[6] == 't' ? SIDE_TARGET : SIDE_SOURCE, out, fault);
+	if (strncmp(name, "config:", 7) == 0 && split_side(scene, name + 7, &rest, &side))
+		return config_lever(w, scene, name, rest, side, out, fault);
 	if (strncmp(name, "positions:", 10) == 0 && split_side(scene, name + 10, &rest, &side))
 		return positions_lever(w, scene, rest, side, out, fault);
 	if (strncmp(name, "transaction:", 12) == 0 && split_side(scene, name + 12, &rest, &side))

@@ -142,8 +142,10 @@ static int wait_caught_up(struct clusters *w, struct scene *scene, int64_t timeo
 		live_glance_done(&glance);
 		if (caught_up || err)
 			return err ? 1 : 0;
-		if (loop_now_ms(w->options.loop) >= deadline_ms)
+		if (loop_now_ms(w->options.loop) >= deadline_ms) {
+			out->behind = true;
 			return 1;
+		}
 		if (w->world.ops->pause(&w->world, GLANCE_EVERY_MS) < 0)
 			return ERR_CANCELLED;
 	}

@@ -53,11 +53,13 @@ static const struct {
 	{ "stage SEALED", false, "the act waits on and is carried out", "the act is found done" },
 	{ "stage RETIRED", false, "the act waits on and is carried out", "the act is found done" },
 
+	{ "effect before", true, "looked at: not done, so it is tried", "looked at: done (recovered)" },
 	{ "effect groups first", true, "looked at: not done, so it is tried", "looked at: done (recovered)" },
 	{ "effect fence", true, "looked at: not done, so it is tried", "looked at: done (recovered), or waited for" },
 	{ "effect place", true, "looked at: not done, so it is tried", "looked at: done (recovered)" },
 	{ "effect open", true, "looked at: not done, so it is tried", "looked at: done (recovered)" },
 	{ "effect groups last", true, "looked at: not done, so it is tried", "looked at: done (recovered)" },
+	{ "effect after", true, "looked at: not done, so it is tried", "looked at: done (recovered)" },
 	{ "effect undo", true, "looked at: not done, so it is tried", "looked at: done (recovered)" },
 };
 

@@ -10,7 +10,7 @@
  *	      quotas USERS KEY LIMIT THEN
  *
  * where lists are split at commas, "-" is an empty one, and THEN is observe, aim WORD [BEFORE], set VALUE, describe WORD;
- * for acl also felt denied|allowed, bounds and pace TIMES; for configs effective TOPIC.
+ * for acl also felt denied|allowed, bounds and pace TIMES.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -421,6 +421,9 @@ static int then(struct lever *lever, int first)
 	} else if (strcmp(word, "observe") == 0) {
 		err = lever_observe(lever, TIMEOUT_MS, &out, &fault);
 	} else if (strcmp(word, "aim") == 0) {
+		/* One of a config rests on the last look. */
+		lever_observe(lever, TIMEOUT_MS, &out, NULL);
+		buffer_reset(&out);
 		err = lever_aim(lever, more, argument_count > first + 2 ? arguments[first + 2] : "", &out,
 				&fault);
 	} else if (strcmp(word, "set") == 0) {
@@ -430,8 +433,6 @@ static int then(struct lever *lever, int first)
 		err = 0;
 	} else if (strcmp(word, "felt") == 0) {
 		err = lever_acl_felt(lever, strcmp(more, "denied") == 0, TIMEOUT_MS, &out, &fault);
-	} else if (strcmp(word, "effective") == 0) {
-		err = lever_config_effective(lever, more, TIMEOUT_MS, &out, &fault);
 	}
 	if (out.size || err == ERR_STALE)
 		printf("%s\n", buffer_string(&out));

@@ -19,7 +19,7 @@
 #define SIM_BROKERS     3
 #define SIM_IDS_MAX     60000
 #define SIM_EVENTS_MAX  4096
-#define SIM_LEVERS      12
+#define SIM_LEVERS      16
 #define SIM_FRAMES_MAX  20000
 #define SIM_CONTROLLERS 2
 #define SIM_LABEL_SIZE  100
@@ -68,6 +68,7 @@ struct sim_side {
 	unsigned known[SIM_BROKERS]; /* as each broker has learnt it */
 	int64_t learnt[SIM_BROKERS]; /* so that nothing older is learnt after */
 	int tx_epoch;
+	int kept, limit; /* a config and a quota; 0: none of its own */
 };
 
 #define SIM_DENY_OTHERS 1u /* somebody else's, there before us */
@@ -146,7 +147,7 @@ struct sim {
 	char *plan_text;
 	const struct plan_family *family;
 	bool dual, flag, flag_drained, acl, bootstrap, bootstrap_hold, transactional, guarded, parallel,
-		group_lever, group_placed, same_host;
+		group_lever, group_placed, same_host, config, quota;
 	int crash_ppm, lost_ppm, slow_ppm, pause_ppm, disk_ppm; /* chances a call */
 	int controllers;
 

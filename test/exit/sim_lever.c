@@ -10,7 +10,7 @@
 
 #include "sim.h"
 
-enum kind { KIND_TOLD, KIND_ACL, KIND_POSITIONS, KIND_TRANSACTION };
+enum kind { KIND_TOLD, KIND_ACL, KIND_POSITIONS, KIND_TRANSACTION, KIND_CONFIG, KIND_QUOTA };
 
 static const struct {
 	const char *name;
@@ -26,6 +26,10 @@ static const struct {
 	{ "positions:billing@target", KIND_POSITIONS, SIM_TARGET },
 	{ "transaction:tx@source", KIND_TRANSACTION, SIM_SOURCE },
 	{ "transaction:tx@target", KIND_TRANSACTION, SIM_TARGET },
+	{ "config:retention.ms@source", KIND_CONFIG, SIM_SOURCE },
+	{ "config:retention.ms@target", KIND_CONFIG, SIM_TARGET },
+	{ "quota:source", KIND_QUOTA, SIM_SOURCE },
+	{ "quota:target", KIND_QUOTA, SIM_TARGET },
 };
 
 #define COUNT (int)(sizeof kinds / sizeof kinds[0])
@@ -68,6 +72,8 @@ void sim_lever_stands(struct sim *sim, int index, char value[80])
 	case KIND_ACL: snprintf(value, 80, "%s", acl_text(sim->sides[which].deny)); break;
 	case KIND_POSITIONS: snprintf(value, 80, "%d,%d", at[0], at[1]); break;
 	case KIND_TRANSACTION: snprintf(value, 80, "epoch %d", sim->sides[which].tx_epoch); break;
+	case KIND_CONFIG: snprintf(value, 80, "%d", sim->sides[which].kept); break;
+	case KIND_QUOTA: snprintf(value, 80, "%d", sim->sides[which].limit); break;
 	}
 }
 
@@ -275,6 +281,8 @@ static int aim(struct lever *lever, const char *word, const char *before, struct
 	case KIND_ACL: buffer_text(value, strstr(before, "others") ? "others;ours" : "ours"); return 0;
 	case KIND_POSITIONS: return aim_positions(l, value, fault);
 	case KIND_TRANSACTION: buffer_printf(value, "epoch %d", atoi(before + 6) + 1); return 0;
+	case KIND_CONFIG: buffer_text(value, "7"); return 0;
+	case KIND_QUOTA: buffer_text(value, "3"); return 0;
 	}
 	return ERR_INTERNAL;
 }
@@ -295,6 +303,8 @@ static int set(struct lever *lever, const char *value, uint64_t epoch, int64_t t
 	case KIND_ACL: err = set_acl(l, value, fault); break;
 	case KIND_POSITIONS: err = set_positions(l, value, fault); break;
 	case KIND_TRANSACTION: err = set_transaction(l, value, fault); break;
+	case KIND_CONFIG: sim->sides[kinds[l->index].which].kept = atoi(value); break;
+	case KIND_QUOTA: sim->sides[kinds[l->index].which].limit = atoi(value); break;
 	}
 	return err ? err : after(l, fault);
 }
@@ -368,6 +378,8 @@ bool sim_lever_in_plan(const struct sim *sim, int index)
 	case KIND_ACL: return sim->acl;
 	case KIND_POSITIONS: return sim->group_lever || sim->group_placed;
 	case KIND_TRANSACTION: return sim->transactional;
+	case KIND_CONFIG: return sim->config;
+	case KIND_QUOTA: return sim->quota;
 	}
 	return false;
 }

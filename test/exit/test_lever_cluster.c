@@ -482,26 +482,61 @@ static void a_config_is_set_back_without_a_trace(void **state)
 
 	memset(setting, 0, sizeof setting);
 	memset(deaf, 0, sizeof deaf);
-	assert_int_equal(
-		lever_config_new("config", a->cluster, topics, 1, "retention.ms", "900", &lever, &a->fault),
-		0);
+	assert_int_equal(lever_config_new("config", a->cluster, topics, 1, "retention.ms", "864000000",
+					  &lever, &a->fault),
+			 0);
 	assert_string_equal(observed(a, lever, 0), "[[\"orders\",null]]");
-	buffer_reset(&out);
-	assert_int_equal(lever_config_effective(lever, "orders", LONG_MS, &out, &a->fault), 0);
-	assert_string_equal(buffer_string(&out), "604800000");
-	assert_string_equal(aimed(a, lever, "set", "[[\"orders\",null]]"), "[[\"orders\",\"900\"]]");
+	assert_string_equal(aimed(a, lever, "raise", "[[\"orders\",null]]"), "[[\"orders\",\"864000000\"]]");
 	deaf[3] = true;
-	assert_int_equal(lever_set(lever, "[[\"orders\",\"900\"]]", 1, LONG_MS, &a->fault), 0);
+	assert_int_equal(lever_set(lever, "[[\"orders\",\"864000000\"]]", 1, LONG_MS, &a->fault), 0);
 	assert_string_equal(observed(a, lever, ERR_STALE),
-			    "broker 1: [[\"orders\",\"900\"]]; broker 2: [[\"orders\",\"900\"]]; "
+			    "broker 1: [[\"orders\",\"864000000\"]]; broker 2: [[\"orders\",\"864000000\"]]; "
 			    "broker 3: [[\"orders\",null]]");
 	deaf[3] = false;
-	assert_int_equal(lever_set(lever, "[[\"orders\",\"900\"]]", 1, LONG_MS, &a->fault), 0);
-	assert_string_equal(observed(a, lever, 0), "[[\"orders\",\"900\"]]");
+	assert_int_equal(lever_set(lever, "[[\"orders\",\"864000000\"]]", 1, LONG_MS, &a->fault), 0);
+	assert_string_equal(observed(a, lever, 0), "[[\"orders\",\"864000000\"]]");
 	assert_int_equal(lever_set(lever, "[[\"orders\",null]]", 1, LONG_MS, &a->fault), 0);
 	assert_string_equal(observed(a, lever, 0), "[[\"orders\",null]]");
 	assert_int_equal(lever_set(lever, "[[\"orders\",900]]", 1, LONG_MS, &a->fault), ERR_USAGE);
 	end(a, lever);
+}
+
+/* What keeps as much already, or without limit, or is not told, is left as it is. */
+static void a_config_is_never_lowered(void **state)
+{
+	static const struct {
+		const char *stands, *least, *aims;
+	} rows[] = {
+		{ "900", "1000", "[[\"orders\",\"1000\"]]" },
+		{ "1000", "1000", "[[\"orders\",\"1000\"]]" },
+		{ "1001", "1000", "[[\"orders\",\"1001\"]]" },
+		{ "-1", "1000", "[[\"orders\",\"-1\"]]" },
+		{ "1001", "-1", "[[\"orders\",\"-1\"]]" },
+		{ "", "1000", "[[\"orders\",null]]" },
+		{ "compact", "1000", NULL },
+	};
+	static const char *const topics[] = { "orders" };
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct answers *a = begin(setting_answer);
+		struct lever *lever;
+		char before[80];
+
+		memset(deaf, 0, sizeof deaf);
+		for (int n = 1; n <= NODES; n++)
+			snprintf(setting[n], sizeof setting[n], "%s", rows[i].stands);
+		assert_int_equal(lever_config_new("config", a->cluster, topics, 1, "retention.ms",
+						  rows[i].least, &lever, &a->fault),
+				 0);
+		snprintf(before, sizeof before, "%s", observed(a, lever, 0));
+		buffer_reset(&out);
+		if (rows[i].aims)
+			assert_string_equal(aimed(a, lever, "raise", before), rows[i].aims);
+		else
+			assert_int_equal(lever_aim(lever, "raise", before, &out, &a->fault), ERR_UNSUPPORTED);
+		assert_int_equal(lever_aim(lever, "lower", before, &out, &a->fault), ERR_USAGE);
+		end(a, lever);
+	}
 }
 
 static void a_quota_is_set_back_without_a_trace(void **state)
@@ -517,6 +552,11 @@ static void a_quota_is_set_back_without_a_trace(void **state)
 		0);
 	assert_string_equal(observed(a, lever, 0), "[[\"orders\",null]]");
 	assert_string_equal(aimed(a, lever, "limit", "[[\"orders\",null]]"),
+			    "[[\"orders\",\"0.10000000000000001\"]]");
+	/* Whose own is tighter keeps it. */
+	assert_string_equal(aimed(a, lever, "limit", "[[\"orders\",\"0.05\"]]"),
+			    "[[\"orders\",\"0.050000000000000003\"]]");
+	assert_string_equal(aimed(a, lever, "limit", "[[\"orders\",\"7\"]]"),
 			    "[[\"orders\",\"0.10000000000000001\"]]");
 	deaf[2] = true;
 	assert_int_equal(lever_set(lever, "[[\"orders\",\"0.10000000000000001\"]]", 1, LONG_MS, &a->fault),
@@ -545,6 +585,7 @@ int main(void)
 		cmocka_unit_test(names_are_checked_when_the_lever_is_made),
 		cmocka_unit_test(an_id_is_taken_and_let_go_of_only_while_it_is_ours),
 		cmocka_unit_test(a_config_is_set_back_without_a_trace),
+		cmocka_unit_test(a_config_is_never_lowered),
 		cmocka_unit_test(a_quota_is_set_back_without_a_trace),
 	};
 

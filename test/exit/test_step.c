@@ -51,6 +51,19 @@ static const struct row rows[] = {
 	{ "stop-and-switch", "consumers", BOOTSTRAP ", acl: yes", AUTHORITY_TARGET,
 	  "fence acl:source deny\nplace positions:billing@target exact\nplace positions:stock@target exact\n"
 	  "open acl:target -\nopen bootstrap target\n" },
+	/* The side that is left keeps more, and the other is as it was again; nobody is slowed down while anybody is fenced. */
+	{ "dual-write", "consumers",
+	  FLAG ", topic-config: { retention.ms: 864000000, retention.bytes: -1 }, quota: 1MB/s",
+	  AUTHORITY_TARGET,
+	  "before config:retention.ms@source raise\nbefore config:retention.bytes@source raise\n"
+	  "before quota:source limit\nbefore quota:source -\nfence flag hold\n"
+	  "place positions:billing@target exact\nplace positions:stock@target exact\nopen flag target\n"
+	  "after config:retention.ms@target -\nafter config:retention.bytes@target -\n" },
+	{ "dual-write", "producers", FLAG ", " BILLING ", topic-config: { retention.ms: 864000000 }",
+	  AUTHORITY_SOURCE,
+	  "before config:retention.ms@target raise\nfence flag hold\nplace positions:stock@source exact\n"
+	  "open flag source\ngroups last group:billing stop\ngroups last positions:billing@source exact\n"
+	  "groups last group:billing start source\nafter config:retention.ms@source -\n" },
 	/* An address that is the only fence is asked to hold. */
 	{ "stop-and-switch", "consumers", BOOTSTRAP, AUTHORITY_TARGET,
 	  "fence bootstrap hold\nplace positions:billing@target exact\nplace positions:stock@target exact\n"

@@ -56,6 +56,14 @@ def pair(source, target):
     return Pair(source, target)
 
 
+@pytest.fixture
+def own_pair(run_folder, topic):
+    """Two of Interlock's own brokers, there in milliseconds: for plays in which it does not matter whose the clusters are."""
+    with Broker(run_folder / f"{topic}-source", name="source") as one, \
+            Broker(run_folder / f"{topic}-target", name="target") as other:
+        yield Pair(one, other)
+
+
 @pytest.fixture(scope="session")
 def three_nodes(run_folder):
     """Three nodes of 4.3.1 that nobody may hurt."""

@@ -10,13 +10,14 @@ import time
 import pytest
 import yaml
 from confluent_kafka import Producer
-from confluent_kafka.admin import (AclBindingFilter, AclOperation, AclPermissionType, ResourcePatternType,
-                                   ResourceType)
+from confluent_kafka.admin import (AclBindingFilter, AclOperation, AclPermissionType, ConfigResource, ConfigSource,
+                                   ResourcePatternType, ResourceType)
 
 from crossing import ARRIVED, FAMILY, RETURNED, ByVerbs, binding, logins, may_move
 from journal_frames import of_kind, return_ms
 from kafka_cluster import USERS
 from records import end_offsets
+from test_levers import ask
 
 pytestmark = pytest.mark.real
 
@@ -66,20 +67,26 @@ def test_a_deny_beside_the_flag(guarded, interlock):
     one = guarded(shops=[{"rate": 200}])
     for cluster in one.clusters.values():
         binding(cluster, "TOPIC", one.topic, "mallory", "WRITE", "DENY")
+        binding(cluster, "BROKER", "kafka-cluster", "bob", "ALTER_CONFIGS")
     foreign = {("User:mallory", one.topic)}
-    mover = ByVerbs(one, interlock, acl_plan(one))
+    # And what fences nobody: writers that may be slowed down before.
+    mover = ByVerbs(one, interlock, acl_plan(one, levers_more={"quota": "20MB/s"}))
     pauses = []
     for to in ("target", "source", "target"):
         one.load(300)
         assert mover.cross(to) == ARRIVED, mover.results[-1]
         pauses.append(mover.status()["pause_ms"])
         assert [denies(cluster) for cluster in one.clusters.values()] == [foreign, foreign]
+        for file in one.files.values():
+            assert all(line.endswith("absent 0") for line in ask(file, "quota-seen", "alice", "producer_byte_rate"))
     one.load(200)
     print("pauses with a deny, ms:", pauses)
     report = one.end("target", load_min=20)
     assert not report.findings, report
     steps = [body["step"] for _, body in of_kind(one.folder, "INTENT")]
     assert steps.count("fence acl:source deny") == 2 and steps.count("fence acl:target deny") == 1
+    limits = [body for _, body in of_kind(one.folder, "INTENT") if body["lever"] == "quota:source"]
+    assert [body["desired"] for body in limits] == 2 * ['[["alice","20000000"]]', '[["alice",null]]'], limits
 
 
 def test_a_deny_is_lifted_when_the_crossing_is_given_up(guarded, interlock):
@@ -179,8 +186,8 @@ class Bad:
 
 def with_bad_flag(one, limits=None, **more):
     bad = Bad(one.folder / "bad", one.flag)
-    plan = one.plan(klass="quick", limits={**QUICK, **(limits or {})}, levers_more={"flag": bad.plan()}, **more)
-    return bad, plan
+    levers = {"flag": bad.plan(), **more.pop("levers_more", {})}
+    return bad, one.plan(klass="quick", limits={**QUICK, **(limits or {})}, levers_more=levers, **more)
 
 
 @pytest.mark.parametrize("how", ["refuse", "fail", "lie", "silent"])
@@ -264,6 +271,42 @@ def test_a_flag_that_refuses_in_the_silence_is_given_up_at_once(pair, interlock,
     print("from its cause to the return, ms:", of_kind(one.folder, "RETURN")[-1][0] - quiet + return_ms(one.folder))
     assert status["overlay"] == "HELD" and one.flag.get() == "source" and "newer" in status["cause"], status
     assert not one.end("source", load_min=10).findings
+
+
+# ---- what makes room, and fences nobody
+
+def own_retention(cluster, topic):
+    """The topic's own; None where the broker's holds."""
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    entry = cluster.admin().describe_configs([resource])[resource].result(30)["retention.ms"]
+    return entry.value if ConfigSource(entry.source) == ConfigSource.DYNAMIC_TOPIC_CONFIG else None
+
+
+def test_the_side_that_is_left_keeps_its_records_for_longer(own_pair, interlock, scene):
+    one = scene(*own_pair, groups=(), shops=[{"rate": 100}])
+    bad, file = with_bad_flag(one, levers_more={"topic-config": {"retention.ms": "1209600000"}})
+    mover = ByVerbs(one, interlock, file)
+
+    def stand():
+        return [own_retention(cluster, one.topic) for cluster in own_pair]
+
+    one.load(50)
+    assert stand() == [None, None]
+    seen = interlock.run("plan", FAMILY, "--plan", file, "--json", folder=one.folder, status={0, 1, 2}).json
+    step = next(step for step in seen["steps"] if step["step"] == "before config:retention.ms@source raise")
+    assert "--add-config retention.ms=1209600000" in step["does"] and "--delete-config retention.ms" in step["undo"], step
+    assert seen["steps"].index(step) == 0 and not (one.folder / "interlock.db").exists()
+
+    bad.goes("refuse", "set-hold")                      # given up: nothing of it stays
+    assert mover.act("promote", FAMILY).status == 1 and stand() == [None, None]
+    bad.heals()
+    assert mover.act("resume", FAMILY).status == 0
+    for to, after in (("target", ["1209600000", None]), ("source", [None, "1209600000"]), ("target", ["1209600000", None])):
+        one.load(50)
+        assert mover.cross(to) == ARRIVED, mover.results[-1]
+        assert stand() == after
+    one.load(50)
+    assert not one.end("target", load_min=10).findings
 
 
 # ---- groups

@@ -431,11 +431,10 @@ def test_the_config_lever_sets_and_leaves_no_trace(guarded, alice, topic):
     retention = lever(alice, *words)
     before = f'[["{topic}",null],["{other}","1000000"]]'
     agreed([alice, *words, "observe"], before)
-    assert retention("effective", topic) == "-1"  # the broker's
-    aimed = retention("aim", "set", before)
+    aimed = retention("aim", "raise", before)
+    assert aimed == f'[["{topic}",null],["{other}","86400000"]]'    # the broker's, without a limit, is not lowered
     assert retention("set", aimed) == ""
     agreed([alice, *words, "observe"], aimed)
-    assert retention("effective", topic) == "86400000"
     assert retention("set", before) == ""
     agreed([alice, *words, "observe"], before)
     assert retention("set", '[["%s","1"]]' % topic, status=1).startswith("error -14: ")
@@ -448,9 +447,11 @@ def test_the_quota_lever_sets_and_leaves_no_trace(guarded, alice, topic):
     before = f'[["{topic}-a",null],["{topic}-b","2048"]]'
     agreed([alice, *words, "observe"], before)
     aimed = quota("aim", "limit", before)
+    assert aimed == f'[["{topic}-a","1048576"],["{topic}-b","2048"]]'     # whose own is tighter keeps it
     assert quota("set", aimed) == ""
     agreed([alice, *words, "observe"], aimed)
     assert quota("set", before) == ""
     agreed([alice, *words, "observe"], before)
-    assert quota("set", quota("aim", "free", before)) == ""
-    agreed([alice, *words, "observe"], f'[["{topic}-a",null],["{topic}-b",null]]')
+    none = f'[["{topic}-a",null],["{topic}-b",null]]'
+    assert quota("set", none) == ""
+    agreed([alice, *words, "observe"], none)
