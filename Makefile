@@ -87,9 +87,11 @@ soak: setup
 	@script/peers
 	@build/test/unit/store_sim --seeds 100000
 	@build/test/unit/broker_sim --seeds 100000
+	@build/test/unit/exit_sim --seeds 200000
 	@$(PYTEST) -p no:timeout test/real/soak_random.py
 	@ROUNDS=100 $(PYTEST) test/real/test_broker_history.py
 	@CROSSINGS=1000 $(PYTEST) test/real/test_crossing.py -k whatever
+	@$(PYTEST) test/real/soak_crossings.py
 	@INTERLOCK=build/test/interlock $(PYTHON) demo/demo.py
 
 .PHONY: fuzz

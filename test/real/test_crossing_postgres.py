@@ -24,16 +24,23 @@ def server(run_folder, topic):
 
 
 @pytest.fixture
+def own(own_pair, run_folder, topic):
+    """The same on our own brokers: what is hurt here is the journal's server."""
+    with Scene(run_folder / topic, *own_pair, topic=topic, shops=[{"rate": 100}], groups=()) as scene:
+        yield scene
+
+
+@pytest.fixture
 def one(pair, run_folder, topic):
     with Scene(run_folder / topic, *pair, topic=topic, shops=[{"rate": 150}], groups=()) as scene:
         yield scene
 
 
 class Play:
-    def __init__(self, one, server, interlock):
+    def __init__(self, one, server, interlock, limits=None):
         self.one, self.server, self.interlock = one, server, interlock
         self.bad = Bad(one.folder / "bad", one.flag)
-        file = one.plan("quick", limits=LIMITS, levers_more={"flag": self.bad.plan()})
+        file = one.plan("quick", limits=limits or LIMITS, levers_more={"flag": self.bad.plan()})
         whole = yaml.safe_load(file.read_text())
         whole["state"] = server.address("exit_one")
         file.write_text(yaml.safe_dump(whole, sort_keys=False))
@@ -134,4 +141,63 @@ def test_a_server_and_controllers_that_die(one, server, interlock):
                 process.wait()
     assert one.flag.get() == "source"
     report = one.end("source", load_min=10)
+    assert not report.findings, report
+
+
+def leases(server):
+    """(frames of the journal, number of the lease now), as the server's tables have it."""
+    return tuple(int(server.sql(f"SELECT {what} FROM exit_one.interlock_head")) for what in ("sequence", "lease"))
+
+
+def test_a_server_that_falls_silent(own, server, interlock):
+    """Stopped, not dead: connections stay open and nothing answers, as behind a firewall that drops all.  Nobody acts on what it
+    cannot write down; what is not decided returns once it speaks again, for its time is over, and what is decided goes on."""
+    play = Play(own, server, interlock, {"like": "rehearsal", "deadline": "4s", "pause": "4s"})
+    first = second = None
+    try:
+        own.load(50)
+        play.bad.goes("fail", "drained")
+        result = play.begin("promote")
+        wait_until(lambda: own.flag.get() == "hold")
+        server.pause()
+        play.bad.heals()
+        # Whoever only asks is answered within a bound.
+        asked = interlock.run("status", "--plan", play.mover.file, "--json", status={2, 69, 70, 75, 78}, timeout=60)
+        assert "within" in asked.err or "answer" in asked.err, asked
+        assert own.flag.get() == "hold"
+        time.sleep(1.5)                                 # longer than the deadline, with what was asked
+        server.go_on()
+        came = result()
+        stands = play.at_rest()
+        assert (came.status, stands["authority"], stands["overlay"]) == (1, "source", "HELD"), (came, stands)
+        assert play.mover.act("resume", FAMILY).status == 0
+
+        # Decided, with two controllers and a verb: whoever has the lease by then goes on, alone.
+        own.load(50)
+        first = interlock.start("run", "--plan", play.mover.file, folder=own.folder)
+        wait_until(lambda: play.controller()["alive"])
+        second = interlock.start("run", "--plan", play.mover.file, folder=own.folder)
+        play.bad.goes("fail", "set-target")
+        result = play.begin("promote")
+        wait_until(lambda: own.flag.get() == "hold" and play.looker.status()["stage"] == "OPENING")
+        before = leases(server)
+        server.pause()
+        play.bad.heals()
+        time.sleep(4)                                   # longer than a lease lives that nobody beats
+        assert own.flag.get() == "hold"
+        server.go_on()
+        came = result()
+        assert came.status == 0 and play.at_rest()["authority"] == "target", came
+        after = leases(server)
+        assert after[0] > before[0] and after[1] >= before[1], (before, after)
+    finally:
+        server.go_on()
+        for process in (first, second):
+            if process is not None:
+                process.send_signal(signal.SIGTERM)
+                assert interlock.finish(process, ["run"], timeout=60).status == 0
+    held = interlock.run("verify", server.address("exit_one"), "--plan", play.mover.file, timeout=60)
+    assert held.status in (0, 2) and "tampered" not in held.out, held     # 2: no holder of checkpoints was asked
+    own.load(50)
+    report = own.end("target", load_min=10)
     assert not report.findings, report
