@@ -11,6 +11,7 @@
 #define UNDER_WAY_MAX   (16 * 1024 * 1024)
 #define BATCHES_A_TICK  64
 #define SEND_TIMEOUT_MS 30000
+#define REFUSED_MS      10000 /* how long a mirror write may be refused */
 
 struct drill_load {
 	struct lever lever; /* first */
@@ -27,6 +28,7 @@ struct drill_load {
 	int32_t partition;
 	int64_t tick_ns, owed_millionths; /* of a record */
 	size_t under_way;
+	struct job *again; /* mirror writes that were refused, for the next tick */
 	enum side last_side;
 	int64_t last_ns; /* of the last acknowledgement by an authoritative side; 0: none yet */
 	struct drill_count count;
@@ -35,8 +37,10 @@ struct drill_load {
 /* One batch on its way through both sides. */
 struct job {
 	struct drill_load *load;
-	enum side side; /* where it is sent first */
-	bool mirror;    /* the second of its two ways */
+	enum side side;     /* where it is sent first */
+	bool mirror;        /* the second of its two ways */
+	struct job *next;   /* in `again` */
+	int64_t refused_ns; /* since when; 0: it was not */
 	int32_t partition;
 	uint32_t records;
 	struct buffer bytes;
@@ -82,6 +86,25 @@ static void note_pause(struct drill_load *load, enum side side)
 	load->last_side = side;
 }
 
+/*
+ * Once authority has moved, the side that was left is denied for a moment longer: whoever writes both tries again.  A record
+ * has a key of its own, so it does not matter whom it comes behind.
+ */
+static bool is_tried_again(struct job *job, int err)
+{
+	struct drill_load *load = job->load;
+
+	if (!job->mirror || err != ERR_DENIED)
+		return false;
+	job->refused_ns = job->refused_ns ? job->refused_ns : now_ns(load);
+	if (now_ns(load) - job->refused_ns > REFUSED_MS * INT64_C(1000000))
+		return false;
+	job->next = load->again;
+	load->again = job;
+	timer_start(load->timer, TICK_MS);
+	return true;
+}
+
 static void on_done(void *context, const struct produced *result)
 {
 	struct job *job = context;
@@ -90,7 +113,8 @@ static void on_done(void *context, const struct produced *result)
 	int err;
 
 	if (result->err < 0) {
-		job_failed(job, side, result->err, result->fault);
+		if (!is_tried_again(job, result->err))
+			job_failed(job, side, result->err, result->fault);
 		return;
 	}
 	if (result->offset >= 0)
@@ -164,12 +188,28 @@ static uint64_t send_batch(struct drill_load *load, uint64_t due)
 	return records;
 }
 
+static void send_again(struct drill_load *load)
+{
+	struct job *job = load->again, *next;
+
+	load->again = NULL;
+	for (; job; job = next) {
+		int err = producer_send(load->producers[other(job->side)], load->topic, job->partition,
+					buffer_bytes(&job->bytes), on_done, job);
+
+		next = job->next;
+		if (err < 0)
+			job_failed(job, other(job->side), err, NULL);
+	}
+}
+
 static void on_tick(void *owner)
 {
 	struct drill_load *load = owner;
 	int64_t at_ns = now_ns(load), passed_ns = at_ns - load->tick_ns;
 
 	load->tick_ns = at_ns;
+	send_again(load);
 	if (load->stopped)
 		return;
 	if (!load->held) {
@@ -320,6 +360,10 @@ void drill_load_free(struct drill_load *load)
 	/* What is under way ends here, and its jobs with it. */
 	for (int side = 0; side < SIDE_COUNT; side++)
 		producer_free(load->producers[side]);
+	for (struct job *job = load->again, *next; job; job = next) {
+		next = job->next;
+		job_free(job);
+	}
 	for (int side = 0; side < SIDE_COUNT; side++)
 		free(load->ends[side]);
 	free(load->filler);
@@ -335,7 +379,8 @@ struct lever *drill_load_flag(struct drill_load *load)
 void drill_load_stop(struct drill_load *load)
 {
 	load->stopped = true;
-	timer_stop(load->timer);
+	if (!load->again)
+		timer_stop(load->timer);
 }
 
 bool drill_load_busy(const struct drill_load *load)
