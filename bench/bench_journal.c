@@ -46,13 +46,18 @@ static void must(int err)
 	}
 }
 
-/* Of this thread on its core, so that a busy machine does not count. */
-static double seconds(void)
+static double on_clock(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	clock_gettime(clock, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Of this thread on its core, so that a busy machine does not count. */
+static double seconds(void)
+{
+	return on_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static int put_blob(void *context, struct view bytes, struct sha256 *hash)
@@ -280,15 +285,21 @@ static double time_open(const char *path)
 	return begun;
 }
 
-static double time_verify(const char *path, struct audit *audit)
+struct times {
+	double wall, processor; /* of all threads */
+};
+
+/* It has a second thread: what counts is how long one waits, and that depends on what else the machine does. */
+static struct times time_verify(const char *path, struct audit *audit)
 {
 	const struct sql_limits limits = SQL_LIMITS_DEFAULT;
 	struct audit_options options = { 0 };
-	double begun = seconds();
+	struct times begun = { on_clock(CLOCK_MONOTONIC), on_clock(CLOCK_PROCESS_CPUTIME_ID) };
 
 	must(journal_store_open_any(path, &limits, &options.store, &fault));
 	must(audit_journal(&options, audit, &fault));
-	begun = seconds() - begun;
+	begun.wall = on_clock(CLOCK_MONOTONIC) - begun.wall;
+	begun.processor = on_clock(CLOCK_PROCESS_CPUTIME_ID) - begun.processor;
 	options.store->ops->free(options.store);
 	return begun;
 }
@@ -306,23 +317,26 @@ static double peak_mb(void)
 static bool measure(const char *path, uint64_t verdicts)
 {
 	static struct audit audit;
-	double opened = time_open(path), open_mb = peak_mb(), verified = time_verify(path, &audit);
+	double opened = time_open(path), open_mb = peak_mb();
+	struct times verified = time_verify(path, &audit);
 
 	/* The best of three: a disturbance only ever makes a round slower. */
 	for (int i = 1; i < ROUNDS; i++) {
-		double open_again = time_open(path), again = time_verify(path, &audit);
+		double open_again = time_open(path);
+		struct times again = time_verify(path, &audit);
 
 		opened = open_again < opened ? open_again : opened;
-		verified = again < verified ? again : verified;
+		verified = again.wall < verified.wall ? again : verified;
 	}
 
 	printf("{\"frames\": %llu, \"verdicts\": %llu, \"checkpoints\": %llu, \"answer\": \"%s\", "
 	       "\"open_seconds\": %.3f, "
-	       "\"open_mb\": %.0f, \"verify_seconds\": %.2f, \"verify_mb\": %.0f, \"frames_per_second\": "
-	       "%.0f}\n",
+	       "\"open_mb\": %.0f, \"verify_seconds\": %.2f, \"verify_processor_seconds\": %.2f, "
+	       "\"verify_mb\": %.0f, "
+	       "\"frames_per_second\": %.0f}\n",
 	       (unsigned long long)audit.frames, (unsigned long long)audit.verdicts,
-	       (unsigned long long)audit.checkpoints, audit_word(audit.answer), opened, open_mb, verified,
-	       peak_mb(), (double)audit.frames / verified);
+	       (unsigned long long)audit.checkpoints, audit_word(audit.answer), opened, open_mb,
+	       verified.wall, verified.processor, peak_mb(), (double)audit.frames / verified.wall);
 	if (audit.answer != AUDIT_INTACT || audit.verdicts != verdicts) {
 		fprintf(stderr, "bench_journal: %s\n", audit.text);
 		return false;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "exit/audit_ahead.h"
 #include "exit/audit_inside.h"
 
 #define VERDICT_MEMORY ((size_t)512 << 20)
@@ -94,8 +95,11 @@ static int check_snapshot(struct auditing *a, const struct frame *frame, const j
 	return err < 0 ? err : 0;
 }
 
-static int look(struct auditing *a, const struct frame *frame, const json_t *body)
+static int look(struct auditing *a, const struct audit_read *read)
 {
+	const struct frame *frame = &read->frame;
+	const json_t *body = read->body;
+
 	switch (frame->kind) {
 	case FRAME_PLAN: return audit_plan(a, frame, body);
 	case FRAME_VERDICT: return audit_verdict(a, frame, body);
@@ -108,7 +112,7 @@ static int look(struct auditing *a, const struct frame *frame, const json_t *bod
 	case FRAME_MOVE:
 	case FRAME_DRILL: audit_acts(a, frame, body); return 0;
 	case FRAME_STAGE: audit_stage(a, frame, body); return 0;
-	case FRAME_CHECKPOINT: return audit_checkpoint(a, frame, body);
+	case FRAME_CHECKPOINT: return audit_checkpoint(a, frame, body, read->has_note ? &read->note : NULL);
 	default: return 0;
 	}
 }
@@ -125,40 +129,39 @@ static int cannot_stand(struct auditing *a, uint64_t sequence, int err, const st
 	return STOP;
 }
 
-static int pass(void *context, int64_t sequence, struct view bytes)
+static int pass(void *context, const struct audit_read *read)
 {
 	struct auditing *a = context;
+	const struct frame *frame = &read->frame;
+	uint64_t sequence = (uint64_t)read->sequence;
 	struct fault fault = { 0 };
-	struct frame frame;
-	json_t *body;
-	int err = frame_read(bytes, &frame, &fault);
+	int err;
 
-	if (err < 0) {
-		fault_at(&fault, "in place %lld", (long long)sequence);
-		return cannot_stand(a, (uint64_t)sequence, err, &fault);
+	if (read->err < 0) {
+		fault = *read->fault;
+		fault_at(&fault, "in place %llu", (unsigned long long)sequence);
+		return cannot_stand(a, sequence, read->err, &fault);
 	}
 	/* What a frame names is held against the state before it, and only if it follows from that. */
-	if (frame.sequence != a->state.sequence + 1 || !sha256_equal(frame.previous, a->state.head))
-		return cannot_stand(a, (uint64_t)sequence, state_apply(&a->state, &frame, &fault), &fault);
-	body = frame_body_read(&frame, &fault);
-	if (!body)
-		return cannot_stand(a, (uint64_t)sequence, ERR_MALFORMED, &fault);
-	err = look(a, &frame, body);
+	if (frame->sequence != a->state.sequence + 1 || !sha256_equal(frame->previous, a->state.head))
+		return cannot_stand(a, sequence, state_apply(&a->state, frame, &fault), &fault);
+	if (!read->body)
+		return cannot_stand(a, sequence, ERR_MALFORMED, read->fault);
+	err = look(a, read);
 	if (err == 0) {
-		err = state_apply_body(&a->state, &frame, body, &fault);
-		err = err ? cannot_stand(a, (uint64_t)sequence, err, &fault) : 0;
+		err = state_apply_body(&a->state, frame, read->body, &fault);
+		err = err ? cannot_stand(a, sequence, err, &fault) : 0;
 	}
-	json_decref(body);
 	if (err)
 		return err;
-	a->out->frames = frame.sequence;
-	a->out->head = frame.hash;
-	a->last[frame.sequence % AUDIT_LAST_COUNT] = frame.hash;
-	if (a->head.sequence == sequence && !sha256_equal(a->head.last, frame.hash))
-		audit_found(a, AUDIT_TAMPERED, frame.sequence,
-			    "frame %lld is not the one that the journal's head names as its last",
-			    (long long)sequence);
-	audit_notes_pass(a, &frame);
+	a->out->frames = frame->sequence;
+	a->out->head = frame->hash;
+	a->last[frame->sequence % AUDIT_LAST_COUNT] = frame->hash;
+	if (a->head.sequence == read->sequence && !sha256_equal(a->head.last, frame->hash))
+		audit_found(a, AUDIT_TAMPERED, frame->sequence,
+			    "frame %llu is not the one that the journal's head names as its last",
+			    (unsigned long long)sequence);
+	audit_notes_pass(a, frame);
 	return 0;
 }
 
@@ -208,6 +211,23 @@ static int check_end(struct auditing *a)
 	return err;
 }
 
+/* What the store gives is walked a batch later; what it cannot give comes behind all that it gave. */
+static int read_all(struct auditing *a, struct fault *fault)
+{
+	struct audit_ahead *ahead = audit_ahead_new(pass, a);
+	int err, walked;
+
+	if (!ahead)
+		return fault_set(fault, ERR_MEMORY, "no memory to read ahead");
+	err = a->options->store->ops->read(a->options->store, 1, audit_ahead_put, ahead, fault);
+	if (err == 0 || (is_damage(err) && !a->fault->err)) {
+		walked = audit_ahead_flush(ahead);
+		err = walked ? walked : err;
+	}
+	audit_ahead_free(ahead);
+	return err;
+}
+
 static int walk(struct auditing *a)
 {
 	struct fault fault = { 0 };
@@ -216,11 +236,11 @@ static int walk(struct auditing *a)
 	if (err < 0)
 		return err;
 	audit_notes_begin(a);
-	err = a->options->store->ops->read(a->options->store, 1, pass, a, &fault);
+	err = read_all(a, &fault);
 	if (err < 0 && a->fault && a->fault->err == err)
 		return err; /* one of ours, with its sentence */
 	if (err < 0 && !is_damage(err))
-		return fault_set(a->fault, err, "%s", fault.text);
+		return fault_set(a->fault, err, "%s", fault.text[0] ? fault.text : err_text(err));
 	if (err < 0)
 		audit_found(a, AUDIT_TAMPERED, a->out->frames + 1, "%s", fault.text);
 	if (err == 0)

@@ -65,7 +65,9 @@ int audit_verdict(struct auditing *a, const struct frame *frame, const json_t *b
 void audit_acts(struct auditing *a, const struct frame *frame, const json_t *body);
 void audit_stage(struct auditing *a, const struct frame *frame, const json_t *body);
 void audit_effect(struct auditing *a, const struct frame *frame, const json_t *body);
-int audit_checkpoint(struct auditing *a, const struct frame *frame, const json_t *body);
+/* `read`: the note in it, whose signature holds; NULL: not read yet, or it cannot be. */
+int audit_checkpoint(struct auditing *a, const struct frame *frame, const json_t *body,
+		     const struct note *read);
 
 /* The act that waits and that the body names under `act`; NULL when it names none. */
 const json_t *audit_act(const struct auditing *a, const json_t *body);

@@ -99,7 +99,8 @@ static void name_holder(struct audit *out, const char *holder)
 		memcpy(out->holders[out->holder_count++], name, sizeof name);
 }
 
-int audit_checkpoint(struct auditing *a, const struct frame *frame, const json_t *body)
+int audit_checkpoint(struct auditing *a, const struct frame *frame, const json_t *body,
+		     const struct note *read)
 {
 	const char *text = body_text(body, "note");
 	unsigned long long number = frame->sequence;
@@ -110,7 +111,9 @@ int audit_checkpoint(struct auditing *a, const struct frame *frame, const json_t
 	size_t index;
 	int err;
 
-	if (!text || note_read(view_text(text), &note, &fault) < 0) {
+	if (read) {
+		note = *read;
+	} else if (!text || note_read(view_text(text), &note, &fault) < 0) {
 		audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence, "frame %llu (CHECKPOINT): %s", number,
 			    text ? fault.text : "holds no note");
 		return 0;
