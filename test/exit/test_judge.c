@@ -16,12 +16,8 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "exit/basis.h"
 #include "exit/countdown.h"
-#include "exit/evidence_make.h"
-
-#define ITEMS_MAX  100
-#define VALUES_MAX 20
+#include "exit/verdict_make.h"
 
 static const char plan_text[] =
 	"exit: a\nsource: s:1\ntarget: t:1\nclasses:\n"
@@ -35,18 +31,11 @@ static const char plan_text[] =
 	"- { name: before, class: rehearsal, pattern: dual-write, topics: [ b ], groups: none, owners: { "
 	"decision: a@b } }\n";
 
-struct honest {
-	struct evidence item;
-	struct evidence_value values[VALUES_MAX];
-	struct position positions[2];
-};
-
 struct world {
 	struct plan *plan;
 	struct arena arena;
 	struct rules rules;
-	struct honest items[ITEMS_MAX];
-	int count;
+	struct honest_items items;
 	struct evidence_log log;
 	struct judging judging;
 	struct view topics[1], groups[1], principals[1];
@@ -54,69 +43,9 @@ struct world {
 	struct judgement judgement;
 };
 
-static struct view subject_of(const struct world *w, enum rule_scope scope)
+static int index_of(struct world *w, const char *claim, struct view subject)
 {
-	return scope == RULE_FAMILY ? VIEW_NULL : w->judging.subjects[scope].at[0];
-}
-
-static struct honest *item_for(struct world *w, const char *claim, struct view subject)
-{
-	struct honest *made;
-
-	for (int i = 0; i < w->count; i++)
-		if (view_is(w->items[i].item.claim, claim) &&
-		    view_compare(w->items[i].item.subject, subject) == 0)
-			return &w->items[i];
-	assert_true(w->count < ITEMS_MAX);
-	made = &w->items[w->count++];
-	made->item = (struct evidence){
-		.kind = EVIDENCE_MEASUREMENT,
-		.status = EVIDENCE_OK,
-		.claim = view_text(claim),
-		.subject = subject,
-		.family = w->judging.family->name.text,
-		.method = VIEW_LITERAL("join"),
-		.version = VIEW_LITERAL("1"),
-		.collector = VIEW_LITERAL("test"),
-		.began = moment_at(2000),
-		.ended = moment_at(1000),
-		.covered = 100,
-		.total = 100,
-		.samples = 100,
-		.epochs = w->judging.now.epochs,
-		.values = made->values,
-		.positions = made->positions,
-		.position_count = 2,
-	};
-	memcpy(made->positions, ends_made, sizeof made->positions);
-	return made;
-}
-
-static void prove(struct world *w, const struct rule *rule)
-{
-	struct honest *made = item_for(w, rule->claim, subject_of(w, rule->scope));
-	int64_t proves = rule->success.low > 0    ? rule->success.low
-			 : rule->success.high < 0 ? rule->success.high
-						  : 0;
-
-	for (int i = 0; rule->controls[i]; i++) {
-		struct honest *control = item_for(w, rule->controls[i], VIEW_NULL);
-
-		control->item.kind = EVIDENCE_CONTROL;
-		control->values[0] =
-			(struct evidence_value){ VIEW_LITERAL("unexpected"), VIEW_LITERAL("findings"), 0 };
-		control->item.value_count = 1;
-	}
-	for (int i = 0; i < made->item.value_count; i++)
-		if (view_is(made->values[i].name,
-			    rule->value)) { /* two rules on one value: the stricter one */
-			if (made->values[i].number < proves)
-				made->values[i].number = proves;
-			return;
-		}
-	assert_true(made->item.value_count < VALUES_MAX);
-	made->values[made->item.value_count++] =
-		(struct evidence_value){ view_text(rule->value), view_text(rule->unit), proves };
+	return (int)(item_for(&w->items, &w->judging, claim, subject) - w->items.at);
 }
 
 static void append(struct world *w, struct honest *made)
@@ -154,9 +83,9 @@ static void world_init(struct world *w, enum side reference)
 	w->judging.subjects[RULE_EACH_PRINCIPAL] = (struct rule_subjects){ w->principals, 1, true };
 	assert_int_equal(rules_bind(w->judging.family, reference, &w->arena, &w->rules, &fault), 0);
 	for (int i = 0; i < w->rules.count; i++)
-		prove(w, &w->rules.at[i]);
-	for (int i = 0; i < w->count; i++)
-		append(w, &w->items[i]);
+		prove(&w->items, &w->judging, &w->rules.at[i]);
+	for (int i = 0; i < w->items.count; i++)
+		append(w, &w->items.at[i]);
 }
 
 static void world_done(struct world *w)
@@ -207,9 +136,9 @@ static void remove_it(struct world *w, int victim)
 
 	evidence_log_done(&w->log);
 	evidence_log_init(&w->log);
-	for (int i = 0; i < w->count; i++)
+	for (int i = 0; i < w->items.count; i++)
 		if (i != victim)
-			assert_int_equal(evidence_log_append(&w->log, &w->items[i].item, &now), 0);
+			assert_int_equal(evidence_log_append(&w->log, &w->items.at[i].item, &now), 0);
 }
 
 static void hide_it(struct world *w, int victim)
@@ -222,9 +151,9 @@ static void hide_it(struct world *w, int victim)
 /* Whoever changes an item and is honest about it appends another one, which then is the latest. */
 static struct honest *again(struct world *w, int victim)
 {
-	struct honest *copy = &w->items[w->count++];
+	struct honest *copy = &w->items.at[w->items.count++];
 
-	*copy = w->items[victim];
+	*copy = w->items.at[victim];
 	copy->item.values = copy->values;
 	copy->item.positions = copy->positions;
 	return copy;
@@ -257,7 +186,7 @@ static void see_a_part_of_it(struct world *w, int victim)
 
 static void status_that_nobody_knows(struct world *w, int victim)
 {
-	w->items[victim].item.status = (enum evidence_status)7;
+	w->items.at[victim].item.status = (enum evidence_status)7;
 }
 
 static void cover_less(struct world *w, int victim)
@@ -294,7 +223,7 @@ static void lose_its_values(struct world *w, int victim)
 
 static void date_it_anew(struct world *w, int victim)
 {
-	w->items[victim].item.ended = moment_at(1);
+	w->items.at[victim].item.ended = moment_at(1);
 }
 
 static void date_it_tomorrow(struct world *w, int victim)
@@ -338,9 +267,9 @@ static void no_item_can_be_spared(void **state)
 				static struct world w;
 
 				world_init(&w, (enum side)reference);
-				count = w.count;
+				count = w.items.count;
 				if (attacks[a].spares_controls &&
-				    w.items[victim].item.kind == EVIDENCE_CONTROL) {
+				    w.items.at[victim].item.kind == EVIDENCE_CONTROL) {
 					world_done(&w);
 					continue;
 				}
@@ -348,7 +277,7 @@ static void no_item_can_be_spared(void **state)
 				if (judge_now(&w) == VERDICT_OPEN) {
 					wrong++;
 					print_error("%s: %.*s, and it is open\n", attacks[a].name,
-						    VIEW_ARGS(w.items[victim].item.claim));
+						    VIEW_ARGS(w.items.at[victim].item.claim));
 				}
 				world_done(&w);
 			}
@@ -367,8 +296,7 @@ static void one_bad_one_is_hidden_by_no_number_of_good_ones(void **state)
 			world_init(&w, (enum side)reference);
 			count = w.rules.count;
 			rule = &w.rules.at[r];
-			made = again(&w,
-				     (int)(item_for(&w, rule->claim, subject_of(&w, rule->scope)) - w.items));
+			made = again(&w, index_of(&w, rule->claim, subject_of(&w.judging, rule->scope)));
 			for (int i = 0; i < made->item.value_count; i++)
 				if (view_is(made->values[i].name, rule->value))
 					made->values[i].number = rule->failure.low > INT64_MIN
@@ -387,7 +315,7 @@ static void one_bad_one_is_hidden_by_no_number_of_good_ones(void **state)
 /* Something that keeps the family from being open: a rule disproved, an item that is missing, an item that is old. */
 static void flaw(struct world *w, struct random *r)
 {
-	int victim = (int)random_below(r, (uint64_t)w->count);
+	int victim = (int)random_below(r, (uint64_t)w->items.count);
 	const struct rule *rule = &w->rules.at[random_below(r, (uint64_t)w->rules.count)];
 	struct honest *made;
 
@@ -395,7 +323,7 @@ static void flaw(struct world *w, struct random *r)
 	case 0: remove_it(w, victim); return;
 	case 1: age_it(w, victim); return;
 	default:
-		made = again(w, (int)(item_for(w, rule->claim, subject_of(w, rule->scope)) - w->items));
+		made = again(w, index_of(w, rule->claim, subject_of(&w->judging, rule->scope)));
 		for (int i = 0; i < made->item.value_count; i++)
 			if (view_is(made->values[i].name, rule->value))
 				made->values[i].number = rule->failure.low > INT64_MIN ? rule->failure.low
@@ -469,7 +397,7 @@ static void too_few_samples(void **state)
 	struct honest *thin;
 
 	world_init(&w, SIDE_SOURCE);
-	thin = again(&w, (int)(item_for(&w, "parity.family", VIEW_NULL) - w.items));
+	thin = again(&w, index_of(&w, "parity.family", VIEW_NULL));
 	thin->item.samples = 9;
 	append(&w, thin);
 	judge_now(&w);
@@ -485,14 +413,14 @@ static void a_failure_is_not_softened_by_what_comes_later(void **state)
 	int victim;
 
 	world_init(&w, SIDE_SOURCE);
-	victim = (int)(item_for(&w, "parity.topic", w.topics[0]) - w.items);
+	victim = index_of(&w, "parity.topic", w.topics[0]);
 	altered = again(&w, victim);
 	for (int i = 0; i < altered->item.value_count; i++)
 		if (view_is(altered->values[i].name, "ALTERED"))
 			altered->values[i].number = 1;
 	append(&w, altered);
 	assert_true(judge_sticks(&w.rules, &altered->item));
-	assert_false(judge_sticks(&w.rules, &w.items[victim].item));
+	assert_false(judge_sticks(&w.rules, &w.items.at[victim].item));
 	well = again(&w, victim);
 	append(&w, well);
 	assert_int_equal(judge_now(&w), VERDICT_SHUT);
@@ -513,7 +441,7 @@ static void what_came_late_is_not_missing(void **state)
 	int victim;
 
 	world_init(&w, SIDE_SOURCE);
-	victim = (int)(item_for(&w, "parity.topic", w.topics[0]) - w.items);
+	victim = index_of(&w, "parity.topic", w.topics[0]);
 	lost = again(&w, victim);
 	for (int i = 0; i < lost->item.value_count; i++)
 		if (view_is(lost->values[i].name, "LOST"))
@@ -581,8 +509,8 @@ static void sentences_name_the_side_that_is_meant(void **state)
 /* ---- the basis, and judging again ---- */
 
 struct disk {
-	struct buffer bytes[ITEMS_MAX];
-	struct sha256 ids[ITEMS_MAX];
+	struct buffer bytes[HONEST_ITEMS_MAX];
+	struct sha256 ids[HONEST_ITEMS_MAX];
 	int count;
 };
 
@@ -649,7 +577,7 @@ static void an_auditor_comes_to_the_same_answer(void **state)
 	world_init(&w, SIDE_SOURCE);
 	w.judging.waivers = waivers;
 	w.judging.waiver_count = 1;
-	doubled = again(&w, (int)(item_for(&w, "parity.topic", w.topics[0]) - w.items));
+	doubled = again(&w, index_of(&w, "parity.topic", w.topics[0]));
 	for (int i = 0; i < doubled->item.value_count; i++)
 		if (view_is(doubled->values[i].name, "DUPLICATE"))
 			doubled->values[i].number = 2;
@@ -761,7 +689,7 @@ static void a_forged_verdict_is_found(void **state)
 		int err;
 
 		world_init(&w, SIDE_SOURCE);
-		frozen = again(&w, (int)(item_for(&w, "operations.freeze", VIEW_NULL) - w.items));
+		frozen = again(&w, index_of(&w, "operations.freeze", VIEW_NULL));
 		frozen->values[0].number = 0;
 		append(&w, frozen);
 		basis_made(&w, &bytes);
@@ -856,7 +784,7 @@ static void what_must_be_true_and_when(void **state)
 	assert_int_equal(countdown.state[COUNTDOWN_DAY], VERDICT_OPEN);
 	moved[0].watched = true;
 
-	alone = again(&w, (int)(item_for(&w, "operations.on-call", VIEW_NULL) - w.items));
+	alone = again(&w, index_of(&w, "operations.on-call", VIEW_NULL));
 	alone->values[0].number = -5;
 	append(&w, alone);
 	judge_now(&w);

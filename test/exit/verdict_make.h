@@ -65,10 +65,14 @@ static inline struct honest *item_for(struct honest_items *items, const struct j
 	return made;
 }
 
+static inline struct view subject_of(const struct judging *judging, enum rule_scope scope)
+{
+	return scope == RULE_FAMILY ? VIEW_NULL : judging->subjects[scope].at[0];
+}
+
 static inline void prove(struct honest_items *items, const struct judging *judging, const struct rule *rule)
 {
-	struct view subject = rule->scope == RULE_FAMILY ? VIEW_NULL : judging->subjects[rule->scope].at[0];
-	struct honest *made = item_for(items, judging, rule->claim, subject);
+	struct honest *made = item_for(items, judging, rule->claim, subject_of(judging, rule->scope));
 	int64_t proves = rule->success.low > 0    ? rule->success.low
 			 : rule->success.high < 0 ? rule->success.high
 						  : 0;
@@ -82,7 +86,7 @@ static inline void prove(struct honest_items *items, const struct judging *judgi
 		control->item.value_count = 1;
 	}
 	for (int i = 0; i < made->item.value_count; i++)
-		if (view_is(made->values[i].name, rule->value)) {
+		if (view_is(made->values[i].name, rule->value)) { /* two rules on one value: the stricter one */
 			if (made->values[i].number < proves)
 				made->values[i].number = proves;
 			return;
