@@ -47,8 +47,8 @@ const struct api_line api_lines[] = {
 	{ API_LIST_TRANSACTIONS,         0,  1, handle_list_transactions },
 	{ API_CONSUMER_GROUP_HEARTBEAT,  0,  1, handle_consumer_group_heartbeat },
 	{ API_CONSUMER_GROUP_DESCRIBE,   0,  1, handle_consumer_group_describe },
-	{ API_DESCRIBE_TOPIC_PARTITIONS, 0,  0, handle_describe_topic_partitions },
 	{ API_LIST_CONFIG_RESOURCES,     0,  1, handle_list_config_resources },
+	{ API_DESCRIBE_TOPIC_PARTITIONS, 0,  0, handle_describe_topic_partitions },
 	{ 0, 0, 0, NULL },
 };
 /* clang-format on */
