@@ -88,6 +88,8 @@ soak: setup
 	@build/test/unit/store_sim --seeds 100000
 	@build/test/unit/broker_sim --seeds 100000
 	@build/test/unit/exit_sim --seeds 200000
+	@script/peers streams
+	@$(PYTEST) -p no:timeout test/real/soak_clients.py
 	@$(PYTEST) -p no:timeout test/real/soak_random.py
 	@ROUNDS=100 $(PYTEST) test/real/test_broker_history.py
 	@CROSSINGS=1000 $(PYTEST) test/real/test_crossing.py -k whatever
