@@ -34,7 +34,10 @@ const struct api_line api_lines[] = {
 	{ API_DESCRIBE_LOG_DIRS,         1,  5, handle_describe_log_dirs },
 	{ API_CREATE_PARTITIONS,         0,  3, handle_create_partitions },
 	{ API_DELETE_GROUPS,             0,  2, handle_delete_groups },
+	{ API_ELECT_LEADERS,             0,  2, handle_elect_leaders },
 	{ API_INCREMENTAL_ALTER_CONFIGS, 0,  1, handle_incremental_alter_configs },
+	{ API_ALTER_PARTITION_REASSIGNMENTS, 0, 1, handle_alter_partition_reassignments },
+	{ API_LIST_PARTITION_REASSIGNMENTS, 0, 0, handle_list_partition_reassignments },
 	{ API_OFFSET_DELETE,             0,  0, handle_offset_delete },
 	{ API_DESCRIBE_CLIENT_QUOTAS,    0,  1, handle_describe_client_quotas },
 	{ API_DESCRIBE_USER_SCRAM_CREDENTIALS, 0, 0, handle_describe_user_scram_credentials },
@@ -44,6 +47,7 @@ const struct api_line api_lines[] = {
 	{ API_LIST_TRANSACTIONS,         0,  1, handle_list_transactions },
 	{ API_CONSUMER_GROUP_HEARTBEAT,  0,  1, handle_consumer_group_heartbeat },
 	{ API_CONSUMER_GROUP_DESCRIBE,   0,  1, handle_consumer_group_describe },
+	{ API_LIST_CONFIG_RESOURCES,     0,  1, handle_list_config_resources },
 	{ API_DESCRIBE_TOPIC_PARTITIONS, 0,  0, handle_describe_topic_partitions },
 	{ 0, 0, 0, NULL },
 };

@@ -35,7 +35,14 @@ void produce_resume(struct broker *broker);
 					X(describe_transactions) X(list_transactions)                        \
 						X(describe_topic_partitions) X(describe_log_dirs)            \
 							X(describe_acls) X(describe_client_quotas)           \
-								X(describe_user_scram_credentials) X(consumer_group_heartbeat) X(consumer_group_describe) X(write_txn_markers)
+								X(describe_user_scram_credentials)           \
+	X(consumer_group_heartbeat)                                                                          \
+	X(consumer_group_describe)                                                                           \
+	X(write_txn_markers)                                                                                 \
+	X(list_config_resources)                                                                             \
+	X(elect_leaders)                                                                                     \
+	X(alter_partition_reassignments)                                                                     \
+	X(list_partition_reassignments)
 
 #define X(name) void handle_##name(struct request *request);
 API_HANDLERS(X)

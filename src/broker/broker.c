@@ -56,6 +56,7 @@ static void tick(void *owner)
 	produce_resume(broker); /* some have waited long enough */
 	doors_tick(broker);
 	coordinator_tick(broker);
+	health_look(broker);
 	timer_start(broker->tick, TICK_MS);
 }
 
@@ -181,6 +182,7 @@ int broker_open(struct loop *loop, const struct broker_options *options, struct 
 	if (!broker)
 		return fault_set(fault, ERR_MEMORY, "out of memory");
 	broker->loop = loop;
+	broker->health.report_ms = options->report_ms;
 	list_init(&broker->doors);
 	list_init(&broker->ready);
 	list_init(&broker->parked);

@@ -22,6 +22,7 @@ struct broker_options {
 	const char *host;   /* to listen on; NULL or "": all addresses */
 	uint16_t port;      /* 0 picks one */
 	int nodes; /* virtual ones, each with a port of its own (those behind `port`) and an id behind node.id; 0: 1 */
+	int64_t report_ms;                   /* a line of numbers to the log so often; 0: never */
 	const struct properties *properties; /* used before broker_open() returns; NULL: all defaults */
 	struct disk *disk;                   /* NULL: the system's */
 	int64_t unflushed_bytes_max;         /* of the store; 0: its default */

@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "broker/broker.h"
+#include "broker/health.h"
 #include "loop/bell.h"
 #include "loop/listen.h"
 #include "store/store.h"
@@ -48,6 +49,7 @@ struct broker {
 	struct inflater *inflater;
 	struct deflater *deflater;
 	int64_t producer_id_next, producer_id_end; /* of the block we hold */
+	struct health health;
 	bool closing;
 };
 

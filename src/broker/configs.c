@@ -1,13 +1,11 @@
-/* configs.c - DescribeConfigs, IncrementalAlterConfigs, AlterConfigs: of topics; brokers are described, not changed. */
+/* configs.c - DescribeConfigs and ListConfigResources: topics, brokers, groups.  What changes them is config_changes.c. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "broker/api.h"
+#include "broker/configs.h"
+#include "broker/group_config.h"
 #include "broker/topics.h"
-
-enum { RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4, RESOURCE_GROUP = 32 };
-
-#define CONFIG_BYTES_MAX ((size_t)256 << 10)
 
 /* ---- DescribeConfigs ------------------------------------------------------------------------------------------------- */
 
@@ -142,6 +140,51 @@ static bool describe_broker(struct request *request, const struct describe_confi
 	return out->configs.at != NULL;
 }
 
+static bool describe_group(struct request *request, const struct describe_configs_request_resource *in,
+			   result_t *out)
+{
+	const struct describe_configs_request *asked = request->message;
+	struct broker *broker = request->broker;
+
+	if (in->resource_name.size == 0) {
+		out->error_code = KAFKA_INVALID_REQUEST;
+		out->error_message = VIEW_LITERAL("Default group resources are not allowed.");
+		return true;
+	}
+	out->configs.at = REQUEST_ARRAY(request, describe_configs_response_config_shape, GROUP_CONFIGS);
+	for (int i = 0; out->configs.at && i < GROUP_CONFIGS; i++) {
+		const struct group_config *config = &group_config_table[i];
+		struct view own = group_config_own(broker, in->resource_name, i);
+		bool given;
+		const char *value = properties_value(&broker->properties, config->fallback, &given);
+		config_t *one;
+
+		if (!wanted(in, config->name))
+			continue;
+		one = &out->configs.at[out->configs.count++];
+		one->name = view_text(config->name);
+		one->value = arena_copy(&request->arena, own.at ? own : view_text(value));
+		one->config_source = own.at  ? CONFIG_SOURCE_GROUP
+				     : given ? CONFIG_SOURCE_BROKER
+					     : CONFIG_SOURCE_DEFAULT;
+		one->config_type = CONFIG_INT;
+		if (!asked->include_synonyms)
+			continue;
+		one->synonyms.at = REQUEST_ARRAY(request, describe_configs_response_synonym_shape, 3);
+		if (!one->synonyms.at)
+			return false;
+		if (own.at)
+			add_synonym(request, one, config->name, (const char *)one->value.at,
+				    CONFIG_SOURCE_GROUP);
+		if (given)
+			add_synonym(request, one, config->fallback, value, CONFIG_SOURCE_BROKER);
+		add_synonym(request, one, config->fallback,
+			    property_table[property_find(view_text(config->fallback))].fallback,
+			    CONFIG_SOURCE_DEFAULT);
+	}
+	return out->configs.at != NULL;
+}
+
 void handle_describe_configs(struct request *request)
 {
 	const struct describe_configs_request *in = request->message;
@@ -159,247 +202,108 @@ void handle_describe_configs(struct request *request)
 			ok = describe_topic(request, resource, out);
 		} else if (resource->resource_type == RESOURCE_BROKER) {
 			ok = describe_broker(request, resource, out);
+		} else if (resource->resource_type == RESOURCE_GROUP) {
+			ok = describe_group(request, resource, out);
 		} else {
 			out->error_code = KAFKA_INVALID_REQUEST;
 			out->error_message =
-				VIEW_LITERAL("Only topics and brokers have configs in this version");
+				VIEW_LITERAL("Only topics, brokers and groups have configs in this version");
 		}
 	}
 	request_answer(request, ok ? response : NULL);
 }
 
-/* ---- changing -------------------------------------------------------------------------------------------------------- */
+/* ---- ListConfigResources --------------------------------------------------------------------------------------------- */
 
-enum { OP_SET = 0, OP_DELETE = 1, OP_APPEND = 2, OP_SUBTRACT = 3 };
+typedef struct list_config_resources_response_config_resource listed_t;
 
-struct alteration {
+struct listing {
 	struct request *request;
-	void *response;
-	int left;
+	listed_t *at; /* NULL: only count */
+	int32_t count;
 };
 
-struct alteration_one {
-	struct alteration *alteration;
-	struct view topic;
-	int16_t *error;
-	struct view *text;
-};
-
-static void alteration_step(struct alteration *alteration)
+static void list_one(struct listing *listing, int8_t type, struct view name)
 {
-	if (--alteration->left == 0)
-		request_answer(alteration->request, alteration->response);
+	if (listing->at) {
+		listing->at[listing->count].resource_type = type;
+		listing->at[listing->count].resource_name = name;
+	}
+	listing->count++;
 }
 
-static void altered(void *context, int err, const struct fault *fault)
+static void list_group(void *context, struct view name, struct view value)
 {
-	struct alteration_one *one = context;
-	struct broker *broker = one->alteration->request->broker;
+	struct listing *listing = context;
 
-	if (err == 0) {
-		struct store_topic *topic = store_topic_named(broker->store, one->topic);
-
-		err = topic ? topic_state_load(broker, topic) : ERR_NOT_FOUND;
-	}
-	*one->error = topic_error(err);
-	alteration_step(one->alteration);
+	list_one(listing, RESOURCE_GROUP, listing->at ? arena_copy(&listing->request->arena, name) : name);
 }
 
-static void refuse(struct alteration_one *one, int16_t error, const char *text)
+static void list_nodes(struct listing *listing)
 {
-	*one->error = error;
-	*one->text = arena_copy(&one->alteration->request->arena, view_text(text));
+	struct broker *broker = listing->request->broker;
+
+	for (int i = 0; i < broker->node_count; i++)
+		list_one(listing, RESOURCE_BROKER,
+			 listing->at ? view_text(arena_printf(&listing->request->arena, "%d",
+							      broker->nodes[i].id))
+				     : VIEW_NULL);
 }
 
-/* Stores a topic's new configs, or only says whether it would. */
-static void apply(struct alteration_one *one, struct store_topic *topic, const char *const own[],
-		  bool validate_only)
+static void list_topics(struct listing *listing)
 {
-	struct buffer config;
-	int err;
+	struct store *store = listing->request->broker->store;
 
-	if (validate_only)
-		return;
-	buffer_init(&config, CONFIG_BYTES_MAX);
-	err = topic_config_write(own, topic_state(topic)->replication_factor, &config);
-	if (err == 0) {
-		one->alteration->left++;
-		err = store_topic_configure(topic, buffer_bytes(&config), altered, one);
-		if (err != 0)
-			one->alteration->left--;
-	}
-	buffer_done(&config);
-	if (err != 0)
-		refuse(one, topic_error(err), err_text(err));
+	for (struct store_topic *topic = store_topic_next(store, NULL); topic;
+	     topic = store_topic_next(store, topic))
+		if (topic->owner)
+			list_one(listing, RESOURCE_TOPIC, view_text(topic->name));
 }
 
-/* A list without or with the items of another. */
-static const char *list_change(struct arena *arena, const char *list, struct view items, bool add)
+/* In version 0 it was about the metrics of clients alone, of which there are none here. */
+static bool listed(const struct request *request, int8_t type)
 {
-	struct buffer out;
-	char *text;
-	struct view rest = view_text(list);
+	const struct list_config_resources_request *in = request->message;
 
-	buffer_init(&out, 4096);
-	while (rest.size > 0) {
-		const uint8_t *comma = memchr(rest.at, ',', rest.size);
-		struct view item = view_of(rest.at, comma ? (size_t)(comma - rest.at) : rest.size),
-			    left = items;
-		bool drop = false;
-
-		rest = comma ? view_of(comma + 1, rest.size - item.size - 1) : VIEW_LITERAL("");
-		while (left.size > 0) {
-			const uint8_t *end = memchr(left.at, ',', left.size);
-			struct view one = view_of(left.at, end ? (size_t)(end - left.at) : left.size);
-
-			drop |= view_equal(one, item);
-			left = end ? view_of(end + 1, left.size - one.size - 1) : VIEW_LITERAL("");
-		}
-		if (drop)
-			continue; /* what is appended stands at the end, once */
-		if (out.size)
-			buffer_text(&out, ",");
-		buffer_view(&out, item);
-	}
-	if (add && items.size) {
-		if (out.size)
-			buffer_text(&out, ",");
-		buffer_view(&out, items);
-	}
-	text = out.err ? NULL : arena_text(arena, buffer_string(&out));
-	buffer_done(&out);
-	return text;
+	if (request_version(request) == 0)
+		return false;
+	for (int32_t i = 0; i < in->resource_types.count; i++)
+		if (in->resource_types.at[i] == type)
+			return true;
+	return in->resource_types.count == 0;
 }
 
-/* Changes `own`; 0 or an error that was told. */
-static int change(struct alteration_one *one, const struct topic_state *state, const char *own[],
-		  struct view name, int8_t operation, struct view value)
+static void list_all(struct listing *listing)
 {
-	struct request *request = one->alteration->request;
-	int place = topic_config_find(name);
-	struct topic_config_value now;
-	struct fault fault = { 0 };
+	struct request *request = listing->request;
 
-	if (place < 0) {
-		refuse(one, KAFKA_INVALID_CONFIG, "Unknown topic config name");
-		return ERR_CONFIG;
-	}
-	if (operation == OP_DELETE) {
-		own[place] = NULL;
-		return 0;
-	}
-	if (operation == OP_APPEND || operation == OP_SUBTRACT) {
-		if (topic_config_table[place].type != CONFIG_LIST || !value.at) {
-			refuse(one, KAFKA_INVALID_CONFIG,
-			       "Append and subtract are for configs that are lists");
-			return ERR_CONFIG;
-		}
-		topic_config_value(request->broker, state, place, &now);
-		own[place] = list_change(&request->arena, own[place] ? own[place] : now.text, value,
-					 operation == OP_APPEND);
-		value = view_text(own[place]);
-	} else if (operation != OP_SET) {
-		refuse(one, KAFKA_INVALID_REQUEST, "Unknown operation");
-		return ERR_CONFIG;
-	}
-	if (topic_config_check(place, value, &fault) < 0) {
-		refuse(one, KAFKA_INVALID_CONFIG, fault.text);
-		return ERR_CONFIG;
-	}
-	own[place] = (const char *)arena_copy(&request->arena, value).at;
-	return own[place] ? 0 : ERR_MEMORY;
+	listing->count = 0;
+	if (listed(request, RESOURCE_GROUP))
+		store_setting_each(request->broker->store, GROUP_CONFIG_KIND, list_group, listing);
+	if (listed(request, RESOURCE_BROKER))
+		list_nodes(listing);
+	if (listed(request, RESOURCE_TOPIC))
+		list_topics(listing);
 }
 
-static struct store_topic *topic_to_alter(struct alteration_one *one, int8_t type, struct view name)
+void handle_list_config_resources(struct request *request)
 {
-	struct store_topic *topic = store_topic_named(one->alteration->request->broker->store, name);
+	const struct list_config_resources_request *in = request->message;
+	struct list_config_resources_response *response = request_response(request);
+	struct listing listing = { .request = request };
 
-	if (type != RESOURCE_TOPIC) {
-		refuse(one, KAFKA_INVALID_REQUEST, "Only configs of topics can be changed in this version");
-		return NULL;
+	for (int32_t i = 0; response && i < in->resource_types.count; i++)
+		if (!resource_known(in->resource_types.at[i]))
+			response->error_code =
+				KAFKA_UNSUPPORTED_VERSION; /* what Kafka says of a type that it does not know */
+	if (response && !response->error_code) {
+		list_all(&listing);
+		listing.at = REQUEST_ARRAY(request, list_config_resources_response_config_resource_shape,
+					   listing.count);
+		if (listing.at)
+			list_all(&listing);
+		response->config_resources.at = listing.at;
+		response->config_resources.count = listing.count;
 	}
-	if (!topic || !topic->owner) {
-		refuse(one, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "The topic does not exist.");
-		return NULL;
-	}
-	return topic;
-}
-
-void handle_incremental_alter_configs(struct request *request)
-{
-	const struct incremental_alter_configs_request *in = request->message;
-	struct alteration *alteration = arena_take(&request->arena, sizeof *alteration);
-	struct incremental_alter_configs_response *response = request_response(request);
-	struct alteration_one *ones = arena_array(&request->arena, (size_t)in->resources.count, sizeof *ones);
-
-	if (!alteration || !response || !ones ||
-	    !(response->responses.at = REQUEST_ARRAY(
-		      request, incremental_alter_configs_response_resource_shape, in->resources.count))) {
-		request_answer(request, NULL);
-		return;
-	}
-	*alteration = (struct alteration){ request, response, 1 };
-	response->responses.count = in->resources.count;
-	for (int32_t i = 0; i < in->resources.count; i++) {
-		struct incremental_alter_configs_response_resource *out = &response->responses.at[i];
-		const char *own[TOPIC_CONFIGS_MAX];
-		struct store_topic *topic;
-		int err = 0;
-
-		out->resource_type = in->resources.at[i].resource_type;
-		out->resource_name = in->resources.at[i].resource_name;
-		ones[i] = (struct alteration_one){ alteration, out->resource_name, &out->error_code,
-						   &out->error_message };
-		topic = topic_to_alter(&ones[i], out->resource_type, out->resource_name);
-		if (!topic)
-			continue;
-		memcpy(own, topic_state(topic)->own, sizeof own);
-		for (int32_t k = 0; err == 0 && k < in->resources.at[i].configs.count; k++)
-			err = change(&ones[i], topic_state(topic), own,
-				     in->resources.at[i].configs.at[k].name,
-				     in->resources.at[i].configs.at[k].config_operation,
-				     in->resources.at[i].configs.at[k].value);
-		if (err == 0)
-			apply(&ones[i], topic, own, in->validate_only);
-	}
-	alteration_step(alteration);
-}
-
-void handle_alter_configs(struct request *request)
-{
-	const struct alter_configs_request *in = request->message;
-	struct alteration *alteration = arena_take(&request->arena, sizeof *alteration);
-	struct alter_configs_response *response = request_response(request);
-	struct alteration_one *ones = arena_array(&request->arena, (size_t)in->resources.count, sizeof *ones);
-
-	if (!alteration || !response || !ones ||
-	    !(response->responses.at =
-		      REQUEST_ARRAY(request, alter_configs_response_resource_shape, in->resources.count))) {
-		request_answer(request, NULL);
-		return;
-	}
-	*alteration = (struct alteration){ request, response, 1 };
-	response->responses.count = in->resources.count;
-	for (int32_t i = 0; i < in->resources.count; i++) {
-		struct alter_configs_response_resource *out = &response->responses.at[i];
-		const char *own[TOPIC_CONFIGS_MAX] = {
-			NULL
-		}; /* what is not named goes back to its default */
-		struct store_topic *topic;
-		int err = 0;
-
-		out->resource_type = in->resources.at[i].resource_type;
-		out->resource_name = in->resources.at[i].resource_name;
-		ones[i] = (struct alteration_one){ alteration, out->resource_name, &out->error_code,
-						   &out->error_message };
-		topic = topic_to_alter(&ones[i], out->resource_type, out->resource_name);
-		if (!topic)
-			continue;
-		for (int32_t k = 0; err == 0 && k < in->resources.at[i].configs.count; k++)
-			err = change(&ones[i], NULL, own, in->resources.at[i].configs.at[k].name, OP_SET,
-				     in->resources.at[i].configs.at[k].value);
-		if (err == 0)
-			apply(&ones[i], topic, own, in->validate_only);
-	}
-	alteration_step(alteration);
+	request_answer(request, response && (response->error_code || listing.at) ? response : NULL);
 }

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "broker/consumer_assign.h"
 #include "broker/consumer_group.h"
+#include "broker/group_config.h"
 
 static int64_t now_ms(const struct consumer_group *consumer)
 {
@@ -96,12 +97,12 @@ const char *consumer_assignor(const struct consumer_group *consumer)
 
 int64_t consumer_session_ms(const struct group *group)
 {
-	return group->groups->broker->properties.consumer_session_ms;
+	return group_config_value(group->groups->broker, view_text(group->id), GROUP_CONFIG_SESSION);
 }
 
 int64_t consumer_heartbeat_ms(const struct group *group)
 {
-	return group->groups->broker->properties.consumer_heartbeat_ms;
+	return group_config_value(group->groups->broker, view_text(group->id), GROUP_CONFIG_HEARTBEAT);
 }
 
 void consumer_epoch_next(struct consumer_group *consumer)

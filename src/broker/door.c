@@ -97,6 +97,16 @@ static void door_send(void *owner, struct view bytes)
 		pipeline_break(&door->pipeline, "the answer does not fit into memory");
 }
 
+static void door_send_held(void *owner, struct iovec *pieces, int count, void (*release)(void *context),
+			   void *context)
+{
+	struct door *door = owner;
+
+	door->active_ms = loop_now_ms(door->broker->loop);
+	if (stream_write_held(door->stream, pieces, count, release, context) == ERR_MEMORY)
+		pipeline_break(&door->pipeline, "the answer does not fit into memory");
+}
+
 static size_t door_queued(void *owner)
 {
 	return stream_queued(((struct door *)owner)->stream);
@@ -116,8 +126,8 @@ static void door_broken(void *owner, const char *why)
 	timer_start(door->end, 0);
 }
 
-static const struct pipeline_functions pipeline_functions = { door_send, door_queued, door_pause,
-							      door_broken };
+static const struct pipeline_functions pipeline_functions = { door_send, door_queued, door_pause, door_broken,
+							      door_send_held };
 
 static void address_of(int fd, char host[ADDRESS_SIZE + 1])
 {

@@ -43,6 +43,8 @@ struct fetching {
 	int64_t size; /* read in this attempt */
 	bool errors;
 	struct timer *soon;
+	struct request_run *runs; /* of the answer */
+	int run_count;
 };
 
 /* ---- reading --------------------------------------------------------------------------------------------------------- */
@@ -177,39 +179,24 @@ static void unpark(struct fetching *fetching)
 	fetching->parked = false;
 }
 
+/* What was read is held until the answer has left. */
+static void done(struct request *request)
+{
+	struct fetching *fetching = request->own;
+
+	for (int i = 0; i < fetching->count; i++)
+		store_read_free(&fetching->ones[i].read);
+}
+
 static void finish(struct fetching *fetching)
 {
 	unpark(fetching);
-	for (int i = 0; i < fetching->count; i++) {
-		store_read_done(&fetching->ones[i].read);
-		store_read_free(&fetching->ones[i].read);
-	}
 	timer_free(fetching->timer);
 	timer_free(fetching->soon);
 	fetching->timer = fetching->soon = NULL;
 }
 
 /* ---- answering ------------------------------------------------------------------------------------------------------- */
-
-/* The pieces of a read, close together.  One piece stays where it is until the answer is written. */
-static struct view gather(struct arena *arena, const struct store_read *read)
-{
-	uint8_t *at;
-	size_t size = 0;
-
-	if (read->count == 0 || read->size == 0)
-		return VIEW_LITERAL("");
-	if (read->count == 1)
-		return read->pieces[0].bytes;
-	at = arena_take(arena, (size_t)read->size);
-	if (!at)
-		return VIEW_NULL;
-	for (int i = 0; i < read->count; i++) {
-		memcpy(at + size, read->pieces[i].bytes.at, read->pieces[i].bytes.size);
-		size += read->pieces[i].bytes.size;
-	}
-	return view_of(at, size);
-}
 
 typedef struct fetch_response_partition answer_t;
 
@@ -239,7 +226,9 @@ static bool tell_one(struct request *request, const struct fetch_one *one, answe
 	out->high_watermark = one->high_watermark;
 	out->last_stable_offset = one->last_stable;
 	out->log_start_offset = one->log_start;
-	out->records = gather(&request->arena, &one->read);
+	/* Only the size counts: the pieces go out from where they are. */
+	out->records = view_of(one->read.size ? one->read.pieces[0].bytes.at : (const uint8_t *)"",
+			       (size_t)one->read.size);
 	if (one->diverges) {
 		out->diverging_epoch.epoch = one->diverging_epoch;
 		out->diverging_epoch.end_offset = one->diverging_end;
@@ -284,6 +273,21 @@ static bool same_topic(const struct fetch_want *a, const struct fetch_want *b)
 	return memcmp(&a->id, &b->id, sizeof a->id) == 0;
 }
 
+/* What goes out in place of the partition's records. */
+static bool show_pieces(struct fetching *fetching, const struct store_read *read)
+{
+	struct iovec *pieces;
+
+	if (read->size == 0)
+		return true;
+	pieces = arena_array(&fetching->request->arena, (size_t)read->count, sizeof *pieces);
+	for (int i = 0; pieces && i < read->count; i++)
+		pieces[i] = (struct iovec){ (void *)(uintptr_t)read->pieces[i].bytes.at,
+					    read->pieces[i].bytes.size };
+	fetching->runs[fetching->run_count++] = (struct request_run){ pieces, read->count };
+	return pieces != NULL;
+}
+
 static bool tell_all(struct fetching *fetching, struct session *session, struct fetch_response *response)
 {
 	struct request *request = fetching->request;
@@ -291,7 +295,9 @@ static bool tell_all(struct fetching *fetching, struct session *session, struct 
 	struct fetch_response_topic *topic = NULL;
 
 	response->responses.at = REQUEST_ARRAY(request, fetch_response_topic_shape, fetching->count);
-	if (!told || !response->responses.at)
+	fetching->runs = arena_array(&request->arena, (size_t)fetching->count, sizeof *fetching->runs);
+	fetching->run_count = 0;
+	if (!told || !response->responses.at || !fetching->runs)
 		return false;
 	for (int i = 0; i < fetching->count; i++)
 		told[i] = worth_telling(fetching, session, &fetching->ones[i]);
@@ -305,10 +311,14 @@ static bool tell_all(struct fetching *fetching, struct session *session, struct 
 		topic->partitions.at = REQUEST_ARRAY(request, fetch_response_partition_shape, end - i);
 		if (!topic->partitions.at)
 			return false;
-		for (; i < end; i++)
-			if (told[i] && !tell_one(request, &fetching->ones[i],
-						 &topic->partitions.at[topic->partitions.count++]))
+		for (; i < end; i++) {
+			if (!told[i])
+				continue;
+			if (!tell_one(request, &fetching->ones[i],
+				      &topic->partitions.at[topic->partitions.count++]) ||
+			    !show_pieces(fetching, &fetching->ones[i].read))
 				return false;
+		}
 		if (topic->partitions.count == 0)
 			continue;
 		topic->topic = first->want.name ? view_text(first->want.name) : VIEW_LITERAL("");
@@ -333,9 +343,8 @@ static void answer(struct fetching *fetching)
 		response->session_id = session ? session->id : 0;
 	ok = response && tell_all(fetching, session, response);
 	request->gone = NULL;
-	/* The pieces are held until the answer is written. */
 	if (ok)
-		request_write(request, response);
+		request_write_around(request, response, fetching->runs, fetching->run_count);
 	finish(fetching);
 	if (ok)
 		request_written(request);
@@ -514,5 +523,6 @@ void handle_fetch(struct request *request)
 	}
 	request->own = fetching;
 	request->gone = gone;
+	request->done = done;
 	attempt(fetching);
 }

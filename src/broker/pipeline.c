@@ -8,9 +8,11 @@
 void pipeline_init(struct pipeline *pipeline, struct broker *broker,
 		   const struct pipeline_functions *functions, void *owner)
 {
-	*pipeline = (struct pipeline){
-		.broker = broker, .node = &broker->nodes[0], .functions = functions, .owner = owner, .client_host = "/unknown"
-	};
+	*pipeline = (struct pipeline){ .broker = broker,
+				       .node = &broker->nodes[0],
+				       .functions = functions,
+				       .owner = owner,
+				       .client_host = "/unknown" };
 	list_init(&pipeline->requests);
 	list_init(&pipeline->ready);
 }
@@ -61,6 +63,26 @@ void pipeline_break(struct pipeline *pipeline, const char *why)
 	pipeline->functions->broken(pipeline->owner, why);
 }
 
+static void sent(void *context)
+{
+	request_free(context);
+}
+
+/* For an owner that only takes whole answers. */
+static void send_gathered(struct pipeline *pipeline, const struct request *request)
+{
+	struct buffer whole;
+
+	buffer_init(&whole, SIZE_MAX / 2);
+	for (int i = 0; i < request->piece_count; i++)
+		buffer_put(&whole, request->pieces[i].iov_base, request->pieces[i].iov_len);
+	if (whole.err)
+		pipeline_break(pipeline, "the answer does not fit into memory");
+	else
+		pipeline->functions->send(pipeline->owner, buffer_bytes(&whole));
+	buffer_done(&whole);
+}
+
 static void send_answers(struct pipeline *pipeline)
 {
 	while (!list_empty(&pipeline->requests) && !pipeline->broken) {
@@ -68,9 +90,16 @@ static void send_answers(struct pipeline *pipeline)
 
 		if (request->state != REQUEST_ANSWERED)
 			return;
-		if (request->out.size)
-			pipeline->functions->send(pipeline->owner, buffer_bytes(&request->out));
 		forget(pipeline, request);
+		if (request->piece_count && pipeline->functions->send_held) {
+			pipeline->functions->send_held(pipeline->owner, request->pieces, request->piece_count,
+						       sent, request);
+			continue;
+		}
+		if (request->piece_count)
+			send_gathered(pipeline, request);
+		else if (request->out.size)
+			pipeline->functions->send(pipeline->owner, buffer_bytes(&request->out));
 		request_free(request);
 	}
 }

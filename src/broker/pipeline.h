@@ -26,11 +26,15 @@ struct pipeline_functions {
 	void (*pause)(void *owner, bool paused);
 	/* The protocol was broken; the owner calls pipeline_close() later, never from within this. */
 	void (*broken)(void *owner, const char *why);
+	/* As send(), from several pieces that hold until `release` is called.  NULL: there is only send(). */
+	void (*send_held)(void *owner, struct iovec *pieces, int count, void (*release)(void *context),
+			  void *context);
 };
 
 struct pipeline {
 	struct broker *broker;
-	const struct node *node; /* at whose door the client came in: the first, unless the owner says otherwise */
+	const struct node
+		*node; /* at whose door the client came in: the first, unless the owner says otherwise */
 	const struct pipeline_functions *functions;
 	void *owner;
 	const char *client_host; /* "/127.0.0.1", as Kafka shows clients; the owner's */

@@ -1,4 +1,5 @@
 /* request.c - the life of one request. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/bits.h"
@@ -23,6 +24,8 @@ struct request *request_new(struct broker *broker, struct pipeline *pipeline, si
 
 void request_free(struct request *request)
 {
+	if (request->done)
+		request->done(request);
 	buffer_done(&request->out);
 	arena_done(&request->arena);
 	free(request);
@@ -59,8 +62,9 @@ void request_fail(struct request *request, const char *why)
 	answered(request);
 }
 
-/* 0 when the answer is in `out`. */
-static int write_answer(struct request *request, const void *response)
+/* 0 when the answer is in `out`, but for what was cut out of it. */
+static int write_answer(struct request *request, const void *response, struct message_cuts *cuts, size_t more,
+			size_t *body)
 {
 	struct fault fault = { 0 };
 	int err;
@@ -68,10 +72,11 @@ static int write_answer(struct request *request, const void *response)
 	buffer_i32(&request->out, 0);
 	response_head_write(request->api, request_version(request), request->head.correlation_id,
 			    &request->out);
-	err = message_write(request->api->response, request_version(request), response, &request->out,
-			    &fault);
-	if (err == 0 && request->out.err == 0) {
-		put_be32(request->out.at, (uint32_t)(request->out.size - 4));
+	*body = request->out.size;
+	err = message_write_around(request->api->response, request_version(request), response, &request->out,
+				   cuts, &fault);
+	if (err == 0 && request->out.err == 0 && request->out.size - 4 + more <= INT32_MAX) {
+		put_be32(request->out.at, (uint32_t)(request->out.size - 4 + more));
 		return 0;
 	}
 	log_line(LOG_ERROR, "broker: an answer could not be written: %s", fault.text);
@@ -81,8 +86,48 @@ static int write_answer(struct request *request, const void *response)
 
 void request_write(struct request *request, const void *response)
 {
-	if (request->pipeline && (!response || write_answer(request, response) < 0))
+	size_t body;
+
+	if (request->pipeline && (!response || write_answer(request, response, NULL, 0, &body) < 0))
 		pipeline_break(request->pipeline, "an answer could not be written");
+}
+
+static void add_piece(struct request *request, const void *at, size_t size)
+{
+	if (size)
+		request->pieces[request->piece_count++] = (struct iovec){ (void *)(uintptr_t)at, size };
+}
+
+void request_write_around(struct request *request, const void *response, const struct request_run *runs,
+			  int count)
+{
+	struct message_cuts cuts = { arena_array(&request->arena, (size_t)count + 1, sizeof *cuts.at), 0,
+				     count };
+	size_t more = 0, total = 2 * (size_t)count + 1, from = 0, body;
+
+	if (!request->pipeline)
+		return;
+	for (int i = 0; i < count; i++) {
+		total += (size_t)runs[i].count;
+		for (int k = 0; k < runs[i].count; k++)
+			more += runs[i].pieces[k].iov_len;
+	}
+	request->pieces = arena_array(&request->arena, total, sizeof *request->pieces);
+	if (!cuts.at || !request->pieces || !response ||
+	    write_answer(request, response, &cuts, more, &body) < 0) {
+		pipeline_break(request->pipeline, "an answer could not be written");
+		return;
+	}
+	assert(cuts.count == count);
+	for (int i = 0; i < count; i++) {
+		size_t at = body + cuts.at[i];
+
+		add_piece(request, request->out.at + from, at - from);
+		for (int k = 0; k < runs[i].count; k++)
+			add_piece(request, runs[i].pieces[k].iov_base, runs[i].pieces[k].iov_len);
+		from = at;
+	}
+	add_piece(request, request->out.at + from, request->out.size - from);
 }
 
 void request_written(struct request *request)

@@ -9,6 +9,8 @@
 #ifndef BROKER_REQUEST_H
 #define BROKER_REQUEST_H
 
+#include <sys/uio.h>
+
 #include "base/list.h"
 #include "broker/broker_inside.h"
 #include "wire/kafka_error.h"
@@ -35,7 +37,11 @@ struct request {
 	void *own;                             /* the handler's */
 	void (*gone)(struct request *request); /* the client left; may answer */
 	struct buffer out;                     /* the answer's frame */
-	bool alone;                            /* a produce request that nothing may overtake */
+	struct iovec *pieces;                  /* of the answer, when `out` is not all of it; in the arena */
+	int piece_count;
+	void (*done)(
+		struct request *request); /* called last: lets go of what the pieces show.  May be NULL */
+	bool alone;                       /* a produce request that nothing may overtake */
 	enum request_state state;
 	size_t size; /* of the frame */
 	uint8_t frame[];
@@ -54,6 +60,17 @@ void request_answer(struct request *request, const void *response);
 /* The same in two steps, for a handler that must let go of something in between. */
 void request_write(struct request *request, const void *response);
 void request_written(struct request *request);
+
+/*
+ * As request_write(), but what the records of the response hold is not read: in their place, in order, go out `runs[i].count`
+ * pieces from `pieces` on.  There is a run for each records field that is not empty; the pieces hold until `done`.
+ */
+struct request_run {
+	const struct iovec *pieces;
+	int count;
+};
+void request_write_around(struct request *request, const void *response, const struct request_run *runs,
+			  int count);
 
 void request_answer_nothing(struct request *request);
 

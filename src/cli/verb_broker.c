@@ -11,7 +11,7 @@
 struct broker_settings {
 	SETTINGS_COMMON;
 	const char *data, *listen, *config;
-	int64_t nodes;
+	int64_t nodes, report_ms;
 	struct texts set;
 };
 
@@ -38,6 +38,12 @@ static const struct option options[] = {
 	  .help = "so many virtual nodes on the one store, each with the next port and the next node.id, for "
 		  "tests of "
 		  "clients that want a cluster; one disk and one process all the same" },
+	{ .name = "report",
+	  .value = "DURATION",
+	  .kind = OPTION_DURATION,
+	  .at = AT(report_ms),
+	  .fallback = "0s",
+	  .help = "a line of numbers to standard error so often; 0s: none" },
 	{ .name = "config",
 	  .value = "FILE",
 	  .kind = OPTION_PATH,
@@ -183,6 +189,7 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 	properties_init(&properties);
 	log_set_level(settings->common.quiet ? LOG_ERROR : LOG_INFO);
 	err = split(settings->listen, host, sizeof host, &how.port, &fault);
+	how.report_ms = settings->report_ms;
 	how.nodes = settings->nodes > 0 && settings->nodes < 1000 ? (int)settings->nodes : 1000;
 	if (err == 0)
 		err = read_properties(settings, &properties, output, &fault);
@@ -202,7 +209,8 @@ const struct verb verb_broker = {
 		"after a crash every "
 		"acknowledged record is there. Ends in good order at SIGINT or SIGTERM; it may be killed at "
 		"any moment.\n\n"
-		"This is the first form of the broker, on one machine and in one process. It tells clients exactly "
+		"This is the first form of the broker, on one machine and in one process. It tells clients "
+		"exactly "
 		"the APIs that it "
 		"has: produce (also idempotent and in transactions), fetch, topics and their configs, "
 		"offsets, consumer groups "

@@ -1,5 +1,6 @@
 /* verb_help.c - help, completion, and the manual pages for the build. */
 #include "base/text.h"
+#include "broker/property_help.h"
 #include "cli/help.h"
 #include "cli/manual.h"
 #include "cli/verbs.h"
@@ -91,13 +92,16 @@ static enum status run_manual(struct output *output, const struct verb *verb, co
 {
 	const struct verb *asked = rest->count ? verb_find(rest->at[0]) : NULL;
 	bool plan = rest->count && strcmp(rest->at[0], "plan.md") == 0;
+	bool properties = rest->count && strcmp(rest->at[0], "broker-properties.md") == 0;
 	struct buffer page;
 
-	if (rest->count && !plan && (!asked || asked->kind == VERB_LATER))
+	if (rest->count && !plan && !properties && (!asked || asked->kind == VERB_LATER))
 		return output_error(output, STATUS_USAGE, "there is no page for '%s'", rest->at[0]);
 	buffer_init(&page, PAGE_SIZE_MAX);
 	if (plan)
 		plan_reference(&page);
+	else if (properties)
+		properties_document(&page);
 	else if (asked)
 		manual_verb(&page, asked);
 	else
@@ -110,10 +114,11 @@ static enum status run_manual(struct output *output, const struct verb *verb, co
 const struct verb verb_manual = {
 	.name = "manual",
 	.kind = VERB_HIDDEN,
-	.summary = "print a manual page in mdoc, or docs/plan.md, for the build",
-	.arguments = "[VERB|plan.md]",
+	.summary = "print a manual page in mdoc, or a reference of docs/, for the build",
+	.arguments = "[VERB|plan.md|broker-properties.md]",
 	.arguments_most = 1,
 	.settings_size = sizeof(struct common_settings),
-	.text = "Prints interlock(1), the page of one verb, or the reference of the plan file.",
+	.text = "Prints interlock(1), the page of one verb, or the reference of the plan file or of the "
+		"broker's properties.",
 	.run = run_manual,
 };

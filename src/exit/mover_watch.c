@@ -125,10 +125,7 @@ int mover_freeze(struct mover *mover, const struct plan_family *family, bool *st
 /* A hold because nothing could be told gives way to what is told now; an owner's does not. */
 static int unless_held(struct crossing *c, const char *cause)
 {
-	bool ours = c->now.overlay == OVERLAY_HELD && c->now.cause &&
-		    strncmp(c->now.cause, WATCH_CANNOT_TELL, sizeof WATCH_CANNOT_TELL - 1) == 0;
-
-	return ours ? crossing_stage(c, c->now.stage, OVERLAY_NONE, cause, NULL) : 0;
+	return watch_cannot_tell(&c->now) ? crossing_stage(c, c->now.stage, OVERLAY_NONE, cause, NULL) : 0;
 }
 
 /*
@@ -189,7 +186,7 @@ int watch_stop_conditions(struct crossing *c)
 				     "every gate can be told again, and is open", NULL);
 		break;
 	case WATCH_HOLD:
-		if (c->now.overlay == OVERLAY_NONE)
+		if (watch_takes_over(&c->now, cause))
 			err = crossing_stage(c, c->now.stage, OVERLAY_HELD, cause, NULL);
 		break;
 	case WATCH_FREEZE:

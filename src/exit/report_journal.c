@@ -149,7 +149,9 @@ static void tell_overlay(const struct frame *frame, json_t *family, const json_t
 	json_t *last = last_of(family, "holds"), *hold;
 	bool open = last && !json_object_get(last, "ended");
 
-	if (open && (!overlay || strcmp(overlay, body_text(last, "overlay")) != 0)) {
+	/* A hold for want of knowing may become one for a gate that is shut: that is another one. */
+	if (open && (!overlay || strcmp(overlay, body_text(last, "overlay")) != 0 ||
+		     !json_equal(json_object_get(body, "cause"), json_object_get(last, "cause")))) {
 		json_object_set_new(last, "ended", json_integer(frame->moment.wall_ms));
 		open = false;
 	}

@@ -40,10 +40,24 @@ static bool may_revert(const struct standing *family, int64_t now_ms)
 	       family->verdict.valid_until_ms > now_ms;
 }
 
+bool watch_cannot_tell(const struct standing *family)
+{
+	return family->overlay == OVERLAY_HELD && family->cause &&
+	       strncmp(family->cause, WATCH_CANNOT_TELL, sizeof WATCH_CANNOT_TELL - 1) == 0;
+}
+
+bool watch_takes_over(const struct standing *family, const char *cause)
+{
+	return family->overlay == OVERLAY_NONE ||
+	       (watch_cannot_tell(family) &&
+		strncmp(cause, WATCH_CANNOT_TELL, sizeof WATCH_CANNOT_TELL - 1) != 0);
+}
+
 enum watch_action watch_decide(const struct plan_class *class, const struct standing *family, int64_t now_ms,
 			       char *cause, size_t size)
 {
 	enum watch_action action = WATCH_NOTHING;
+	bool told = false; /* the cause is a gate that is shut */
 
 	cause[0] = 0;
 	if (family->stage != STAGE_TARGET || family->moving != AUTHORITY_NONE ||
@@ -55,17 +69,19 @@ enum watch_action watch_decide(const struct plan_class *class, const struct stan
 					 : verdict == VERDICT_SHUT ? action_of(class, (enum gate)gate)
 								   : WATCH_HOLD;
 
-		if (asks <= action)
+		/* What is shut is not softened by another gate that cannot be told. */
+		if (asks < action || asks == WATCH_NOTHING ||
+		    (asks == action && (told || verdict != VERDICT_SHUT)))
 			continue;
 		action = asks;
+		told = verdict == VERDICT_SHUT;
 		snprintf(cause, size, "%s%s is %s: %s", verdict == VERDICT_SHUT ? "" : WATCH_CANNOT_TELL,
 			 gate_word((enum gate)gate), verdict_word(verdict),
 			 reason_of(family, (enum gate)gate));
 	}
 	if (action == WATCH_REVERT && !may_revert(family, now_ms))
 		return WATCH_HOLD;
-	if (action == WATCH_NOTHING && family->overlay == OVERLAY_HELD && family->cause &&
-	    strncmp(family->cause, WATCH_CANNOT_TELL, sizeof WATCH_CANNOT_TELL - 1) == 0)
+	if (action == WATCH_NOTHING && watch_cannot_tell(family))
 		return WATCH_RELEASE;
 	return action;
 }

@@ -17,6 +17,15 @@ enum watch_action { WATCH_NOTHING, WATCH_RELEASE, WATCH_HOLD, WATCH_FREEZE, WATC
 enum watch_action watch_decide(const struct plan_class *class, const struct standing *family, int64_t now_ms,
 			       char *cause, size_t size);
 
+/* True while the family is held only because nothing could be told: such a hold ends by itself. */
+bool watch_cannot_tell(const struct standing *family);
+
+/*
+ * Whether a hold for that cause is to be written down: of a family that is not held, or held only because nothing could be told
+ * while now a gate is shut.  Else that hold would end by itself, and nobody would have read why the gate was shut.
+ */
+bool watch_takes_over(const struct standing *family, const char *cause);
+
 /*
  * The gate whose being shut holds the family, as the hold's own cause says.  GATE_COUNT: it is not held, or by an owner, by a
  * return that failed, or because nothing could be told.

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "base/err.h"
 
@@ -25,6 +26,10 @@ struct layer_functions {
 	/* True when read() has bytes that the socket no longer has. */
 	bool (*pending)(const struct layer *layer);
 	void (*free)(struct layer *layer);
+
+	/* As write(), from several pieces, in order; NULL: one after the other. */
+	ssize_t (*write_pieces)(struct layer *layer, const struct iovec *pieces, int count,
+				struct fault *fault);
 };
 
 struct layer {

@@ -1,5 +1,6 @@
 /* plain.c - the layer that is the socket itself. */
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,9 +26,11 @@ static ssize_t plain_read(struct layer *layer, void *at, size_t size, struct fau
 	return fault_set(fault, ERR_NETWORK, "the connection was lost: %s", strerror(errno));
 }
 
-static ssize_t plain_write(struct layer *layer, const void *at, size_t size, struct fault *fault)
+static ssize_t plain_write_pieces(struct layer *layer, const struct iovec *pieces, int count,
+				  struct fault *fault)
 {
-	ssize_t put = send(layer->fd, at, size, MSG_NOSIGNAL);
+	struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count };
+	ssize_t put = sendmsg(layer->fd, &message, MSG_NOSIGNAL);
 
 	layer->wants_write = false;
 	if (put > 0)
@@ -37,6 +40,13 @@ static ssize_t plain_write(struct layer *layer, const void *at, size_t size, str
 		return 0;
 	}
 	return fault_set(fault, ERR_NETWORK, "the connection was lost: %s", strerror(errno));
+}
+
+static ssize_t plain_write(struct layer *layer, const void *at, size_t size, struct fault *fault)
+{
+	struct iovec piece = { (void *)(uintptr_t)at, size };
+
+	return plain_write_pieces(layer, &piece, 1, fault);
 }
 
 static bool plain_pending(const struct layer *layer)
@@ -51,7 +61,7 @@ static void plain_free(struct layer *layer)
 }
 
 static const struct layer_functions plain_functions = {
-	plain_handshake, plain_read, plain_write, plain_pending, plain_free,
+	plain_handshake, plain_read, plain_write, plain_pending, plain_free, plain_write_pieces,
 };
 
 struct layer *layer_plain(int fd)

@@ -16,6 +16,7 @@
 #include <uv.h>
 
 #include "base/buffer.h"
+#include "base/list.h"
 #include "loop/dial.h"
 #include "loop/layer.h"
 #include "loop/stream.h"
@@ -27,6 +28,20 @@ struct watch {
 	int fd;
 	int events;
 };
+
+/* What waits for the kernel behind the queue: of its own, or held by whoever wrote it. */
+struct parcel {
+	struct list link;
+	struct iovec *next; /* what is left */
+	int count;
+	size_t size;
+	void (*release)(void *context);
+	void *context;
+	struct iovec own;
+	uint8_t bytes[];
+};
+
+#define PIECES_AT_ONCE 64
 
 struct stream {
 	struct loop *loop;
@@ -41,6 +56,8 @@ struct stream {
 	struct buffer queue; /* waits for the kernel, from queue_start on */
 	size_t queue_start;
 	size_t queue_size_max;
+	struct list parcels; /* behind the queue */
+	size_t parcel_bytes;
 	struct fault fault;
 	int64_t deadline_ms, timeout_ms;
 	int calls; /* of the owner's functions, under way */
@@ -52,6 +69,21 @@ struct stream {
 	uint16_t port;
 	char peer[400];
 };
+
+static void parcel_free(struct stream *stream, struct parcel *parcel)
+{
+	list_remove(&parcel->link);
+	stream->parcel_bytes -= parcel->size;
+	if (parcel->release)
+		parcel->release(parcel->context);
+	free(parcel);
+}
+
+static void drop_parcels(struct stream *stream)
+{
+	while (!list_empty(&stream->parcels))
+		parcel_free(stream, container_of(stream->parcels.next, struct parcel, link));
+}
 
 static void destroy(struct stream *stream)
 {
@@ -84,6 +116,7 @@ void stream_free(struct stream *stream)
 	stream->freed = true;
 	dial_cancel(stream->dial);
 	close_socket(stream);
+	drop_parcels(stream);
 	timer_free(stream->limit);
 	timer_free(stream->soon);
 	if (stream->calls == 0)
@@ -135,7 +168,7 @@ static void watch_what_matters(struct stream *stream)
 		return;
 	if (!stream->opened || !stream->paused)
 		events |= UV_READABLE;
-	if (stream->layer->wants_write || (stream->opened && stream->queue.size > stream->queue_start))
+	if (stream->layer->wants_write || (stream->opened && stream_queued(stream) > 0))
 		events |= UV_WRITABLE;
 	if (events == stream->watch->events)
 		return;
@@ -144,6 +177,60 @@ static void watch_what_matters(struct stream *stream)
 		uv_poll_start(&stream->watch->poll, events, socket_ready);
 	else
 		uv_poll_stop(&stream->watch->poll);
+}
+
+/*
+ * The peer may have said why before it closed (a TLS alert, an error response): that is worth more than "broken pipe", and
+ * reading will come to it, and then to the end.
+ */
+static void write_failed(struct stream *stream, const struct fault *fault)
+{
+	stream->write_broken = true;
+	stream->queue_start = stream->queue.size;
+	drop_parcels(stream);
+	if (stream->paused)
+		fail(stream, fault);
+}
+
+static ssize_t write_parcel(struct stream *stream, const struct parcel *parcel, struct fault *fault)
+{
+	struct layer *layer = stream->layer;
+	int count = parcel->count < PIECES_AT_ONCE ? parcel->count : PIECES_AT_ONCE;
+
+	return layer->functions->write_pieces
+		       ? layer->functions->write_pieces(layer, parcel->next, count, fault)
+		       : layer->functions->write(layer, parcel->next->iov_base, parcel->next->iov_len, fault);
+}
+
+static void take_from_parcel(struct stream *stream, struct parcel *parcel, size_t size)
+{
+	parcel->size -= size;
+	stream->parcel_bytes -= size;
+	for (; parcel->count && size >= parcel->next->iov_len; parcel->next++, parcel->count--)
+		size -= parcel->next->iov_len;
+	if (parcel->count) {
+		parcel->next->iov_base = (uint8_t *)parcel->next->iov_base + size;
+		parcel->next->iov_len -= size;
+	}
+}
+
+static void flush_parcels(struct stream *stream)
+{
+	while (!list_empty(&stream->parcels)) {
+		struct parcel *parcel = container_of(stream->parcels.next, struct parcel, link);
+		struct fault fault = { 0 };
+		ssize_t put = parcel->size ? write_parcel(stream, parcel, &fault) : 0;
+
+		if (put < 0) {
+			write_failed(stream, &fault);
+			return;
+		}
+		take_from_parcel(stream, parcel, (size_t)put);
+		if (parcel->size == 0)
+			parcel_free(stream, parcel);
+		else if (put == 0)
+			return;
+	}
 }
 
 /* Gives the kernel what it takes. */
@@ -162,25 +249,20 @@ static void flush(struct stream *stream)
 			stream->queue_start += (size_t)put;
 			continue;
 		}
-		/*
-		 * The peer may have said why before it closed (a TLS alert, an error response): that is worth
-		 * more than "broken pipe", and reading will come to it, and then to the end.
-		 */
-		stream->write_broken = true;
-		stream->queue_start = stream->queue.size;
-		if (stream->paused)
-			fail(stream, &fault);
+		write_failed(stream, &fault);
 		break;
 	}
 	if (stream->queue_start == stream->queue.size) {
 		buffer_reset(&stream->queue);
 		stream->queue_start = 0;
+		if (!stream->failed && !stream->write_broken)
+			flush_parcels(stream);
 	}
 }
 
 static bool tell_drained(struct stream *stream)
 {
-	if (stream->failed || !stream->events.drained || stream->queue.size > stream->queue_start)
+	if (stream->failed || !stream->events.drained || stream_queued(stream) > 0)
 		return true;
 	return tell(stream, stream->events.drained);
 }
@@ -231,7 +313,7 @@ static void socket_ready(uv_poll_t *poll, int status, int events)
 			return;
 	} else {
 		if (events & UV_WRITABLE) {
-			bool queued = stream->queue.size > 0;
+			bool queued = stream_queued(stream) > 0;
 
 			flush(stream);
 			if (queued && !tell_drained(stream))
@@ -329,6 +411,7 @@ static struct stream *stream_make(struct loop *loop, const struct stream_events 
 	if (!stream)
 		return NULL;
 	stream->loop = loop;
+	list_init(&stream->parcels);
 	stream->events = *events;
 	stream->owner = owner;
 	if (timer_new(loop, limit_passed, stream, &stream->limit) < 0 ||
@@ -437,6 +520,23 @@ void stream_pause(struct stream *stream, bool paused)
 	watch_what_matters(stream);
 }
 
+/* A copy of its own behind what somebody else holds. */
+static int write_behind(struct stream *stream, const struct iovec *pieces, int count, size_t size)
+{
+	struct parcel *parcel = malloc(sizeof *parcel + size);
+	size_t at = 0;
+
+	if (!parcel)
+		return ERR_MEMORY;
+	*parcel = (struct parcel){ .count = 1, .size = size, .own = { parcel->bytes, size } };
+	parcel->next = &parcel->own;
+	for (int i = 0; i < count; at += pieces[i++].iov_len)
+		memcpy(parcel->bytes + at, pieces[i].iov_base, pieces[i].iov_len);
+	list_append(&stream->parcels, &parcel->link);
+	stream->parcel_bytes += size;
+	return 0; /* the kernel took less than it was offered before this */
+}
+
 int stream_write(struct stream *stream, const struct iovec *pieces, int count)
 {
 	size_t size = 0;
@@ -449,10 +549,12 @@ int stream_write(struct stream *stream, const struct iovec *pieces, int count)
 		return ERR_LIMIT;
 	/* What the kernel took long ago must not hold memory for ever. */
 	if (stream->queue_start > 65536 && stream->queue_start > stream->queue.size / 2) {
-		memmove(stream->queue.at, stream->queue.at + stream->queue_start, stream_queued(stream));
 		stream->queue.size -= stream->queue_start;
+		memmove(stream->queue.at, stream->queue.at + stream->queue_start, stream->queue.size);
 		stream->queue_start = 0;
 	}
+	if (!list_empty(&stream->parcels))
+		return write_behind(stream, pieces, count, size);
 	if (!buffer_room(&stream->queue, size))
 		return ERR_MEMORY;
 	for (int i = 0; i < count; i++)
@@ -462,9 +564,29 @@ int stream_write(struct stream *stream, const struct iovec *pieces, int count)
 	return 0;
 }
 
+int stream_write_held(struct stream *stream, struct iovec *pieces, int count, void (*release)(void *context),
+		      void *context)
+{
+	bool open = !stream->failed && stream->opened && !stream->write_broken;
+	struct parcel *parcel = open ? malloc(sizeof *parcel) : NULL;
+
+	if (!parcel) {
+		release(context);
+		return open ? ERR_MEMORY : ERR_NETWORK;
+	}
+	*parcel = (struct parcel){ .next = pieces, .count = count, .release = release, .context = context };
+	for (int i = 0; i < count; i++)
+		parcel->size += pieces[i].iov_len;
+	stream->parcel_bytes += parcel->size;
+	list_append(&stream->parcels, &parcel->link);
+	flush(stream);
+	watch_what_matters(stream);
+	return 0;
+}
+
 size_t stream_queued(const struct stream *stream)
 {
-	return stream->queue.size - stream->queue_start;
+	return stream->queue.size - stream->queue_start + stream->parcel_bytes;
 }
 
 const char *stream_peer(const struct stream *stream)

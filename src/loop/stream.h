@@ -85,6 +85,13 @@ void stream_pause(struct stream *stream, bool paused);
  */
 int stream_write(struct stream *stream, const struct iovec *pieces, int count);
 
+/*
+ * The same without a copy, and without a limit: the pieces, and the array of them, are the stream's until it calls
+ * `release`, once, also on failure and when it is freed, perhaps from within this call.  `release` must not call the stream.
+ */
+int stream_write_held(struct stream *stream, struct iovec *pieces, int count, void (*release)(void *context),
+		      void *context);
+
 /* Bytes that wait for the kernel. */
 size_t stream_queued(const struct stream *stream);
 

@@ -181,6 +181,7 @@ static int make_folder(struct disk *disk, const char *path, struct fault *fault)
 {
 	char above[PATH_MAX];
 	const char *slash = strrchr(path, '/');
+	struct stat found;
 	int err;
 
 	if (mkdir(path, 0700) == 0) {
@@ -192,6 +193,11 @@ static int make_folder(struct disk *disk, const char *path, struct fault *fault)
 	if (errno != ENOENT || !slash || slash == path || (size_t)(slash - path) >= sizeof above)
 		return say(fault, path, "make the folder");
 	snprintf(above, sizeof above, "%.*s", (int)(slash - path), path);
+	/* Where nobody can make a folder, as under /proc, the one above is there, and making it would not help. */
+	if (stat(above, &found) == 0) {
+		errno = ENOENT;
+		return say(fault, path, "make the folder");
+	}
 	err = make_folder(disk, above, fault);
 	return err < 0 ? err : make_folder(disk, path, fault);
 }

@@ -8,6 +8,7 @@
 
 #define INFLATED_SIZE_MAX (256 << 20)
 #define POLL_JOBS_MAX     1000
+#define FIRST_PARTITION   1 /* the metadata of a store that never had a topic say so */
 
 void store_options_default(struct store_options *options)
 {
@@ -97,6 +98,38 @@ static int open_objects(struct store *store, struct fault *fault)
 	return err;
 }
 
+static int nothing(void *context, const char *name)
+{
+	return 1; /* the folder is there: that is all that was asked */
+}
+
+/*
+ * A store that has had a topic has both folders.  Where one is gone, what was acknowledged is gone with it, and an empty one
+ * would hide that.
+ */
+static int must_be_whole(struct store *store, struct fault *fault)
+{
+	static const char *const folders[] = { "wal", "objects" };
+	int err = 0;
+
+	for (size_t i = 0; store->state.next_partition > FIRST_PARTITION && i < 2 && err >= 0; i++) {
+		char *path = inside(store, folders[i]);
+
+		err = path ? store->disk->list(store->disk, path, nothing, NULL, fault)
+			   : fault_set(fault, ERR_MEMORY, "out of memory");
+		if (err == ERR_NOT_FOUND)
+			err = fault_set(
+				fault, ERR_STALE,
+				"%s: is not there, and the metadata say that records lie in it. Nothing "
+				"was changed. Restore "
+				"the whole store from one copy, or, to give up what was only there, make "
+				"an empty folder",
+				path);
+		free(path);
+	}
+	return err < 0 ? err : 0;
+}
+
 static bool options_are_sane(const struct store_options *options)
 {
 	return options->folder && options->segment_bytes >= WAL_SEGMENT_SIZE_MIN &&
@@ -135,6 +168,8 @@ int store_open(const struct store_options *options, struct store **out, struct f
 		err = take_folder(store, fault);
 	if (err == 0)
 		err = open_metadata(store, fault);
+	if (err == 0)
+		err = must_be_whole(store, fault);
 	if (err == 0)
 		err = open_objects(store, fault);
 	if (err == 0)

@@ -74,6 +74,19 @@ void *shape_array(const struct shape *shape, struct arena *arena, int32_t count)
 int message_write(const struct message *message, int16_t version, const void *in, struct buffer *out,
 		  struct fault *fault);
 
+/* Where bytes of records belong that were left out: positions in the body as it was written, in order. */
+struct message_cuts {
+	size_t *at;
+	int count, capacity;
+};
+
+/*
+ * The same, but leaves out the bytes (not the size) of records that are not empty: they go out from where they are.
+ * `cuts` has room for each of them.
+ */
+int message_write_around(const struct message *message, int16_t version, const void *in, struct buffer *out,
+			 struct message_cuts *cuts, struct fault *fault);
+
 /* Bytes that message_write() would append, or an error. */
 int64_t message_measure(const struct message *message, int16_t version, const void *in, struct fault *fault);
 

@@ -12,8 +12,10 @@
 #define STRING_SIZE_MAX INT16_MAX
 
 struct writer {
-	uint8_t *at; /* NULL while only counting */
-	size_t size; /* so far */
+	uint8_t *at;               /* NULL while only counting */
+	size_t size;               /* so far */
+	size_t skipped;            /* of it: bytes of records that are left out */
+	struct message_cuts *cuts; /* NULL: nothing is */
 	const struct message *message;
 	struct fault *fault;
 	int16_t version;
@@ -32,8 +34,18 @@ static int refuse(struct writer *w, int err, const struct place *place, const ch
 static void put(struct writer *w, const void *at, size_t size)
 {
 	if (w->at && size)
-		memcpy(w->at + w->size, at, size);
+		memcpy(w->at + w->size - w->skipped, at, size);
 	w->size += size;
+}
+
+static void skip(struct writer *w, size_t size)
+{
+	if (w->at) {
+		assert(w->cuts->count < w->cuts->capacity);
+		w->cuts->at[w->cuts->count++] = w->size - w->skipped;
+	}
+	w->size += size;
+	w->skipped += size;
 }
 
 static void put_uvarint(struct writer *w, uint32_t v)
@@ -128,7 +140,10 @@ static int write_view(struct writer *w, const struct field *field, bool nullable
 	if (v->size > INT32_MAX - 1)
 		return refuse(w, ERR_LIMIT, place, "more than two thousand million bytes");
 	put_size(w, (int32_t)v->size, field->type != FIELD_STRING);
-	put(w, v->at, v->size);
+	if (w->cuts && field->type == FIELD_RECORDS && v->size)
+		skip(w, v->size);
+	else
+		put(w, v->at, v->size);
 	return 0;
 }
 
@@ -285,6 +300,17 @@ static int write_shape(struct writer *w, const struct shape *shape, const void *
 	return 0;
 }
 
+static int measure(struct writer *w, const void *in)
+{
+	const struct message *message = w->message;
+
+	if (w->version < message->since || w->version > message->until)
+		return place_fault(w->fault, ERR_UNSUPPORTED, message, w->version, NULL,
+				   "unknown version; the tables have %d to %d", message->since,
+				   message->until);
+	return write_shape(w, message->shape, in, NULL);
+}
+
 int64_t message_measure(const struct message *message, int16_t version, const void *in, struct fault *fault)
 {
 	struct writer w = {
@@ -293,36 +319,40 @@ int64_t message_measure(const struct message *message, int16_t version, const vo
 		.version = version,
 		.flexible = version >= message->flexible_since,
 	};
-	int err;
+	int err = measure(&w, in);
 
-	if (version < message->since || version > message->until)
-		return place_fault(fault, ERR_UNSUPPORTED, message, version, NULL,
-				   "unknown version; the tables have %d to %d", message->since,
-				   message->until);
-	err = write_shape(&w, message->shape, in, NULL);
 	return err < 0 ? err : (int64_t)w.size;
+}
+
+int message_write_around(const struct message *message, int16_t version, const void *in, struct buffer *out,
+			 struct message_cuts *cuts, struct fault *fault)
+{
+	struct writer w = {
+		.message = message,
+		.fault = fault,
+		.version = version,
+		.flexible = version >= message->flexible_since,
+		.cuts = cuts,
+	};
+	int err = measure(&w, in);
+	size_t size = w.size - w.skipped;
+
+	if (err < 0)
+		return err;
+	w.at = buffer_room(out, size);
+	if (!w.at)
+		return place_fault(fault, out->err, message, version, NULL, "%zu bytes do not fit: %s", size,
+				   err_text(out->err));
+	w.size = w.skipped = 0;
+	err = write_shape(&w, message->shape, in, NULL);
+	assert(err == 0);
+	assert(w.size - w.skipped == size);
+	buffer_grow(out, size);
+	return 0;
 }
 
 int message_write(const struct message *message, int16_t version, const void *in, struct buffer *out,
 		  struct fault *fault)
 {
-	int64_t size = message_measure(message, version, in, fault);
-	struct writer w = {
-		.message = message,
-		.version = version,
-		.flexible = version >= message->flexible_since,
-	};
-
-	if (size < 0)
-		return (int)size;
-	w.at = buffer_room(out, (size_t)size);
-	if (!w.at)
-		return place_fault(fault, out->err, message, version, NULL, "%lld bytes do not fit: %s",
-				   (long long)size, err_text(out->err));
-	int err = write_shape(&w, message->shape, in, NULL);
-
-	assert(err == 0);
-	assert(w.size == (size_t)size);
-	buffer_grow(out, w.size);
-	return 0;
+	return message_write_around(message, version, in, out, NULL, fault);
 }

@@ -555,6 +555,48 @@ static void positions_belong_to_the_epoch(void **state)
 	guest_leave(&guest);
 }
 
+static int16_t set_interval(struct guest *guest, const char *value)
+{
+	struct incremental_alter_configs_request request;
+	struct incremental_alter_configs_response response;
+	int count = guest->count;
+
+	message_default(&incremental_alter_configs_request_message, &request);
+	request.resources.at =
+		shape_array(&incremental_alter_configs_request_resource_shape, &guest->arena, 1);
+	request.resources.count = 1;
+	request.resources.at[0].resource_type = 32;
+	request.resources.at[0].resource_name = VIEW_LITERAL("g");
+	request.resources.at[0].configs.at =
+		shape_array(&incremental_alter_configs_request_config_shape, &guest->arena, 1);
+	request.resources.at[0].configs.count = 1;
+	request.resources.at[0].configs.at[0].name = VIEW_LITERAL("consumer.heartbeat.interval.ms");
+	request.resources.at[0].configs.at[0].value = view_text(value);
+	guest_ask(guest, API_INCREMENTAL_ALTER_CONFIGS, 1, &request);
+	guest_wait(guest, count + 1);
+	guest_read(guest, count, API_INCREMENTAL_ALTER_CONFIGS, 1, &response);
+	return response.responses.at[0].error_code;
+}
+
+static void a_group_has_configs_of_its_own(void **state)
+{
+	struct guest guest;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 1);
+	assert_int_equal(beat(&guest, first_of("one")).heartbeat_interval_ms, 5000);
+	assert_int_equal(set_interval(&guest, "7000"), 0);
+	assert_int_equal(beat(&guest, next_of("one", 1)).heartbeat_interval_ms, 7000);
+	assert_int_equal(set_interval(&guest, "4999"), KAFKA_INVALID_CONFIG);
+	assert_int_equal(set_interval(&guest, "15001"), KAFKA_INVALID_CONFIG);
+	guest_leave(&guest);
+	broker_end(*state);
+	*state = broker_begin("offsets.topic.num.partitions", "2");
+	guest_come(&guest, *state);
+	assert_int_equal(beat(&guest, next_of("one", 1)).heartbeat_interval_ms, 7000);
+	guest_leave(&guest);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -569,6 +611,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_a_member_may_not_do, begin, end),
 		cmocka_unit_test_setup_teardown(a_static_member_has_its_name_alone, begin, end),
 		cmocka_unit_test_setup_teardown(positions_belong_to_the_epoch, begin, end),
+		cmocka_unit_test_setup_teardown(a_group_has_configs_of_its_own, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

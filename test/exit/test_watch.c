@@ -208,6 +208,47 @@ static void the_cause_is_the_gates_own(void **state)
 	json_decref(json);
 }
 
+/* A gate that is shut is not hidden by one that cannot be told, whichever of them comes first. */
+static void shut_is_not_softened(void **state)
+{
+	for (int shut = 0; shut < GATE_COUNT; shut++)
+		for (int unknown = 0; unknown < GATE_COUNT; unknown++) {
+			struct play play;
+
+			if (shut == unknown)
+				continue;
+			begin(&play, PLAN_ACTION_HOLD);
+			play.now.verdict.gates[shut] = VERDICT_SHUT;
+			play.now.verdict.gates[unknown] = VERDICT_UNKNOWN;
+			assert_int_equal(decide(&play), WATCH_HOLD);
+			assert_int_equal(strncmp(play.cause, gate_word((enum gate)shut),
+						 strlen(gate_word((enum gate)shut))),
+					 0);
+		}
+}
+
+/* First it cannot be told, then it is shut: the hold is then a person's to end, whatever is seen later. */
+static void a_hold_for_want_of_knowing_is_taken_over(void **state)
+{
+	struct play play;
+
+	begin(&play, PLAN_ACTION_HOLD);
+	assert_true(watch_takes_over(&play.now, WATCH_CANNOT_TELL "parity is unknown: x"));
+	play.now.overlay = OVERLAY_HELD;
+	play.now.cause = WATCH_CANNOT_TELL "parity is unknown: x";
+	assert_false(watch_takes_over(&play.now, WATCH_CANNOT_TELL "progress is unknown: y"));
+	play.now.verdict.gates[GATE_PARITY] = VERDICT_SHUT;
+	assert_int_equal(decide(&play), WATCH_HOLD);
+	assert_true(watch_takes_over(&play.now, play.cause));
+	play.now.cause = play.cause;
+	assert_false(watch_takes_over(&play.now, play.cause));
+	play.now.verdict.gates[GATE_PARITY] = VERDICT_OPEN;
+	assert_int_equal(watch_decide(&play.class, &play.now, NOW_MS, (char[300]){ 0 }, 300), WATCH_NOTHING);
+	/* Nor is an owner's hold taken from him. */
+	play.now.cause = "owner@b: I look at it";
+	assert_false(watch_takes_over(&play.now, "parity is shut: 2 records"));
+}
+
 /* A hold outlives its cause, and it can be told that it did. */
 static void a_cause_may_be_gone(void **state)
 {
@@ -274,6 +315,8 @@ int main(void)
 		cmocka_unit_test(only_what_stands_on_the_target),
 		cmocka_unit_test(only_its_own_hold_is_released),
 		cmocka_unit_test(the_cause_is_the_gates_own),
+		cmocka_unit_test(shut_is_not_softened),
+		cmocka_unit_test(a_hold_for_want_of_knowing_is_taken_over),
 		cmocka_unit_test(a_cause_may_be_gone),
 		cmocka_unit_test(the_cause_that_is_written_is_the_one_that_is_read),
 	};

@@ -66,6 +66,7 @@ struct side {
 	struct play *play;
 	struct stream *stream;
 	size_t to_say, said;
+	int lent, returned; /* with `lends` of the play: pieces that the stream held */
 	size_t heard;
 	uint32_t sum;
 	bool opened, closed;
@@ -80,6 +81,7 @@ struct play {
 	size_t wanted; /* bytes to be heard in all */
 	bool done;
 	size_t chunk;    /* the most that is read at once */
+	bool lends;      /* what is said is held by the stream, but for a word in between */
 	bool echo_noise; /* the other side answers something that is not TLS */
 };
 
@@ -88,8 +90,53 @@ static uint8_t byte_at(size_t index)
 	return (uint8_t)(index * 31 + index / 251);
 }
 
+struct loan {
+	struct side *side;
+	struct iovec pieces[100];
+	uint8_t bytes[70000];
+};
+
+static void returned(void *context)
+{
+	struct loan *loan = context;
+
+	loan->side->returned++;
+	free(loan);
+}
+
+/* In a hundred pieces. */
+static void lend(struct side *side)
+{
+	struct loan *loan = malloc(sizeof *loan);
+
+	loan->side = side;
+	for (size_t i = 0; i < sizeof loan->bytes; i++)
+		loan->bytes[i] = byte_at(side->said + i);
+	for (size_t i = 0; i < 100; i++)
+		loan->pieces[i] = (struct iovec){ loan->bytes + 700 * i, 700 };
+	side->said += sizeof loan->bytes;
+	side->lent++;
+	assert_int_equal(stream_write_held(side->stream, loan->pieces, 100, returned, loan), 0);
+}
+
+/* A few bytes that are copied. */
+static void say_word(struct side *side)
+{
+	uint8_t word[10];
+	struct iovec piece = { word, sizeof word };
+
+	for (size_t i = 0; i < sizeof word; i++)
+		word[i] = byte_at(side->said + i);
+	side->said += sizeof word;
+	assert_int_equal(stream_write(side->stream, &piece, 1), 0);
+}
+
 static void say_more(struct side *side)
 {
+	while (side->play->lends && side->said < side->to_say && stream_queued(side->stream) == 0) {
+		lend(side);
+		say_word(side);
+	}
 	uint8_t bytes[70000];
 
 	while (side->said < side->to_say && stream_queued(side->stream) == 0) {
@@ -260,6 +307,48 @@ static void carries_bytes_both_ways(void **state)
 		}
 }
 
+static void holds_what_it_is_lent(void **state)
+{
+	for (int with_tls = 0; with_tls < 2; with_tls++) {
+		struct play play;
+
+		play_open(&play);
+		if (with_tls) {
+			play.tls_there = server_tls("good.both", false);
+			play.tls_here = client_tls((struct tls_options){ .ca_file = in_folder("ca.pem") });
+		}
+		play.lends = true;
+		play.here.to_say = play.there.to_say = 100 * 70010;
+		play.wanted = 2 * 100 * 70010;
+		play_connect(&play, "127.0.0.1", 10000);
+		play_wait(&play);
+		assert_int_equal(play.here.sum + play.there.sum, 0);
+		assert_int_equal(play.here.lent, 100);
+		assert_int_equal(play.here.returned, 100);
+		assert_int_equal(play.there.returned, 100);
+		play_close(&play);
+	}
+}
+
+static void returns_what_could_not_be_sent(void **state)
+{
+	struct play play;
+
+	play_open(&play);
+	play.lends = true;
+	play_connect(&play, "127.0.0.1", 10000);
+	play_wait(&play);
+	stream_pause(play.there.stream, true);
+	for (int i = 0; i < 200; i++)
+		lend(&play.here);
+	assert_true(stream_queued(play.here.stream) > 0);
+	assert_true(play.here.returned < 200);
+	stream_free(play.here.stream);
+	play.here.stream = NULL;
+	assert_int_equal(play.here.returned, 200);
+	play_close(&play);
+}
+
 static void bounds_its_queue(void **state)
 {
 	static uint8_t bytes[1 << 20];
@@ -402,6 +491,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(carries_bytes_both_ways),
+		cmocka_unit_test(holds_what_it_is_lent),
+		cmocka_unit_test(returns_what_could_not_be_sent),
 		cmocka_unit_test(bounds_its_queue),
 		cmocka_unit_test(tells_when_the_peer_hangs_up),
 		cmocka_unit_test(tls_faults_say_what_is_wrong),

@@ -54,3 +54,38 @@ def test_a_transaction_that_hangs_is_aborted(broker, tools, topic):
     tools.run("transactions", "abort", "--topic", topic, "--partition", 0, "--start-offset", 0)
     values, position = stable_end(broker, topic)
     assert values == [b"waits"] and position == 3       # the marker stands behind it
+
+
+def test_configs_of_groups(broker, tools, topic):
+    group = ["--entity-type", "groups", "--entity-name", topic]
+    shown = tools.run("configs", "--describe", "--all", *group)
+    assert "consumer.session.timeout.ms=45000" in shown and "consumer.heartbeat.interval.ms=5000" in shown
+    tools.run("configs", "--alter", *group, "--add-config", "consumer.session.timeout.ms=50000,consumer.heartbeat.interval.ms=6000")
+    shown = tools.run("configs", "--describe", *group)
+    assert "DYNAMIC_GROUP_CONFIG:consumer.session.timeout.ms=50000" in shown and "consumer.heartbeat.interval.ms=6000" in shown
+    assert f"for group {topic}" in tools.run("configs", "--describe", "--entity-type", "groups")      # they are listed
+    for bad, why in [("consumer.session.timeout.ms=44999", "greater than or equal to"),
+                     ("consumer.session.timeout.ms=60001", "less than or equal to"),
+                     ("consumer.session.timeout.ms=soon", "Invalid value"), ("nobody.knows=1", "Unknown group config")]:
+        status, out, err = tools.ask("configs", "--alter", *group, "--add-config", bad)
+        assert status == 1 and why in out + err, (bad, out, err)
+    tools.run("configs", "--alter", *group, "--delete-config", "consumer.session.timeout.ms")
+    shown = tools.run("configs", "--describe", *group)
+    assert "consumer.session.timeout.ms=50000" not in shown and "consumer.heartbeat.interval.ms=6000" in shown
+    status, out, err = tools.ask("configs", "--alter", "--entity-type", "brokers", "--entity-name", 1, "--add-config",
+                                 "message.max.bytes=2000")
+    assert status == 1 and "cannot be changed while they run" in out + err
+
+
+def test_replicas_are_where_they_are(broker, tools, topic, tmp_path):
+    create(broker, topic, 2)
+    out = tools.run("leader-election", "--election-type", "preferred", "--topic", topic, "--partition", 0)
+    assert f"Valid replica already elected for partitions {topic}-0" in out
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"version": 1, "partitions": [{"topic": "%s", "partition": 0, "replicas": [1]}]}' % topic)
+    out = tools.run("reassign-partitions", "--reassignment-json-file", plan, "--execute")
+    assert "Successfully started partition reassignment" in out
+    assert "No partition reassignments found." in tools.run("reassign-partitions", "--list")
+    plan.write_text('{"version": 1, "partitions": [{"topic": "%s", "partition": 0, "replicas": [1, 2]}]}' % topic)
+    status, out, err = tools.ask("reassign-partitions", "--reassignment-json-file", plan, "--execute")
+    assert status == 1, (out, err)

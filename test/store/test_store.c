@@ -276,6 +276,46 @@ static void many_at_once(void **state)
 	store_close(store);
 }
 
+/* Those that a store which has had a topic must find. */
+static void make_folders(const char *folder)
+{
+	static const char *const names[] = { "", "/wal", "/objects" };
+	char path[300];
+
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof path, "%s%s", folder, names[i]);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+}
+
+/* What lay in it was acknowledged: an empty log in its place would hide that. */
+static void a_folder_that_is_gone_is_missed(void **state)
+{
+	static const char *const names[] = { "wal", "objects" };
+	struct store_options options = small_options();
+	struct store *store = open_small();
+	struct store_topic *topic = make_topic(store, "orders", 1);
+
+	append_plain(store, topic->partitions[0], 1, 10, 1);
+	store_close(store);
+	for (int i = 0; i < 2; i++) {
+		char path[300], away[300];
+		struct fault fault = { 0 };
+
+		snprintf(path, sizeof path, "%s/%s", store_folder, names[i]);
+		snprintf(away, sizeof away, "%s/away", store_folder);
+		assert_int_equal(rename(path, away), 0);
+		assert_int_equal(store_open(&options, &store, &fault), ERR_STALE);
+		assert_non_null(strstr(fault.text, names[i]));
+		assert_int_equal(access(path, F_OK), -1); /* nothing was made in its place */
+		assert_int_equal(rename(away, path), 0);
+	}
+	store = open_small();
+	topic = store_topic_named(store, VIEW_LITERAL("orders"));
+	assert_int_equal(count_records(store, topic->partitions[0], 0, 50000), 1);
+	store_close(store);
+}
+
 /* Whoever opens the metadata last wins: the one before changes nothing any more. */
 static void an_older_incarnation_is_fenced(void **state)
 {
@@ -292,6 +332,7 @@ static void an_older_incarnation_is_fenced(void **state)
 	topic = make_topic(store, "orders", 1);
 	/* On another host the lock of the folder does not help. */
 	snprintf(folder, sizeof folder, "%s/other", store_folder);
+	make_folders(folder);
 	others = options;
 	others.folder = folder;
 	other = open_with(&others);
@@ -320,6 +361,7 @@ int main(void)
 		PLAY(a_topic_is_deleted_while_all_goes_on),
 		PLAY(settings_and_ids_are_kept),
 		PLAY(many_at_once),
+		PLAY(a_folder_that_is_gone_is_missed),
 		PLAY(an_older_incarnation_is_fenced),
 	};
 

@@ -117,6 +117,48 @@ static void records_are_a_view_of_the_frame(void **state)
 	assert_ptr_equal(request.topic_data.at[0].partition_data.at[0].records.at, body.at + body.size - 2);
 }
 
+static void records_may_be_left_out(void **state)
+{
+	struct play *play = *state;
+	static const char *const records[] = { "first", "", "and the third" };
+	struct fetch_response response;
+	struct fetch_response_partition *partitions;
+	size_t at[3];
+
+	message_default(&fetch_response_message, &response);
+	response.responses.at = shape_array(&fetch_response_topic_shape, &play->arena, 1);
+	response.responses.count = 1;
+	partitions = shape_array(&fetch_response_partition_shape, &play->arena, 3);
+	response.responses.at[0].partitions.at = partitions;
+	response.responses.at[0].partitions.count = 3;
+	for (int i = 0; i < 3; i++)
+		partitions[i].records = view_text(records[i]);
+	for (int16_t version = 4; version <= 12; version++) {
+		struct message_cuts cuts = { at, 0, 2 };
+		struct buffer around;
+
+		buffer_init(&around, MEMORY);
+		buffer_reset(&play->out);
+		assert_int_equal(message_write(&fetch_response_message, version, &response, &play->out, NULL),
+				 0);
+		assert_int_equal(message_write_around(&fetch_response_message, version, &response, &around,
+						      &cuts, NULL),
+				 0);
+		assert_int_equal(cuts.count, 2);
+		assert_int_equal(around.size + strlen(records[0]) + strlen(records[2]), play->out.size);
+		assert_memory_equal(around.at, play->out.at, at[0]);
+		assert_memory_equal(play->out.at + at[0], records[0], strlen(records[0]));
+		assert_memory_equal(around.at + at[0], play->out.at + at[0] + strlen(records[0]),
+				    at[1] - at[0]);
+		assert_memory_equal(play->out.at + at[1] + strlen(records[0]), records[2],
+				    strlen(records[2]));
+		assert_memory_equal(around.at + at[1],
+				    play->out.at + at[1] + strlen(records[0]) + strlen(records[2]),
+				    around.size - at[1]);
+		buffer_done(&around);
+	}
+}
+
 static void what_a_version_lacks_is_dropped_only_if_ignorable(void **state)
 {
 	struct play *play = *state;
@@ -389,6 +431,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PLAY(a_fetch_request_comes_back_as_it_went),
 		PLAY(records_are_a_view_of_the_frame),
+		PLAY(records_may_be_left_out),
 		PLAY(what_a_version_lacks_is_dropped_only_if_ignorable),
 		PLAY(null_goes_only_where_it_may),
 		PLAY(unknown_tags_pass_through_in_order),

@@ -1,0 +1,156 @@
+/* property_help.c - the sentences, and the tables of the page. */
+#include "broker/property_help.h"
+#include "broker/topic_config.h"
+
+struct sentence {
+	const char *name, *text;
+};
+
+/* clang-format off */
+static const struct sentence properties[] = {
+	{ "node.id", "what clients know this broker by; with `--nodes` the first of its nodes" },
+	{ "broker.id", "an older name for `node.id`" },
+	{ "num.partitions", "of a topic that is made without saying how many" },
+	{ "default.replication.factor", "the label of a topic that is made without one; there is one copy" },
+	{ "auto.create.topics.enable", "asking for a topic that is not there makes it, where the client allows that" },
+	{ "delete.topic.enable", "topics may be deleted" },
+	{ "socket.request.max.bytes", "of one request; a larger one ends its connection" },
+	{ "queued.max.request.bytes", "of all requests that are not answered; past it nobody is read. -1 is 512 MiB" },
+	{ "fetch.max.bytes", "of one answer to a fetch, but for the first batch" },
+	{ "max.incremental.fetch.session.cache.slots", "fetch sessions (KIP-227) at once" },
+	{ "max.connections", "of all clients; who comes past it is sent away" },
+	{ "max.connections.per.ip", "of one address" },
+	{ "connections.max.idle.ms", "a connection that was silent so long is closed; -1 never" },
+	{ "group.min.session.timeout.ms", "the shortest that a member may ask for" },
+	{ "group.max.session.timeout.ms", "the longest" },
+	{ "group.initial.rebalance.delay.ms", "an empty group waits so long for more members; 0 in tests" },
+	{ "group.max.size", "members of one group" },
+	{ "group.consumer.session.timeout.ms", "newer protocol: a member that was silent so long is out" },
+	{ "group.consumer.min.session.timeout.ms", "the least that a group may have as a config of its own" },
+	{ "group.consumer.max.session.timeout.ms", "the most" },
+	{ "group.consumer.heartbeat.interval.ms", "newer protocol: how often members are told to be heard" },
+	{ "group.consumer.min.heartbeat.interval.ms", "the least that a group may have as a config of its own" },
+	{ "group.consumer.max.heartbeat.interval.ms", "the most" },
+	{ "group.consumer.max.size", "members of one group of the newer protocol" },
+	{ "offset.metadata.max.bytes", "of the text beside a committed position" },
+	{ "offsets.topic.num.partitions", "of `__consumer_offsets`, when it is made" },
+	{ "offsets.retention.minutes", "positions of a group without members are forgotten after that" },
+	{ "offsets.retention.check.interval.ms", "how often positions to be forgotten are looked for" },
+	{ "transaction.state.log.num.partitions", "of `__transaction_state`, when it is made" },
+	{ "transaction.max.timeout.ms", "the longest that a producer may ask for" },
+	{ "transactional.id.expiration.ms", "a transactional id that was not used so long is forgotten" },
+	{ "transaction.remove.expired.transaction.cleanup.interval.ms", "how often such ids are looked for" },
+	{ "producer.id.expiration.ms", "an idempotent producer that was silent so long is forgotten" },
+	{ "log.retention.check.interval.ms", "how often retention and compaction look for work" },
+	{ "advertised.listeners", "what clients are told to connect to, as PLAINTEXT://host:port" },
+	{ NULL, NULL },
+};
+
+static const struct sentence configs[] = {
+	{ "cleanup.policy", "delete by age and size, compact by key, or both" },
+	{ "delete.retention.ms", "tombstones and markers stay so long after their first compaction" },
+	{ "max.message.bytes", "of one batch; a larger one is refused" },
+	{ "message.timestamp.after.max.ms", "a record whose time lies further ahead is refused" },
+	{ "message.timestamp.before.max.ms", "a record whose time lies further back is refused" },
+	{ "message.timestamp.type", "the producer's time, or that of the append" },
+	{ "min.cleanable.dirty.ratio", "compact when so much of the log is new" },
+	{ "min.compaction.lag.ms", "records younger than this are not compacted" },
+	{ "retention.bytes", "of a partition; older objects go, whole" },
+	{ "retention.ms", "records older than this go, object by object" },
+	{ NULL, NULL },
+};
+/* clang-format on */
+
+static const char *sentence_of(const struct sentence *all, const char *name)
+{
+	for (; all->name; all++)
+		if (strcmp(all->name, name) == 0)
+			return all->text;
+	return NULL;
+}
+
+/* The topic config that takes its default from this property. */
+static const char *topic_config_from(const char *property)
+{
+	for (const struct topic_config *config = topic_config_table; config->name; config++)
+		for (int i = 0; i < TOPIC_CONFIG_SYNONYMS_MAX && config->synonyms[i]; i++)
+			if (strcmp(config->synonyms[i], property) == 0)
+				return config->name;
+	return NULL;
+}
+
+static const char *type_of(enum config_type type)
+{
+	switch (type) {
+	case CONFIG_BOOLEAN: return "boolean";
+	case CONFIG_INT: return "int";
+	case CONFIG_SHORT: return "short";
+	case CONFIG_LONG: return "long";
+	case CONFIG_DOUBLE: return "double";
+	case CONFIG_LIST: return "list";
+	case CONFIG_CLASS: return "class";
+	case CONFIG_PASSWORD: return "password";
+	case CONFIG_STRING: break;
+	}
+	return "string";
+}
+
+/* The largest of a type says nothing to a reader. */
+static const char *default_of(const char *fallback)
+{
+	if (!fallback)
+		return "-";
+	if (strcmp(fallback, "9223372036854775807") == 0 || strcmp(fallback, "2147483647") == 0)
+		return "no limit";
+	return *fallback ? fallback : "empty";
+}
+
+static void row(struct buffer *out, const char *name, enum config_type type, const char *fallback,
+		const char *sentence)
+{
+	buffer_printf(out, "| `%s` | %s | %s | %s |\n", name, type_of(type), default_of(fallback),
+		      sentence ? sentence : "");
+}
+
+void properties_document(struct buffer *out)
+{
+	buffer_text(out,
+		    "# What the broker can be told\n\n"
+		    "Kafka's own names with Kafka's defaults, those of 4.3.1. This page is written from the "
+		    "tables that the\n"
+		    "broker reads (`interlock manual broker-properties.md`). How to run it stands in "
+		    "[broker.md](broker.md).\n\n"
+		    "## Properties\n\n"
+		    "In the file of `--config`, or with `--set`. They hold from the start on; none can be "
+		    "changed while it "
+		    "runs. A name that is\n"
+		    "not here is told at the start with the nearest one that is, and changes nothing.\n\n"
+		    "| property | type | default | what it says |\n| --- | --- | --- | --- |\n");
+	for (const struct property *property = property_table; property->name; property++)
+		if (!topic_config_from(property->name))
+			row(out, property->name, property->type, property->fallback,
+			    sentence_of(properties, property->name));
+	buffer_text(out, "\nThe others are defaults for topics that do not say otherwise:\n\n"
+			 "| property | type | default | for topics without |\n| --- | --- | --- | --- |\n");
+	for (const struct property *property = property_table; property->name; property++) {
+		const char *config = topic_config_from(property->name);
+
+		if (config)
+			buffer_printf(out, "| `%s` | %s | %s | `%s` |\n", property->name,
+				      type_of(property->type), default_of(property->fallback), config);
+	}
+	buffer_text(out, "\n## Topic configs\n\n"
+			 "Set when a topic is made, or later with `kafka-configs` or any admin client; they "
+			 "hold at once.\n\n"
+			 "| config | type | default | what it does |\n| --- | --- | --- | --- |\n");
+	for (const struct topic_config *config = topic_config_table; config->name; config++)
+		if (sentence_of(configs, config->name))
+			row(out, config->name, config->type, config->fallback,
+			    sentence_of(configs, config->name));
+	buffer_text(out, "\nThese are kept and told as they were set, so that tools which compare topics "
+			 "find them, and "
+			 "do nothing here:\n\n");
+	for (const struct topic_config *config = topic_config_table; config->name; config++)
+		if (!sentence_of(configs, config->name))
+			buffer_printf(out, "- `%s`\n", config->name);
+}
