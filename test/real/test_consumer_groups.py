@@ -86,20 +86,21 @@ def test_members_share_and_hand_over(broker, topic):
         (topic, "CONSUMER", "EMPTY")]
 
 
-def test_everything_is_read_once_while_members_come_and_go(broker, topic):
+def test_nothing_is_missed_while_members_come_and_go(broker, topic):
+    """A partition may go between a read and its commit: then a value is read twice, and never not at all."""
     create(broker, topic, 4)
     fill(broker, topic, 4, 4000)
-    read, members, rounds = [], [member(broker, topic, [topic])], 0
+    read, members, rounds = set(), [member(broker, topic, [topic])], 0
     end = time.monotonic() + 40
     while len(read) < 4000 and time.monotonic() < end:
         for one in list(members):
             for message in one.consume(50, 0.05):
                 assert not message.error(), message.error()
-                read.append(message.value())
+                read.add(message.value())
             try:
                 one.commit(asynchronous=False)
             except KafkaException as error:
-                assert error.args[0].code() == KafkaError._NO_OFFSET
+                assert error.args[0].code() in (KafkaError._NO_OFFSET, KafkaError.STALE_MEMBER_EPOCH)
         rounds += 1
         if rounds % 10 == 0 and len(members) < 3:
             members.append(member(broker, topic, [topic]))
@@ -107,7 +108,7 @@ def test_everything_is_read_once_while_members_come_and_go(broker, topic):
             members.pop(0).close()
     for one in members:
         one.close()
-    assert sorted(read) == sorted(b"%d" % i for i in range(4000))
+    assert read == {b"%d" % i for i in range(4000)}
 
 
 def test_a_member_that_dies_is_replaced(broker, topic):
