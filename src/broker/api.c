@@ -1,5 +1,6 @@
 /* api.c - the table of APIs, at the version ranges of Kafka 4.3.1; and ApiVersions, which tells it. */
 #include "broker/api.h"
+#include "broker/login.h"
 #include "broker/pipeline.h"
 
 /* clang-format off */
@@ -17,6 +18,7 @@ const struct api_line api_lines[] = {
 	{ API_SYNC_GROUP,                0,  5, handle_sync_group },
 	{ API_DESCRIBE_GROUPS,           0,  6, handle_describe_groups },
 	{ API_LIST_GROUPS,               0,  5, handle_list_groups },
+	{ API_SASL_HANDSHAKE,            0,  1, handle_sasl_handshake },
 	{ API_API_VERSIONS,              0,  4, handle_api_versions },
 	{ API_CREATE_TOPICS,             2,  7, handle_create_topics },
 	{ API_DELETE_TOPICS,             1,  6, handle_delete_topics },
@@ -32,6 +34,7 @@ const struct api_line api_lines[] = {
 	{ API_DESCRIBE_CONFIGS,          1,  4, handle_describe_configs },
 	{ API_ALTER_CONFIGS,             0,  2, handle_alter_configs },
 	{ API_DESCRIBE_LOG_DIRS,         1,  5, handle_describe_log_dirs },
+	{ API_SASL_AUTHENTICATE,         0,  2, handle_sasl_authenticate },
 	{ API_CREATE_PARTITIONS,         0,  3, handle_create_partitions },
 	{ API_DELETE_GROUPS,             0,  2, handle_delete_groups },
 	{ API_ELECT_LEADERS,             0,  2, handle_elect_leaders },
@@ -41,6 +44,7 @@ const struct api_line api_lines[] = {
 	{ API_OFFSET_DELETE,             0,  0, handle_offset_delete },
 	{ API_DESCRIBE_CLIENT_QUOTAS,    0,  1, handle_describe_client_quotas },
 	{ API_DESCRIBE_USER_SCRAM_CREDENTIALS, 0, 0, handle_describe_user_scram_credentials },
+	{ API_ALTER_USER_SCRAM_CREDENTIALS, 0, 0, handle_alter_user_scram_credentials },
 	{ API_DESCRIBE_CLUSTER,          0,  2, handle_describe_cluster },
 	{ API_DESCRIBE_PRODUCERS,        0,  0, handle_describe_producers },
 	{ API_DESCRIBE_TRANSACTIONS,     0,  0, handle_describe_transactions },
@@ -87,8 +91,12 @@ void api_start(struct request *request)
 	struct fault fault = { 0 };
 	struct view left;
 	struct broker *broker = request->broker;
-	int err = request_head_read(&c, &request->arena, &request->head, NULL);
+	const char *refused;
+	int err;
 
+	if (login_takes_frame(request))
+		return;
+	err = request_head_read(&c, &request->arena, &request->head, NULL);
 	if (err < 0 && err != ERR_UNSUPPORTED) {
 		request_fail(request, "a request head that cannot be read");
 		return;
@@ -97,6 +105,12 @@ void api_start(struct request *request)
 	request->api = api_find(request->head.api_key);
 	if (!request->line || !request->api) {
 		request_fail(request, "an API that is not advertised");
+		return;
+	}
+	refused = login_refuses(request->pipeline->login, request->head.api_key,
+				loop_now_ms(request->broker->loop));
+	if (refused) {
+		request_fail(request, refused);
 		return;
 	}
 	if (request->head.api_version < request->line->since ||

@@ -44,8 +44,11 @@ void produce_resume(struct broker *broker);
 	X(alter_partition_reassignments)                                                                     \
 	X(list_partition_reassignments)
 
+#define API_LOGIN_HANDLERS(X) X(sasl_handshake) X(sasl_authenticate) X(alter_user_scram_credentials)
+
 #define X(name) void handle_##name(struct request *request);
 API_HANDLERS(X)
+API_LOGIN_HANDLERS(X)
 #undef X
 
 #endif

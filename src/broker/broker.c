@@ -12,13 +12,15 @@
 #include "broker/coordinator.h"
 #include "broker/door.h"
 #include "broker/nodes.h"
+#include "broker/entrance.h"
 #include "broker/pipeline.h"
+#include "broker/scram_users.h"
 #include "broker/session.h"
+#include "broker/settings.h"
 #include "broker/topic_config.h"
 
-#define TICK_MS       100
-#define FIRST_WAIT_MS 10000
-#define INFLATED_MAX  ((size_t)256 << 20)
+#define TICK_MS      100
+#define INFLATED_MAX ((size_t)256 << 20)
 
 void broker_uuid_make(uint8_t out[16])
 {
@@ -75,24 +77,10 @@ static void id_text(const uint8_t id[16], char out[BROKER_CLUSTER_ID_SIZE])
 	out[BROKER_CLUSTER_ID_SIZE - 1] = 0;
 }
 
-struct first {
-	bool done;
-	int err;
-};
-
-static void first_done(void *context, int err, const struct fault *fault)
-{
-	struct first *first = context;
-
-	first->done = true;
-	first->err = err;
-}
-
 /* A name for this cluster, made once. */
 static int name_cluster(struct broker *broker, const struct broker_options *options, struct fault *fault)
 {
 	struct view kept = store_setting(broker->store, VIEW_LITERAL("cluster"), VIEW_LITERAL("id"));
-	struct first first = { 0 };
 	uint8_t id[16];
 	int err;
 
@@ -102,18 +90,7 @@ static int name_cluster(struct broker *broker, const struct broker_options *opti
 	}
 	broker_uuid_make(id);
 	id_text(id, broker->cluster_id);
-	err = store_setting_put(broker->store, VIEW_LITERAL("cluster"), VIEW_LITERAL("id"),
-				view_text(broker->cluster_id), first_done, &first);
-	for (int64_t until = loop_now_ms(broker->loop) + FIRST_WAIT_MS;
-	     err == 0 && !first.done && loop_now_ms(broker->loop) < until;) {
-		if (options->step)
-			options->step(options->step_context);
-		else
-			store_wait(broker->store, 100);
-		store_poll(broker->store);
-	}
-	if (err == 0)
-		err = first.done ? first.err : ERR_TIMEOUT;
+	err = setting_put_now(broker, options, "cluster", VIEW_LITERAL("id"), view_text(broker->cluster_id));
 	return err < 0 ? fault_set(fault, err, "the new store cannot keep the cluster's id: %s",
 				   err_text(err))
 		       : 0;
@@ -170,6 +147,18 @@ static int copy_properties(struct broker *broker, const struct properties *from,
 		if (from->given[i])
 			err = properties_set(&broker->properties, view_text(property_table[i].name),
 					     view_text(from->given[i]), fault);
+	for (int i = 0; from && i < from->of_listeners_count && err == 0; i++)
+		err = properties_set(&broker->properties, view_text(from->of_listeners[i].name),
+				     view_text(from->of_listeners[i].value), fault);
+	return err;
+}
+
+static int add_users(struct broker *broker, const struct broker_options *options, struct fault *fault)
+{
+	int err = 0;
+
+	for (int i = 0; options->scram_users && options->scram_users[i] && err == 0; i++)
+		err = scram_user_add(broker, options, view_text(options->scram_users[i]), fault);
 	return err;
 }
 
@@ -206,7 +195,13 @@ int broker_open(struct loop *loop, const struct broker_options *options, struct 
 	if (err == 0)
 		err = coordinator_new(broker, &broker->coordinator, fault);
 	if (err == 0)
+		err = add_users(broker, options, fault);
+	if (err == 0)
+		err = entrances_open(broker, fault);
+	if (err == 0)
 		err = nodes_open(broker, options, fault);
+	if (err < 0 && fault && !fault->err)
+		fault_set(fault, err, "the broker cannot start: %s", err_text(err));
 	if (err < 0) {
 		broker_free(broker);
 		return err;
@@ -223,6 +218,7 @@ void broker_free(struct broker *broker)
 	broker->closing = true;
 	nodes_close(broker);
 	doors_close(broker);
+	entrances_close(broker);
 	coordinator_stop(broker->coordinator); /* parked requests end */
 	for (struct store_topic *topic = broker->store ? store_topic_next(broker->store, NULL) : NULL; topic;
 	     topic = store_topic_next(broker->store, topic))
@@ -240,8 +236,22 @@ void broker_free(struct broker *broker)
 	free(broker);
 }
 
+bool broker_listener_text(const struct broker *broker, int index, char *out, size_t size)
+{
+	const struct entrance *entrance;
+
+	if (!broker->entrances || index < 0 || index >= broker->entrances->count)
+		return false;
+	entrance = &broker->entrances->at[index];
+	snprintf(out, size, strchr(entrance->host, ':') ? "%s://[%s]:%u" : "%s://%s:%u", entrance->name,
+		 entrance->host, (unsigned)listener_port(entrance->listener));
+	return true;
+}
+
 uint16_t broker_port(const struct broker *broker)
 {
+	if (broker->entrances)
+		return broker->entrances->count ? listener_port(broker->entrances->at[0].listener) : 0;
 	return broker_node_port(broker, 0);
 }
 

@@ -24,8 +24,10 @@ struct broker_options {
 	int nodes; /* virtual ones, each with a port of its own (those behind `port`) and an id behind node.id; 0: 1 */
 	int64_t report_ms;                   /* a line of numbers to the log so often; 0: never */
 	const struct properties *properties; /* used before broker_open() returns; NULL: all defaults */
-	struct disk *disk;                   /* NULL: the system's */
-	int64_t unflushed_bytes_max;         /* of the store; 0: its default */
+	const char *const
+		*scram_users;        /* made before it serves: scram_users.h; ends with NULL; may be NULL */
+	struct disk *disk;           /* NULL: the system's */
+	int64_t unflushed_bytes_max; /* of the store; 0: its default */
 
 	/* A simulator's: how the store is opened, but for its folder, clock and wake; and what moves its lanes while the
 	 * broker waits for them at the start. */
@@ -38,6 +40,12 @@ struct broker_options {
 int broker_open(struct loop *loop, const struct broker_options *options, struct broker **out,
 		struct fault *fault);
 void broker_free(struct broker *broker);
+
+/*
+ * The property `listeners` takes the place of host and port.  "SASL_SSL://127.0.0.1:9093" of the listener with this index, in
+ * `out`; false when there is none.
+ */
+bool broker_listener_text(const struct broker *broker, int index, char *out, size_t size);
 
 uint16_t broker_port(const struct broker *broker);
 

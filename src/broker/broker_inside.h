@@ -15,6 +15,7 @@
 #define BROKER_NODES_MAX 16
 
 struct coordinator;
+struct entrances;
 struct sessions;
 
 /* What clients take for a broker: nodes.h.  There is always one. */
@@ -29,7 +30,8 @@ struct broker {
 	struct store *store;
 	struct bell *bell;
 	struct timer *tick;
-	struct timer *soon; /* pumps the pipelines that are ready */
+	struct entrances *entrances; /* NULL: each node has a port of its own, open to everybody */
+	struct timer *soon;          /* pumps the pipelines that are ready */
 	struct list ready;
 	struct list parked; /* of produce.c: requests that wait for an upload, oldest first */
 	int64_t parked_bytes;

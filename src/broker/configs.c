@@ -123,7 +123,8 @@ static bool describe_broker(struct request *request, const struct describe_confi
 			continue;
 		one = &out->configs.at[out->configs.count++];
 		one->name = view_text(name);
-		one->value = view_text(value);
+		one->is_sensitive = property_table[i].type == CONFIG_PASSWORD;
+		one->value = one->is_sensitive ? VIEW_NULL : view_text(value);
 		one->read_only = true;
 		one->config_source = given ? CONFIG_SOURCE_BROKER : CONFIG_SOURCE_DEFAULT;
 		one->config_type = (int8_t)property_table[i].type;
@@ -133,7 +134,8 @@ static bool describe_broker(struct request *request, const struct describe_confi
 		if (!one->synonyms.at)
 			return false;
 		if (given)
-			add_synonym(request, one, name, value, CONFIG_SOURCE_BROKER);
+			add_synonym(request, one, name, one->is_sensitive ? NULL : value,
+				    CONFIG_SOURCE_BROKER);
 		if (property_table[i].fallback)
 			add_synonym(request, one, name, property_table[i].fallback, CONFIG_SOURCE_DEFAULT);
 	}

@@ -3,6 +3,7 @@
 
 #include "broker/api.h"
 #include "broker/coordinator.h"
+#include "broker/entrance.h"
 #include "broker/group.h"
 #include "broker/nodes.h"
 #include "broker/transaction.h"
@@ -130,8 +131,8 @@ static bool find_each(struct request *request, struct find_coordinator_response 
 		out->key = in->coordinator_keys.at[i];
 		out->error_code = find(broker, in->key_type, out->key, &node);
 		out->node_id = node ? node->id : -1;
-		out->host = node ? view_text(broker->host) : VIEW_LITERAL("");
-		out->port = node ? node->port : -1;
+		out->host = node ? entrance_host(request) : VIEW_LITERAL("");
+		out->port = node ? entrance_port(request, node) : -1;
 	}
 	return true;
 }
@@ -149,8 +150,8 @@ void handle_find_coordinator(struct request *request)
 	} else if (response) {
 		response->error_code = find(broker, in->key_type, in->key, &node);
 		response->node_id = node ? node->id : -1;
-		response->host = node ? view_text(broker->host) : VIEW_LITERAL("");
-		response->port = node ? node->port : -1;
+		response->host = node ? entrance_host(request) : VIEW_LITERAL("");
+		response->port = node ? entrance_port(request, node) : -1;
 	}
 	request_answer(request, response);
 }

@@ -7,13 +7,16 @@
 
 #include "base/log.h"
 #include "broker/door.h"
+#include "broker/login.h"
 #include "broker/pipeline.h"
 #include "loop/stream.h"
 
-#define OPEN_TIMEOUT_MS 10000
-#define READ_SIZE       16384
-#define READS_EACH_TURN 16 /* then the other connections have theirs */
-#define ADDRESS_SIZE    INET6_ADDRSTRLEN
+#define OPEN_TIMEOUT_MS  10000
+#define LOGIN_TIMEOUT_MS 30000 /* from the first byte to the last of a login */
+#define FAILED_DELAY_MS  100   /* connection.failed.authentication.delay.ms: who guesses passwords waits */
+#define READ_SIZE        16384
+#define READS_EACH_TURN  16 /* then the other connections have theirs */
+#define ADDRESS_SIZE     INET6_ADDRSTRLEN
 #define WRITE_QUEUE_SIZE_MAX                                                                                 \
 	((size_t)1 << 31) /* the pipeline starts nothing while more than a little is queued */
 
@@ -22,8 +25,9 @@ struct door {
 	struct broker *broker;
 	struct stream *stream;
 	struct pipeline pipeline;
+	struct login login;
 	struct timer *end; /* closes it, out of whatever call found the reason */
-	int64_t active_ms;
+	int64_t active_ms, opened_ms;
 	char host[ADDRESS_SIZE + 1]; /* "/127.0.0.1" */
 };
 
@@ -32,6 +36,7 @@ static void door_close(struct door *door)
 	struct broker *broker = door->broker;
 
 	pipeline_close(&door->pipeline);
+	login_done(&door->login);
 	stream_free(door->stream);
 	timer_free(door->end);
 	list_remove(&door->link);
@@ -46,6 +51,13 @@ static void end(void *owner)
 
 static void opened(void *owner)
 {
+	struct door *door = owner;
+	struct buffer subject;
+
+	buffer_init(&subject, 4096);
+	if (stream_peer_subject(door->stream, &subject))
+		login_certificate(&door->login, buffer_bytes(&subject));
+	buffer_done(&subject);
 }
 
 static void readable(void *owner)
@@ -126,6 +138,14 @@ static void door_broken(void *owner, const char *why)
 	timer_start(door->end, 0);
 }
 
+/* The answer goes out; the rest of what the client says is not heard. */
+static void login_failed(void *owner)
+{
+	struct door *door = owner;
+
+	timer_start(door->end, FAILED_DELAY_MS);
+}
+
 static const struct pipeline_functions pipeline_functions = { door_send, door_queued, door_pause, door_broken,
 							      door_send_held };
 
@@ -158,7 +178,7 @@ static bool welcome(const struct broker *broker, const char *host)
 	return same < broker->properties.connections_per_address_max;
 }
 
-void door_open(struct node *node, int fd)
+void door_open(struct node *node, const struct entrance *entrance, int fd)
 {
 	struct broker *broker = node->broker;
 	struct door *door = calloc(1, sizeof *door);
@@ -178,9 +198,11 @@ void door_open(struct node *node, int fd)
 	pipeline_init(&door->pipeline, broker, &pipeline_functions, door);
 	door->pipeline.node = node;
 	door->pipeline.client_host = door->host;
-	door->active_ms = loop_now_ms(broker->loop);
-	if (stream_accepted(broker->loop, fd, NULL, WRITE_QUEUE_SIZE_MAX, OPEN_TIMEOUT_MS, &stream_events,
-			    door, &door->stream) < 0) {
+	login_init(&door->login, entrance, login_failed, door);
+	door->pipeline.login = &door->login;
+	door->active_ms = door->opened_ms = loop_now_ms(broker->loop);
+	if (stream_accepted(broker->loop, fd, entrance ? entrance->tls : NULL, WRITE_QUEUE_SIZE_MAX,
+			    OPEN_TIMEOUT_MS, &stream_events, door, &door->stream) < 0) {
 		timer_free(door->end);
 		free(door);
 		return;
@@ -206,6 +228,13 @@ void doors_tick(struct broker *broker)
 		/* Who was not read because the whole broker was full goes on when it is not. */
 		if (door->pipeline.paused && !door->pipeline.broken)
 			pipeline_drained(&door->pipeline);
+		if (door->login.state != LOGIN_OPEN && door->login.state != LOGIN_DONE &&
+		    !door->login.again && now_ms - door->opened_ms > LOGIN_TIMEOUT_MS) {
+			log_line(LOG_INFO, "broker: closing the connection of %s: it did not log in",
+				 stream_peer(door->stream));
+			door_close(door);
+			continue;
+		}
 		if (broker->properties.idle_ms >= 0 && door->pipeline.count == 0 &&
 		    now_ms - door->active_ms > broker->properties.idle_ms)
 			door_close(door);

@@ -4,8 +4,10 @@
 
 #include "broker/broker_inside.h"
 
-/* Takes a connection that was accepted at a node's listener; `fd` is the door's, on failure too. */
-void door_open(struct node *node, int fd);
+struct entrance;
+
+/* Takes a connection that came to a node, by an entrance or (NULL) by its port that is open to everybody; `fd` is the door's, on failure too. */
+void door_open(struct node *node, const struct entrance *entrance, int fd);
 
 /* Closes all. */
 void doors_close(struct broker *broker);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "broker/api.h"
+#include "broker/entrance.h"
 #include "broker/nodes.h"
 #include "broker/topics.h"
 
@@ -236,8 +237,8 @@ void handle_metadata(struct request *request)
 	response->brokers.count = broker->node_count;
 	for (int i = 0; i < broker->node_count; i++) {
 		response->brokers.at[i].node_id = broker->nodes[i].id;
-		response->brokers.at[i].host = view_text(broker->host);
-		response->brokers.at[i].port = broker->nodes[i].port;
+		response->brokers.at[i].host = entrance_host(request);
+		response->brokers.at[i].port = entrance_port(request, &broker->nodes[i]);
 	}
 	response->cluster_id = view_text(broker->cluster_id);
 	response->controller_id = broker->nodes[0].id;
@@ -278,8 +279,8 @@ void handle_describe_cluster(struct request *request)
 	response->brokers.count = broker->node_count;
 	for (int i = 0; i < broker->node_count; i++) {
 		response->brokers.at[i].broker_id = broker->nodes[i].id;
-		response->brokers.at[i].host = view_text(broker->host);
-		response->brokers.at[i].port = broker->nodes[i].port;
+		response->brokers.at[i].host = entrance_host(request);
+		response->brokers.at[i].port = entrance_port(request, &broker->nodes[i]);
 	}
 	request_answer(request, response);
 }

@@ -4,13 +4,14 @@
 #include <unistd.h>
 
 #include "broker/door.h"
+#include "broker/entrance.h"
 #include "broker/nodes.h"
 
 #define HOST_SIZE 256
 
 static void accepted(void *owner, int fd)
 {
-	door_open(owner, fd);
+	door_open(owner, NULL, fd);
 }
 
 /* "PLAINTEXT://host:port": what clients are told to connect to; further nodes have the ports behind it. */
@@ -52,17 +53,34 @@ static int advertise(struct broker *broker, const struct broker_options *options
 	return 0;
 }
 
+/* With `listeners` clients come by the entrances. */
+static int name_only_node(struct broker *broker, int count, struct fault *fault)
+{
+	if (count > 1)
+		return fault_set(fault, ERR_CONFIG, "the property listeners is for one node");
+	broker->nodes[0] = (struct node){
+		.broker = broker,
+		.id = (int32_t)broker->properties.node_id,
+		.port = broker->entrances->at[0].port,
+	};
+	broker->host = broker->entrances->at[0].host;
+	return 0;
+}
+
 int nodes_open(struct broker *broker, const struct broker_options *options, struct fault *fault)
 {
 	int count = options->nodes > 0 ? options->nodes : 1;
 	int err = 0;
 
 	if (count > BROKER_NODES_MAX)
-		return fault_set(fault, ERR_CONFIG, "from 1 to %d nodes live in one process", BROKER_NODES_MAX);
+		return fault_set(fault, ERR_CONFIG, "from 1 to %d nodes live in one process",
+				 BROKER_NODES_MAX);
 	if (options->port && options->port + count - 1 > UINT16_MAX)
 		return fault_set(fault, ERR_CONFIG, "%d nodes want the ports from %u on, and these end at %d",
 				 count, options->port, UINT16_MAX);
 	broker->node_count = count;
+	if (broker->entrances)
+		return name_only_node(broker, count, fault);
 	for (int i = 0; i < count && err == 0; i++) {
 		struct node *node = &broker->nodes[i];
 		struct listener_options listen = { .host = options->host };

@@ -1,6 +1,7 @@
 /* pipeline.c - frames in, answers out, in order. */
 #include "base/bits.h"
 #include "broker/api.h"
+#include "broker/login.h"
 #include "broker/pipeline.h"
 
 #define DIRECT_MIN 4096
@@ -215,8 +216,10 @@ static bool frame_begin(struct pipeline *pipeline)
 	int64_t size = (int32_t)get_be32(pipeline->head);
 
 	pipeline->head_size = 0;
-	if (size < 0 || size > pipeline->broker->properties.request_bytes_max) {
-		pipeline_break(pipeline, "a frame whose size is out of range (socket.request.max.bytes)");
+	if (size < 0 || size > login_frame_size_max(pipeline->login, pipeline->broker)) {
+		pipeline_break(pipeline,
+			       "a frame whose size is out of range (socket.request.max.bytes; before a "
+			       "login sasl.server.max.receive.size)");
 		return false;
 	}
 	pipeline->filling = request_new(pipeline->broker, pipeline, (size_t)size);

@@ -37,6 +37,7 @@ struct pipeline {
 		*node; /* at whose door the client came in: the first, unless the owner says otherwise */
 	const struct pipeline_functions *functions;
 	void *owner;
+	struct login *login;     /* NULL: nobody is asked who he is; the owner's */
 	const char *client_host; /* "/127.0.0.1", as Kafka shows clients; the owner's */
 	struct list ready;       /* in broker->ready: something was answered */
 	struct list requests;    /* oldest first */

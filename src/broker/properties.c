@@ -1,5 +1,6 @@
 /* properties.c - the table of broker properties. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -50,6 +51,24 @@ const struct property property_table[] = {
 	{ "producer.id.expiration.ms",                 CONFIG_INT,     "86400000",   AT(producer_expiry_ms), 1, INT32_MAX },
 	{ "log.retention.check.interval.ms",           CONFIG_LONG,    "300000",     AT(retention_check_ms), 1, MOST },
 	{ "advertised.listeners",                      CONFIG_STRING,  NULL,         AT(advertised), 0, 0 },
+
+	/* Who may come in, and how: entrance.c, which reads them by name; each also as listener.name.NAME.… */
+	{ "listeners",                                 CONFIG_STRING,  NULL,         0, 0, 0 },
+	{ "listener.security.protocol.map",            CONFIG_STRING,  "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL", 0, 0, 0 },
+	{ "ssl.keystore.type",                         CONFIG_STRING,  "JKS",        0, 0, 0 },
+	{ "ssl.keystore.location",                     CONFIG_STRING,  NULL,         0, 0, 0 },
+	{ "ssl.keystore.key",                          CONFIG_PASSWORD, NULL,        0, 0, 0 },
+	{ "ssl.keystore.certificate.chain",            CONFIG_PASSWORD, NULL,        0, 0, 0 },
+	{ "ssl.key.password",                          CONFIG_PASSWORD, NULL,        0, 0, 0 },
+	{ "ssl.truststore.type",                       CONFIG_STRING,  "JKS",        0, 0, 0 },
+	{ "ssl.truststore.location",                   CONFIG_STRING,  NULL,         0, 0, 0 },
+	{ "ssl.truststore.certificates",               CONFIG_PASSWORD, NULL,        0, 0, 0 },
+	{ "ssl.client.auth",                           CONFIG_STRING,  "none",       0, 0, 0 },
+	{ "ssl.enabled.protocols",                     CONFIG_LIST,    "TLSv1.2,TLSv1.3", 0, 0, 0 },
+	{ "ssl.cipher.suites",                         CONFIG_LIST,    "",           0, 0, 0 },
+	{ "sasl.enabled.mechanisms",                   CONFIG_LIST,    "GSSAPI",     0, 0, 0 },
+	{ "sasl.server.max.receive.size",              CONFIG_INT,     "524288",     AT(login_bytes_max), 1, INT32_MAX },
+	{ "connections.max.reauth.ms",                 CONFIG_LONG,    "0",          AT(reauth_ms), 0, MOST },
 
 	/* Topics take their defaults from these: topic_config.c. */
 	{ "compression.type",                          CONFIG_STRING,  "producer",   0, 0, 0 },
@@ -175,6 +194,44 @@ static int unknown(struct view name, struct fault *fault)
 	return ERR_NOT_FOUND;
 }
 
+/* Of these what comes behind the listener's name may be anything: the mechanism is part of it. */
+static bool is_of_a_listener(struct view name)
+{
+	static const char front[] = "listener.name.";
+
+	return name.size > sizeof front && memcmp(name.at, front, sizeof front - 1) == 0;
+}
+
+static int set_of_a_listener(struct properties *properties, struct view name, struct view value,
+			     struct fault *fault)
+{
+	struct view name_copy = arena_copy(&properties->arena, name),
+		    value_copy = arena_copy(&properties->arena, value.at ? value : VIEW_LITERAL(""));
+	int at = 0;
+
+	while (at < properties->of_listeners_count && !view_is(name, properties->of_listeners[at].name))
+		at++;
+	if (!name_copy.at || !value_copy.at || at == PROPERTIES_OF_LISTENERS)
+		return fault_set(fault, ERR_LIMIT, "too many properties");
+	properties->of_listeners[at].name = (const char *)name_copy.at;
+	properties->of_listeners[at].value = (const char *)value_copy.at;
+	properties->of_listeners_count += at == properties->of_listeners_count;
+	return 0;
+}
+
+const char *properties_listener_value(const struct properties *properties, const char *listener,
+				      const char *name)
+{
+	char full[256];
+	bool given;
+
+	snprintf(full, sizeof full, "listener.name.%s.%s", listener, name);
+	for (int i = 0; i < properties->of_listeners_count; i++)
+		if (strcmp(properties->of_listeners[i].name, full) == 0)
+			return properties->of_listeners[i].value;
+	return properties_value(properties, name, &given);
+}
+
 int properties_set(struct properties *properties, struct view name, struct view value, struct fault *fault)
 {
 	int place = property_find(name);
@@ -182,9 +239,11 @@ int properties_set(struct properties *properties, struct view name, struct view 
 	struct view copy;
 	int64_t number;
 
+	value = text_trim(value);
+	if (is_of_a_listener(name))
+		return set_of_a_listener(properties, name, value, fault);
 	if (place < 0)
 		return unknown(name, fault);
-	value = text_trim(value);
 	if (!config_value_fits(property->type, value, property->least, property->most, &number))
 		return fault_set(fault, ERR_CONFIG, "property '%s' cannot have this value", property->name);
 	copy = arena_copy(&properties->arena, value.at ? value : VIEW_LITERAL(""));

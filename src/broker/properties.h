@@ -31,11 +31,16 @@ struct property {
 	int64_t least, most;
 };
 
-#define PROPERTIES_MAX 96
+#define PROPERTIES_MAX          128
+#define PROPERTIES_OF_LISTENERS 64
 
 struct properties {
 	struct arena arena;
 	const char *given[PROPERTIES_MAX]; /* by place in the table; NULL: the default holds */
+	struct {
+		const char *name, *value; /* listener.name.NAME.… */
+	} of_listeners[PROPERTIES_OF_LISTENERS];
+	int of_listeners_count;
 
 	int64_t node_id, partitions, replication_factor, auto_create, delete_topics;
 	int64_t request_bytes_max, queued_bytes_max, fetch_bytes_max, sessions_max;
@@ -47,6 +52,7 @@ struct properties {
 	int64_t transactions_partitions, transaction_timeout_most_ms, transactional_expiry_ms, transactional_check_ms,
 		producer_expiry_ms;
 	int64_t retention_check_ms;
+	int64_t login_bytes_max, reauth_ms;
 	const char *advertised; /* "PLAINTEXT://host:port", or NULL */
 };
 
@@ -71,6 +77,13 @@ int property_find(struct view name);
 
 /* What holds; `*given` says whether somebody set it. */
 const char *properties_value(const struct properties *properties, const char *name, bool *given);
+
+/*
+ * What holds for one listener, whose name is `listener` in lower case: listener.name.NAME.<name>, or else what holds for all;
+ * NULL when neither is there.
+ */
+const char *properties_listener_value(const struct properties *properties, const char *listener,
+				      const char *name);
 
 /* Does `value` have this type and lie within the bounds? */
 bool config_value_fits(enum config_type type, struct view value, int64_t least, int64_t most,

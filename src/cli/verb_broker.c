@@ -12,7 +12,7 @@ struct broker_settings {
 	SETTINGS_COMMON;
 	const char *data, *listen, *config;
 	int64_t nodes, report_ms;
-	struct texts set;
+	struct texts set, add_scram;
 };
 
 #define AT(field) offsetof(struct broker_settings, field)
@@ -28,8 +28,8 @@ static const struct option options[] = {
 	  .value = "HOST:PORT",
 	  .kind = OPTION_TEXT,
 	  .at = AT(listen),
-	  .fallback = "127.0.0.1:9092",
-	  .help = "where clients connect, without encryption or login; port 0 picks one" },
+	  .help = "where clients connect, without encryption or login; port 0 picks one; 127.0.0.1:9092 when "
+		  "neither this nor the property listeners is given" },
 	{ .name = "nodes",
 	  .value = "N",
 	  .kind = OPTION_COUNT,
@@ -54,6 +54,12 @@ static const struct option options[] = {
 	  .kind = OPTION_TEXTS,
 	  .at = AT(set),
 	  .help = "one such property; stronger than the file; repeats" },
+	{ .name = "add-scram",
+	  .value = "TEXT",
+	  .kind = OPTION_TEXTS,
+	  .at = AT(add_scram),
+	  .help = "a user that may log in, kept before the first client comes: "
+		  "SCRAM-SHA-256=[name=NAME,password=PASSWORD]; repeats" },
 	{ .name = NULL },
 };
 
@@ -132,7 +138,11 @@ static void told_to_end(void *owner, int number)
 /* One line, for whoever started it and waits: the ports that were picked, a node after the other. */
 static void tell(const struct broker *broker, const struct broker_options *how, FILE *out)
 {
+	char text[400];
+
 	fputs("listening on", out);
+	for (int i = 0; broker_listener_text(broker, i, text, sizeof text); i++)
+		fprintf(out, "%s%s", i ? "," : " ", text);
 	for (int i = 0; broker_node_port(broker, i); i++)
 		fprintf(out, "%s%s:%u", i ? "," : " ", how->host && *how->host ? how->host : "*",
 			broker_node_port(broker, i));
@@ -181,6 +191,8 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 	const struct broker_settings *settings = given;
 	struct properties properties;
 	struct fault fault = { 0 };
+	const char **users = NULL;
+	bool listeners = false;
 	char host[256];
 	struct broker_options how = { .folder = settings->data, .host = host, .properties = &properties };
 	int err;
@@ -188,13 +200,25 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 	keep_memory();
 	properties_init(&properties);
 	log_set_level(settings->common.quiet ? LOG_ERROR : LOG_INFO);
-	err = split(settings->listen, host, sizeof host, &how.port, &fault);
+	err = split(settings->listen ? settings->listen : "127.0.0.1:9092", host, sizeof host, &how.port,
+		    &fault);
 	how.report_ms = settings->report_ms;
 	how.nodes = settings->nodes > 0 && settings->nodes < 1000 ? (int)settings->nodes : 1000;
 	if (err == 0)
 		err = read_properties(settings, &properties, output, &fault);
+	properties_value(&properties, "listeners", &listeners);
+	if (err == 0 && settings->listen && listeners)
+		err = fault_set(&fault, ERR_USAGE, "--listen or the property listeners: one says where");
+	if (err == 0 && settings->add_scram.count > 0) {
+		users = calloc((size_t)settings->add_scram.count + 1, sizeof *users);
+		for (int i = 0; users && i < settings->add_scram.count; i++)
+			users[i] = settings->add_scram.at[i];
+		how.scram_users = users;
+		err = users ? 0 : fault_set(&fault, ERR_MEMORY, "out of memory");
+	}
 	if (err == 0)
 		err = serve(settings, &how, output, &fault);
+	free(users);
 	properties_done(&properties);
 	return err < 0 ? output_fault(output, &fault) : STATUS_OPEN;
 }
@@ -214,7 +238,8 @@ const struct verb verb_broker = {
 		"the APIs that it "
 		"has: produce (also idempotent and in transactions), fetch, topics and their configs, "
 		"offsets, consumer groups "
-		"of both protocols. Not in this version: both protocols in one group at once, TLS, SASL, "
+		"of both protocols; listeners with TLS and logins by PLAIN and SCRAM. Not in this version: "
+		"both protocols in one group at once, "
 		"ACLs, quotas, nodes in several processes. A "
 		"replication factor of any size is accepted and kept as a label: there is one copy, on the "
 		"disk under --data.\n\n"

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 
+struct buffer;
 struct layer;
 struct tls;
 
@@ -25,6 +26,9 @@ struct layer_functions {
 
 	/* True when read() has bytes that the socket no longer has. */
 	bool (*pending)(const struct layer *layer);
+
+	/* The subject of the peer's certificate (RFC 2253) into `out`; false when it showed none.  NULL: never has one. */
+	bool (*subject)(const struct layer *layer, struct buffer *out);
 	void (*free)(struct layer *layer);
 
 	/* As write(), from several pieces, in order; NULL: one after the other. */

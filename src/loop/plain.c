@@ -61,7 +61,7 @@ static void plain_free(struct layer *layer)
 }
 
 static const struct layer_functions plain_functions = {
-	plain_handshake, plain_read, plain_write, plain_pending, plain_free, plain_write_pieces,
+	plain_handshake, plain_read, plain_write, plain_pending, NULL, plain_free, plain_write_pieces,
 };
 
 struct layer *layer_plain(int fd)

@@ -593,3 +593,9 @@ const char *stream_peer(const struct stream *stream)
 {
 	return stream->peer;
 }
+
+bool stream_peer_subject(const struct stream *stream, struct buffer *out)
+{
+	return stream->layer && stream->layer->functions->subject &&
+	       stream->layer->functions->subject(stream->layer, out);
+}

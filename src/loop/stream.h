@@ -98,4 +98,8 @@ size_t stream_queued(const struct stream *stream);
 /* The peer in words: "broker.example:9092 (10.0.0.7)". */
 const char *stream_peer(const struct stream *stream);
 
+/* The subject of the certificate that the peer showed, as RFC 2253 writes it; false when it showed none. */
+struct buffer;
+bool stream_peer_subject(const struct stream *stream, struct buffer *out);
+
 #endif

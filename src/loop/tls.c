@@ -259,6 +259,7 @@ int tls_new(const struct tls_options *options, struct tls **out, struct fault *f
 	tls->verify = options->verify;
 	tls->verify_host = options->verify && options->verify_host;
 	tls->server = options->server;
+	tls->verify_optional = options->verify_optional;
 	tls->has_certificate = options->certificate_file || options->certificate_pem;
 	err = load_all(tls->context, options, fault);
 	if (err < 0) {

@@ -24,7 +24,8 @@ struct tls_options {
 	const char *protocols;     /* "TLSv1.2,TLSv1.3"; NULL: both */
 	bool verify;               /* the chain; off only when an operator asks for it */
 	bool verify_host;          /* the name or address in the certificate */
-	bool server; /* the accepting side; `verify` then means: ask for the client's certificate */
+	bool server;          /* the accepting side; `verify` then means: ask for the client's certificate */
+	bool verify_optional; /* as a server: who shows none comes in all the same */
 };
 
 /* ERR_CONFIG with the file and OpenSSL's reason. */

@@ -263,6 +263,25 @@ static bool session_pending(const struct layer *layer)
 	return !session->starved && SSL_has_pending(session->ssl);
 }
 
+static bool session_subject(const struct layer *layer, struct buffer *out)
+{
+	X509 *certificate = SSL_get0_peer_certificate(((const struct session *)layer)->ssl);
+	BIO *text = certificate ? BIO_new(BIO_s_mem()) : NULL;
+	char *at;
+	long size;
+
+	if (text) {
+		/* As Java writes names: most telling part first, UTF-8 as it is. */
+		X509_NAME_print_ex(text, X509_get_subject_name(certificate), 0,
+				   XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB);
+		size = BIO_get_mem_data(text, &at);
+		buffer_put(out, at, (size_t)(size > 0 ? size : 0));
+	}
+	BIO_free(text);
+	ERR_clear_error();
+	return certificate != NULL && out->err == 0;
+}
+
 static void session_free(struct layer *layer)
 {
 	struct session *session = (struct session *)layer;
@@ -275,7 +294,7 @@ static void session_free(struct layer *layer)
 }
 
 static const struct layer_functions session_functions = {
-	session_handshake, session_read, session_write, session_pending, session_free,
+	session_handshake, session_read, session_write, session_pending, session_subject, session_free,
 };
 
 /* Whom the certificate must name.  A name is also told to the peer (SNI); an address must not be. */
@@ -309,7 +328,8 @@ struct layer *layer_tls(int fd, struct tls *tls, const char *name)
 		goto fail;
 	SSL_set_app_data(session->ssl, session);
 	if (tls->verify)
-		mode = SSL_VERIFY_PEER | (tls->server ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
+		mode = SSL_VERIFY_PEER |
+		       (tls->server && !tls->verify_optional ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
 	SSL_set_verify(session->ssl, mode, certificate_judged);
 	if (tls->server) {
 		SSL_set_accept_state(session->ssl);

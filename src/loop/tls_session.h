@@ -8,7 +8,7 @@
 
 struct tls {
 	SSL_CTX *context;
-	bool verify, verify_host, server, has_certificate;
+	bool verify, verify_host, verify_optional, server, has_certificate;
 };
 
 #endif

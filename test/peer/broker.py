@@ -22,11 +22,13 @@ SANITIZER = re.compile(r"Sanitizer|runtime error|Assertion")
 class Broker:
     what = "Interlock's broker"
 
-    def __init__(self, folder, name="interlock", binary=None, data=None, nodes=1, **properties):
+    def __init__(self, folder, name="interlock", binary=None, data=None, nodes=1, add_scram=(), **properties):
         self.folder, self.name, self.program = folder, name, Program(binary)
         self.data = data or folder / "data"
-        self.properties = {"group.initial.rebalance.delay.ms": 0, **{k.replace("_", "."): v for k, v in properties.items()}}
+        self.properties = {"group.initial.rebalance.delay.ms": 0, **{k if "." in k else k.replace("_", "."): v
+                                                                      for k, v in properties.items()}}
         self.port, self.count = free_ports(1)[0], nodes
+        self.add_scram = add_scram
         self.process, self._admin, self.said = None, None, []
         self.nodes = {1: self}
 
@@ -45,10 +47,14 @@ class Broker:
         words = []
         for key, value in self.properties.items():
             words += ["--set", f"{key}={value}"]
+        for user in self.add_scram:
+            words += ["--add-scram", user]
         if self.count > 1:      # their ports follow each other, and all must be free: each start picks others
             words += ["--nodes", str(self.count)]
             self.port, self._admin = 0, None
-        self.process = self.program.start("broker", "--data", self.data, "--listen", self.bootstrap, *words)
+        if "listeners" not in self.properties:
+            words += ["--listen", self.bootstrap]
+        self.process = self.program.start("broker", "--data", self.data, *words)
         line = self.process.stdout.readline()
         if not line.startswith("listening on"):
             out, err = self.process.communicate(timeout=20)
