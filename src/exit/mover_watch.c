@@ -65,7 +65,7 @@ int freeze_go_on(struct crossing *c, bool *stands)
 {
 	char why[800], cause[1400];
 	struct fault fault = { 0 };
-	int parts, err;
+	int parts = 0, err;
 
 	*stands = false;
 	why_frozen(c, why, sizeof why);
