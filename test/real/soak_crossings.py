@@ -231,7 +231,8 @@ def test_acls_from_the_drill_to_the_end(guarded, interlock):
 def test_three_nodes_by_the_verbs(source, three_nodes, interlock, scene):
     one = scene(source, three_nodes, shops=[{"rate": 50}, {"rate": 50, "transactional": True}])
     # Three nodes on a busy machine take their time for a mirror write.
-    patient = {"like": "rehearsal", "pause": "20s", "deadline": "60s", "parity": {"settle": "20s", "age": "2m"}}
+    patient = {"like": "rehearsal", "pause": "20s", "deadline": "60s", "parity": {"settle": "20s", "age": "2m"},
+               "progress": {"reread": 1000}}       # writers that overtake each other make a group read some again
     mover = ByVerbs(one, interlock, one.plan("patient", limits=patient))
     for to in ("target", "source", "target"):
         one.load(200)
