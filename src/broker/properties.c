@@ -194,6 +194,23 @@ static int unknown(struct view name, struct fault *fault)
 	return ERR_NOT_FOUND;
 }
 
+/*
+ * Whoever sets one of these counts on being protected by it. A warning among others would leave him believing that he is, so
+ * the broker does not start.
+ */
+static int unprotected(struct view name, struct view value, struct fault *fault)
+{
+	if (view_is(name, "authorizer.class.name") && value.size > 0)
+		return fault_set(fault, ERR_CONFIG,
+				 "property 'authorizer.class.name': there are no access rules in this version, and whoever "
+				 "is let in may do everything; take it out to start without them");
+	if (view_is(name, "ssl.principal.mapping.rules") && value.size > 0 && !view_is(value, "DEFAULT"))
+		return fault_set(fault, ERR_CONFIG,
+				 "property 'ssl.principal.mapping.rules': names are not mapped in this version; take it "
+				 "out, and a client is the whole subject of its certificate");
+	return 0;
+}
+
 /* Of these what comes behind the listener's name may be anything: the mechanism is part of it. */
 static bool is_of_a_listener(struct view name)
 {
@@ -242,6 +259,8 @@ int properties_set(struct properties *properties, struct view name, struct view 
 	value = text_trim(value);
 	if (is_of_a_listener(name))
 		return set_of_a_listener(properties, name, value, fault);
+	if (unprotected(name, value, fault) < 0)
+		return ERR_CONFIG;
 	if (place < 0)
 		return unknown(name, fault);
 	if (!config_value_fits(property->type, value, property->least, property->most, &number))

@@ -228,6 +228,8 @@ def test_a_login_runs_out_and_is_renewed(run_folder, certificates):
     ({"listeners": "ODD://127.0.0.1:0"}, "says nothing of the listener 'ODD'"),
     ({"listeners": "PLAINTEXT://127.0.0.1"}, "no usable port"),
     ({"ssl.truststore.location": "/nowhere.pem"}, "nowhere.pem"),
+    ({"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer"}, "no access rules"),
+    ({"ssl.principal.mapping.rules": "RULE:^CN=(.*?),.*$/$1/"}, "not mapped"),
     ({"advertised.listeners": "OTHER://broker.example:9092"}, "OTHER"),
     ({"listener.name.sasl_ssl.plain.sasl.jaas.config": "what"}, "jaas.config")])
 def test_properties_that_cannot_be(run_folder, certificates, wrong, words):
