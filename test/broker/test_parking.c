@@ -36,7 +36,7 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-	held = false;
+	__atomic_store_n(&held, false, __ATOMIC_SEQ_CST);
 	produce_timeout_ms = 1000;
 	broker_end(*state);
 	place_remove();
