@@ -88,7 +88,25 @@ int mover_judge(struct mover *mover, const struct plan_family *family, struct fa
 	return err;
 }
 
-/* "parity: 2 records ... ; progress: unknown" of the last verdict. */
+/* How many reasons from `from` on say the same; 0 when an earlier one says it already. */
+static int say_the_same(const json_t *reasons, size_t from)
+{
+	const char *says = body_text(json_array_get(reasons, from), "text");
+	int count = 0;
+
+	for (size_t i = 0; i < json_array_size(reasons); i++) {
+		const char *other = body_text(json_array_get(reasons, i), "text");
+
+		if (!says || !other || strcmp(says, other) != 0)
+			continue;
+		if (i < from)
+			return 0;
+		count++;
+	}
+	return says ? count : 1;
+}
+
+/* "parity.lost: 2 records ...; progress.age, and 3 rules more: ..." of the last verdict. */
 static void say_reasons(const struct crossing *c, char *text, size_t size)
 {
 	json_t *reason, *reasons = json_object_get(json_object_get(c->now.json, "verdict"), "reasons");
@@ -98,10 +116,14 @@ static void say_reasons(const struct crossing *c, char *text, size_t size)
 	json_array_foreach(reasons, index, reason)
 	{
 		const char *rule = body_text(reason, "rule"), *says = body_text(reason, "text");
+		int count = say_the_same(reasons, index);
+		char more[40] = "";
 
-		if (used < size)
-			used += (size_t)snprintf(text + used, size - used, "%s%s: %s", used ? "; " : "",
-						 rule ? rule : "", says ? says : "");
+		if (count > 1)
+			snprintf(more, sizeof more, ", and %d rule%s more", count - 1, count == 2 ? "" : "s");
+		if (used < size && count)
+			used += (size_t)snprintf(text + used, size - used, "%s%s%s: %s", used ? "; " : "",
+						 rule ? rule : "", more, says ? says : "");
 	}
 	if (!text[0])
 		snprintf(text, size, "not every gate is open");

@@ -386,7 +386,10 @@ void rule_result_text(const struct rule_result *result, bool says, struct buffer
 	else
 		buffer_text(out, whys[result->why].text);
 	numbers_text(result, out);
-	if (says && result->evidence && result->evidence->text.size && result->why != RULE_PROVED)
+	/* Why it was not all seen says more than what was. */
+	if (result->why == RULE_PARTIAL && result->evidence->excluded_count)
+		buffer_printf(out, ": %.*s", VIEW_ARGS(result->evidence->excluded[0].why));
+	else if (says && result->evidence && result->evidence->text.size && result->why != RULE_PROVED)
 		buffer_printf(out, ": %.*s", VIEW_ARGS(result->evidence->text));
 	if (result->waiver)
 		buffer_printf(out, " - WAIVED by %.*s and %.*s: %.*s", VIEW_ARGS(result->waiver->owner),

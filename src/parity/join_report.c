@@ -530,11 +530,11 @@ static int add_reasons(struct join *join, struct parity_report *report, const st
 			"the sums over both logs contradict the comparison of their records: a bug "
 			"in Interlock; please report it");
 	if (err == 0 && join->behind)
-		err = parity_report_reason(
-			report, false, "PARITY_BEHIND", name,
-			"%llu records of the source are not on the target yet, and may still come: they are the newest, "
-			"or other keys alone have overtaken them, and not for long",
-			(unsigned long long)join->behind);
+		err = parity_report_reason(report, false, "PARITY_BEHIND", name,
+					   "%llu %s not on the target yet, and may still come: the newest of "
+					   "the source, or overtaken by other keys alone, and not for long",
+					   (unsigned long long)join->behind,
+					   join->behind == 1 ? "record is" : "records are");
 	if (err == 0 && has_hole(join))
 		err = parity_report_reason(
 			report, false, "COVERAGE_HOLE", name,
