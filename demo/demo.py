@@ -28,7 +28,7 @@ COLOUR = sys.stdout.isatty()
 # Kafka 4 refuses times an hour ahead, 3.9 takes any: `check` would say so, and be right.
 SETTINGS = {"message.timestamp.after.max.ms": 3_600_000}
 # `rehearsal` asks for no prices, no on-call and no alerts; everything about the records is as strict as ever.
-CLASS = {"like": "rehearsal", "parity": {"settle": "1s", "age": "20s"}, "observe": "5s", "stop": {"parity": "revert"},
+CLASS = {"like": "rehearsal", "parity": {"settle": "1s", "late": "1s", "age": "20s"}, "observe": "5s", "stop": {"parity": "revert"},
          "rollback": {"drill": "1d", "return": "none", "keep": "1h"}}
 
 

@@ -18,7 +18,7 @@ static const char plan_text[] =
 	"classes:\n"
 	"  shop:\n"
 	"    like: rehearsal\n"
-	"    parity:   { settle: 1s, age: 20s }\n"
+	"    parity:   { settle: 1s, late: 1s, age: 20s }\n"
 	"    rollback: { drill: 1d, return: none, keep: 1h }\n"
 	"    observe: 5s\n"
 	"    stop: { parity: revert }\n"
