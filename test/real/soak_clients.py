@@ -17,7 +17,7 @@ from confluent_kafka.admin import NewTopic
 
 from broker import Broker
 from kafka_cluster import CACHE, Jars, free_ports
-from records import produce, stream, write_both
+from records import create_topic, produce, stream, write_both
 
 STREAMS = CACHE / "lib-streams"
 
@@ -168,7 +168,7 @@ def test_a_topic_copied_out_of_our_broker_compares_open(own_broker, target, mirr
 
 
 def copied_and_compared(origin, copy, mirror, interlock, topic):
-    origin.admin().create_topics([NewTopic(topic, 3, 1)])[topic].result(30)
+    create_topic(origin, topic, replicas=1)
     produce(origin, topic, stream(2000))
     mirror(origin, copy, topics=topic)
 
