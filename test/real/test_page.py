@@ -7,16 +7,11 @@ import pytest
 import yaml
 
 from broker import Broker
+from file_flag import script
 from records import create_topic, produce, record
 
 pytestmark = pytest.mark.real
 OWNER = "lead@example.org"
-
-
-def script(path, text):
-    path.write_text("#!/bin/sh\n" + text)
-    path.chmod(0o755)
-    return f"exec {path}"
 
 
 def until(what, process, timeout=60):

@@ -6,23 +6,15 @@ import pytest
 import yaml
 
 from broker import Broker
+from file_flag import file_flag
 from records import create_topic, produce, record
 
 pytestmark = pytest.mark.real
 OWNER = "lead@example.org"
 
 
-def script(path, text):
-    path.write_text("#!/bin/sh\n" + text)
-    path.chmod(0o755)
-    return f"exec {path}"
-
-
 def test_bytes_and_keys_close_it(interlock, tmp_path):
-    word = tmp_path / "word"
-    word.write_text("source")
-    flag = {"get": script(tmp_path / "get", f"cat {word}\n"), "set": script(tmp_path / "set", f'printf "$1" > {word}\n'),
-            "drained": script(tmp_path / "drained", "exit 0\n")}
+    flag = file_flag(tmp_path)
     act = ["--as", OWNER, "--reason", "a test", "--yes"]
 
     def run(*words, status=0):
