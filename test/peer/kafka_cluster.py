@@ -52,7 +52,10 @@ def free_ports(count):
 
 
 def short_uuid():
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    """As Kafka makes its own: none begins with a dash, which its tools would take for an option."""
+    while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return text
 
 
 class Jars:
@@ -122,8 +125,8 @@ class KafkaCluster:
 
     # ---- where it is
 
-    def addresses(self, listener):
-        return ",".join(f"127.0.0.1:{node.ports[listener]}" for node in self.nodes.values())
+    def addresses(self, listener, nodes=None):
+        return ",".join(f"127.0.0.1:{self.nodes[index].ports[listener]}" for index in nodes or self.nodes)
 
     @property
     def what(self):

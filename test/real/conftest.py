@@ -182,9 +182,9 @@ def properties(tmp_path):
 
 @pytest.fixture
 def login(properties):
-    """A function: login(cluster, "SASL", "alice") is a property file that logs in there with SCRAM-SHA-256."""
+    """A function: login(cluster, "SASL", "alice") is a property file that logs in there, at all its nodes or some, with SCRAM-SHA-256."""
 
-    def write(cluster, listener="SASL", user="alice", mechanism="SCRAM-SHA-256", secret=None, **more):
+    def write(cluster, listener="SASL", user="alice", mechanism="SCRAM-SHA-256", secret=None, nodes=None, **more):
         settings = {}
         if listener.startswith("SASL"):
             settings = {
@@ -200,6 +200,6 @@ def login(properties):
             settings["ssl.certificate.location"] = str(cluster.certificates.client_certificate)
             settings["ssl.key.location"] = str(cluster.certificates.client_key)
         settings.update({key.replace("_", "."): value for key, value in more.items()})
-        return properties(cluster.addresses(listener), settings)
+        return properties(cluster.addresses(listener, nodes), settings)
 
     return write
