@@ -18,6 +18,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/sql_inside.h"
 
 #define KEPT_COUNT 16
@@ -385,6 +386,22 @@ static int keep_is_wal(void *context, const struct sql_value *row, int count)
 	return 0;
 }
 
+/*
+ * Two who put one new file into WAL mode at once may each hold what the other waits for.  SQLite tells one of them so and does
+ * not wait; a little later that one finds it done.
+ */
+static int put_into_wal(struct sql *sql, bool *is_wal, struct fault *fault)
+{
+	int64_t until_ms = clock_monotonic_ms(&clock_system) + sql->limits.statement_ms;
+	int err;
+
+	while ((err = run(sql, "PRAGMA journal_mode = WAL", SQL_NO_VALUES, keep_is_wal, is_wal, NULL,
+			  fault)) == ERR_TIMEOUT &&
+	       clock_monotonic_ms(&clock_system) < until_ms)
+		sqlite3_sleep(20);
+	return err;
+}
+
 static int settle(struct sql *sql, struct fault *fault)
 {
 	bool is_wal = false;
@@ -392,7 +409,7 @@ static int settle(struct sql *sql, struct fault *fault)
 
 	if (sql->mode == SQL_READ)
 		return 0;
-	err = run(sql, "PRAGMA journal_mode = WAL", SQL_NO_VALUES, keep_is_wal, &is_wal, NULL, fault);
+	err = put_into_wal(sql, &is_wal, fault);
 	if (err < 0)
 		return err;
 	if (!is_wal)

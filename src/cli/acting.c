@@ -15,8 +15,7 @@ static void tell(void *context, const char *family, const char *text)
 		output_progress(on->output, "%s%s%s", family ? family : "", family ? ": " : "", text);
 }
 
-/* A wrong plan: every fault with its line, so that one reading mends them all. */
-static enum status plan_is_wrong(struct output *output, const struct plan_faults *faults,
+enum status acting_plan_is_wrong(struct output *output, const struct plan_faults *faults,
 				 const struct fault *fault)
 {
 	struct buffer lines;
@@ -52,7 +51,7 @@ enum status acting_open(struct acting_on *on, struct output *output, const char 
 	plan_faults_init(&faults, plan);
 	err = controller_open(&options, read_only, &faults, &on->controller, &fault);
 	if (err == ERR_CONFIG)
-		status = plan_is_wrong(output, &faults, &fault);
+		status = acting_plan_is_wrong(output, &faults, &fault);
 	else if (err < 0)
 		status = output_fault(output, &fault);
 	plan_faults_done(&faults);
@@ -66,6 +65,26 @@ void acting_close(struct acting_on *on)
 {
 	controller_close(on->controller);
 	session_close(&on->session);
+}
+
+enum status acting_look(struct output *output, const char *plan, int64_t timeout_ms, const struct texts *rest,
+			acting_show *show, const void *settings)
+{
+	const char *name = rest->count ? rest->at[0] : NULL;
+	const struct plan_family *family = NULL;
+	struct acting_on on = { 0 };
+	enum status status;
+	bool opened;
+
+	status = acting_open(&on, output, plan, true, timeout_ms, &opened);
+	if (!opened)
+		return status;
+	if (name)
+		family = acting_family(&on, name, &status);
+	if (family || !name)
+		status = show(&on, settings, family, name);
+	acting_close(&on);
+	return status;
 }
 
 static int sign(json_t *act, const char *exit, const char *path, bool is_second, int64_t wall_ms,

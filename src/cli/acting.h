@@ -4,6 +4,7 @@
 #ifndef CLI_ACTING_H
 #define CLI_ACTING_H
 
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/session.h"
 #include "exit/controller.h"
@@ -23,18 +24,24 @@ enum status acting_open(struct acting_on *on, struct output *output, const char 
 			int64_t timeout_ms, bool *opened);
 void acting_close(struct acting_on *on);
 
+/* Says every fault of a wrong plan with its line, so that one reading mends them all; the status to end with. */
+enum status acting_plan_is_wrong(struct output *output, const struct plan_faults *faults,
+				 const struct fault *fault);
+
+/*
+ * A whole verb that looks and changes nothing: opens, finds the family that the first argument names (none: NULL, which is
+ * all of them), shows, closes.
+ */
+typedef enum status acting_show(struct acting_on *on, const void *settings, const struct plan_family *family,
+				const char *name);
+enum status acting_look(struct output *output, const char *plan, int64_t timeout_ms, const struct texts *rest,
+			acting_show *show, const void *settings);
+
 /*
  * Signs an act with the owner's private key in the file `key`; NULL: it stays unsigned.  `second`, of the second owner, signs
  * what the first one has signed; NULL: he does not.
  */
 int acting_sign(struct acting_on *on, json_t *act, const char *key, const char *second, struct fault *fault);
-
-#define OPTION_KEY(at_)                                                                                      \
-	{                                                                                                    \
-		.name = "key", .value = "FILE", .kind = OPTION_PATH, .at = at_,                              \
-		.help = "sign the act with this private key (PEM, Ed25519); the plan's `signing.keys` "      \
-			"names the public one"                                                               \
-	}
 
 /* The family of that name; NULL and the status when the plan has none, with the nearest one named. */
 const struct plan_family *acting_family(struct acting_on *on, const char *name, enum status *status);

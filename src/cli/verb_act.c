@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "cli/acting.h"
 #include "cli/json.h"
+#include "cli/option_shared.h"
 #include "cli/render_steps.h"
 #include "cli/verbs.h"
 #include "exit/act.h"
@@ -26,17 +27,15 @@ struct act_settings {
 
 /* clang-format off */
 #define OPTIONS_OF_ACTS                                                                                              \
-	{ .name = "plan", .value = "FILE", .kind = OPTION_PATH, .at = AT(plan), .fallback = "exit.yaml",              \
-	  .help = "the plan; paths in it are relative to it" },                                                       \
+	TAKES_PLAN(AT(plan)),                                                                                        \
 	{ .name = "as", .value = "OWNER", .kind = OPTION_TEXT, .at = AT(as), .required = true,                        \
 	  .help = "who asks: one of the family's owners, as the plan names them" },                                   \
 	{ .name = "reason", .value = "TEXT", .kind = OPTION_TEXT, .at = AT(reason), .required = true,                 \
 	  .help = "why: it stands in the journal for good" },                                                         \
-	OPTION_KEY(AT(key)),                                                                                          \
+	TAKES_KEY(AT(key)),                                                                                           \
 	{ .name = "yes", .kind = OPTION_FLAG, .at = AT(yes),                                                          \
 	  .help = "do not ask; needed where standard input is no terminal" },                                         \
-	{ .name = "timeout", .value = "DURATION", .kind = OPTION_DURATION, .at = AT(timeout_ms), .fallback = "10s",   \
-	  .help = "how long a cluster may be silent before it counts as unreachable" }
+	TAKES_TIMEOUT(AT(timeout_ms), "10s")
 
 #define OPTION_NO_WAIT                                                                                               \
 	{ .name = "no-wait", .kind = OPTION_FLAG, .at = AT(no_wait),                                                  \

@@ -1,5 +1,7 @@
 /* verb_check.c - `interlock check`: gather evidence once, judge every gate, show what an operator needs to know. */
 #include "base/text.h"
+#include "cli/acting.h"
+#include "cli/option_shared.h"
 #include "cli/render_check.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
@@ -19,8 +21,7 @@ struct check_settings {
 
 /* clang-format off */
 static const struct option options[] = {
-	{ .name = "plan", .value = "FILE", .kind = OPTION_PATH, .at = AT(plan), .fallback = "exit.yaml",
-	  .help = "the plan; paths in it are relative to it" },
+	TAKES_PLAN(AT(plan)),
 	{ .name = "gate", .value = "GATE", .kind = OPTION_TEXTS, .at = AT(gates),
 	  .help = "judge by this gate only: compatibility, parity, progress, rollback, capacity or operations; repeats (all six "
 		  "unless given)" },
@@ -33,10 +34,8 @@ static const struct option options[] = {
 	  .help = "make each alert fire that the plan gives a way to, and look whether it does: people will be called" },
 	{ .name = "memory", .value = "SIZE", .kind = OPTION_SIZE, .at = AT(memory_bytes), .fallback = "256MiB",
 	  .help = "the most memory that the comparison may take" },
-	{ .name = "rate", .value = "RATE", .kind = OPTION_RATE, .at = AT(rate_bytes_per_s),
-	  .help = "read no faster than this from both clusters together (no limit unless given)" },
-	{ .name = "timeout", .value = "DURATION", .kind = OPTION_DURATION, .at = AT(timeout_ms), .fallback = "30s",
-	  .help = "how long a cluster may be silent before it counts as unreachable" },
+	TAKES_RATE(AT(rate_bytes_per_s)),
+	TAKES_TIMEOUT(AT(timeout_ms), "30s"),
 	{ .name = NULL },
 };
 
@@ -82,22 +81,6 @@ static int read_gates(struct output *output, const struct texts *words, unsigned
 	}
 	*out = gates;
 	return 0;
-}
-
-/* A wrong plan: every fault with its line, so that one reading mends them all. */
-static enum status plan_is_wrong(struct output *output, const struct plan_faults *faults,
-				 const struct fault *fault)
-{
-	struct buffer lines;
-
-	if (faults->count == 0)
-		return output_fault(output, fault);
-	buffer_init(&lines, 1u << 20);
-	plan_faults_print(faults, &lines);
-	output_progress(output, "%s", "");
-	fputs(buffer_string(&lines), output->err);
-	buffer_done(&lines);
-	return output_error(output, STATUS_CONFIG, "%s", fault->text);
 }
 
 /* The check has read and accepted the plan; this reads it once more, for what only the levers need. */
@@ -177,7 +160,7 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 	plan_faults_init(&faults, settings->plan);
 	err = check_run(session.loop, &asked, &faults, &report, &fault);
 	if (err == ERR_CONFIG)
-		status = plan_is_wrong(output, &faults, &fault);
+		status = acting_plan_is_wrong(output, &faults, &fault);
 	else if (err < 0)
 		status = output_fault(output, &fault);
 	else

@@ -1,5 +1,6 @@
 /* verb_countdown.c - `interlock countdown`: the plan read in reverse. */
 #include "cli/acting.h"
+#include "cli/option_shared.h"
 #include "cli/render_countdown.h"
 #include "cli/verbs.h"
 #include "exit/countdown_read.h"
@@ -10,12 +11,7 @@ struct countdown_settings {
 };
 
 static const struct option options[] = {
-	{ .name = "plan",
-	  .value = "FILE",
-	  .kind = OPTION_PATH,
-	  .at = offsetof(struct countdown_settings, plan),
-	  .fallback = "exit.yaml",
-	  .help = "the plan; paths in it are relative to it" },
+	TAKES_PLAN(offsetof(struct countdown_settings, plan)),
 	{ .name = NULL },
 };
 
@@ -24,7 +20,8 @@ static const struct example examples[] = {
 	{ NULL, NULL },
 };
 
-static enum status show(struct acting_on *on, const struct plan_family *family)
+static enum status show(struct acting_on *on, const void *settings, const struct plan_family *family,
+			const char *name)
 {
 	struct journal *journal = controller_journal(on->controller);
 	struct fault fault = { 0 };
@@ -50,19 +47,8 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 		       const struct texts *rest)
 {
 	const struct countdown_settings *settings = given;
-	const struct plan_family *family;
-	struct acting_on on = { 0 };
-	enum status status;
-	bool opened;
 
-	status = acting_open(&on, output, settings->plan, true, 0, &opened);
-	if (!opened)
-		return status;
-	family = acting_family(&on, rest->at[0], &status);
-	if (family)
-		status = show(&on, family);
-	acting_close(&on);
-	return status;
+	return acting_look(output, settings->plan, 0, rest, show, settings);
 }
 
 const struct verb verb_countdown = {

@@ -1,4 +1,5 @@
 /* verb_diagnose.c - `interlock diagnose`: what is stuck, why, and the next safe act. */
+#include "cli/option_shared.h"
 #include "cli/render_diagnose.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
@@ -13,12 +14,7 @@ struct diagnose_settings {
 #define AT(field) offsetof(struct diagnose_settings, field)
 
 static const struct option options[] = {
-	{ .name = "plan",
-	  .value = "FILE",
-	  .kind = OPTION_PATH,
-	  .at = AT(plan),
-	  .fallback = "exit.yaml",
-	  .help = "the plan; paths in it are relative to it" },
+	TAKES_PLAN(AT(plan)),
 	{ .name = "timeout",
 	  .value = "DURATION",
 	  .kind = OPTION_DURATION,

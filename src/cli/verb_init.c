@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "cli/option_shared.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "exit/init.h"
@@ -32,8 +33,7 @@ static const struct option options[] = {
 	{ .name = "exit", .value = "NAME", .kind = OPTION_TEXT, .at = AT(name),
 	  .help = "what the exit is called (made from the clusters' names unless given)" },
 	{ .name = "force", .kind = OPTION_FLAG, .at = AT(force), .help = "write over a plan that is there already" },
-	{ .name = "timeout", .value = "DURATION", .kind = OPTION_DURATION, .at = AT(timeout_ms), .fallback = "30s",
-	  .help = "how long a cluster may be silent before it counts as unreachable" },
+	TAKES_TIMEOUT(AT(timeout_ms), "30s"),
 	{ .name = NULL },
 };
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cli/clusters.h"
+#include "cli/option_shared.h"
 #include "cli/render_offsets.h"
 #include "cli/selection.h"
 #include "cli/session.h"
@@ -44,12 +45,9 @@ static const struct option options[] = {
 	  .help = "do not compare timestamps when records are matched" },
 	{ .name = "settle", .value = "DURATION", .kind = OPTION_DURATION, .at = AT(settle_ms), .fallback = "5s",
 	  .help = "how long the target may take to show what a group has still to read" },
-	{ .name = "memory", .value = "SIZE", .kind = OPTION_SIZE, .at = AT(memory_bytes), .fallback = "256MiB",
-	  .help = "the most memory that the process may take" },
-	{ .name = "rate", .value = "RATE", .kind = OPTION_RATE, .at = AT(rate_bytes_per_s),
-	  .help = "read no faster than this from both clusters together (no limit unless given)" },
-	{ .name = "timeout", .value = "DURATION", .kind = OPTION_DURATION, .at = AT(timeout_ms), .fallback = "30s",
-	  .help = "how long a cluster may be silent before it counts as unreachable" },
+	TAKES_MEMORY(AT(memory_bytes)),
+	TAKES_RATE(AT(rate_bytes_per_s)),
+	TAKES_TIMEOUT(AT(timeout_ms), "30s"),
 	{ .name = NULL },
 };
 

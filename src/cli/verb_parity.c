@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/clusters.h"
+#include "cli/option_shared.h"
 #include "cli/render_parity.h"
 #include "cli/selection.h"
 #include "cli/session.h"
@@ -47,12 +48,9 @@ static const struct option options[] = {
 	  .help = "how many examples of each class to show; all are counted" },
 	{ .name = "checkpoint", .value = "FILE", .kind = OPTION_PATH, .at = AT(checkpoint),
 	  .help = "keep the state of the comparison in FILE, and go on from there when it exists" },
-	{ .name = "memory", .value = "SIZE", .kind = OPTION_SIZE, .at = AT(memory_bytes), .fallback = "256MiB",
-	  .help = "the most memory that the process may take" },
-	{ .name = "rate", .value = "RATE", .kind = OPTION_RATE, .at = AT(rate_bytes_per_s),
-	  .help = "read no faster than this from both clusters together (no limit unless given)" },
-	{ .name = "timeout", .value = "DURATION", .kind = OPTION_DURATION, .at = AT(timeout_ms), .fallback = "30s",
-	  .help = "how long a cluster may be silent before it counts as unreachable" },
+	TAKES_MEMORY(AT(memory_bytes)),
+	TAKES_RATE(AT(rate_bytes_per_s)),
+	TAKES_TIMEOUT(AT(timeout_ms), "30s"),
 	{ .name = NULL },
 };
 

@@ -1,5 +1,6 @@
 /* verb_plan.c - `interlock plan`: the very steps that promote or rollback would take. */
 #include "cli/acting.h"
+#include "cli/option_shared.h"
 #include "cli/render_steps.h"
 #include "cli/verbs.h"
 
@@ -13,22 +14,12 @@ struct plan_settings {
 #define AT(field) offsetof(struct plan_settings, field)
 
 static const struct option options[] = {
-	{ .name = "plan",
-	  .value = "FILE",
-	  .kind = OPTION_PATH,
-	  .at = AT(plan),
-	  .fallback = "exit.yaml",
-	  .help = "the plan; paths in it are relative to it" },
+	TAKES_PLAN(AT(plan)),
 	{ .name = "back",
 	  .kind = OPTION_FLAG,
 	  .at = AT(back),
 	  .help = "the steps of rollback instead of those of promote" },
-	{ .name = "timeout",
-	  .value = "DURATION",
-	  .kind = OPTION_DURATION,
-	  .at = AT(timeout_ms),
-	  .fallback = "10s",
-	  .help = "how long a cluster may be silent before it counts as unreachable" },
+	TAKES_TIMEOUT(AT(timeout_ms), "10s"),
 	{ .name = NULL },
 };
 
@@ -38,7 +29,7 @@ static const struct example examples[] = {
 	{ NULL, NULL },
 };
 
-static enum status show(struct acting_on *on, const char *family, json_t *steps)
+static enum status show_steps(struct acting_on *on, const char *family, json_t *steps)
 {
 	struct paper paper;
 
@@ -57,30 +48,29 @@ static enum status show(struct acting_on *on, const char *family, json_t *steps)
 	return STATUS_OPEN;
 }
 
+static enum status show(struct acting_on *on, const void *given, const struct plan_family *family,
+			const char *name)
+{
+	const struct plan_settings *settings = given;
+	struct fault fault = { 0 };
+	json_t *steps = NULL;
+	enum status status;
+
+	if (controller_preview(on->controller, family, settings->back ? AUTHORITY_SOURCE : AUTHORITY_TARGET,
+			       &steps, &fault) < 0)
+		status = output_fault(on->output, &fault);
+	else
+		status = show_steps(on, name, steps);
+	json_decref(steps);
+	return status;
+}
+
 static enum status run(struct output *output, const struct verb *verb, const void *given,
 		       const struct texts *rest)
 {
 	const struct plan_settings *settings = given;
-	const struct plan_family *family;
-	struct acting_on on = { 0 };
-	struct fault fault = { 0 };
-	json_t *steps = NULL;
-	enum status status;
-	bool opened;
 
-	status = acting_open(&on, output, settings->plan, true, settings->timeout_ms, &opened);
-	if (!opened)
-		return status;
-	family = acting_family(&on, rest->at[0], &status);
-	if (family &&
-	    controller_preview(on.controller, family, settings->back ? AUTHORITY_SOURCE : AUTHORITY_TARGET,
-			       &steps, &fault) < 0)
-		status = output_fault(output, &fault);
-	else if (family)
-		status = show(&on, rest->at[0], steps);
-	json_decref(steps);
-	acting_close(&on);
-	return status;
+	return acting_look(output, settings->plan, settings->timeout_ms, rest, show, settings);
 }
 
 const struct verb verb_plan = {

@@ -1,5 +1,6 @@
 /* verb_report.c - `interlock report`: what was done, when, by whom, on which evidence. */
 #include "cli/acting.h"
+#include "cli/option_shared.h"
 #include "cli/page.h"
 #include "cli/render_report.h"
 #include "cli/verbs.h"
@@ -14,18 +15,9 @@ struct report_settings {
 #define AT(field) offsetof(struct report_settings, field)
 
 static const struct option options[] = {
-	{ .name = "plan",
-	  .value = "FILE",
-	  .kind = OPTION_PATH,
-	  .at = AT(plan),
-	  .fallback = "exit.yaml",
-	  .help = "the plan; paths in it are relative to it" },
-	{ .name = "html", .kind = OPTION_FLAG, .at = AT(html), .help = "one HTML page instead of Markdown" },
-	{ .name = "output",
-	  .value = "FILE",
-	  .kind = OPTION_PATH,
-	  .at = AT(file),
-	  .help = "write the page there instead of to standard output" },
+	TAKES_PLAN(AT(plan)),
+	TAKES_HTML(AT(html)),
+	TAKES_OUTPUT(AT(file)),
 	{ .name = NULL },
 };
 
@@ -35,14 +27,16 @@ static const struct example examples[] = {
 	{ NULL, NULL },
 };
 
-static enum status show(struct acting_on *on, const struct report_settings *settings, const char *family)
+static enum status show(struct acting_on *on, const void *given, const struct plan_family *family,
+			const char *name)
 {
+	const struct report_settings *settings = given;
 	struct fault fault = { 0 };
 	json_t *report = NULL;
 	struct document page;
 	enum status status = STATUS_OPEN;
 
-	if (report_journal(controller_journal(on->controller), family, &report, &fault) < 0)
+	if (report_journal(controller_journal(on->controller), name, &report, &fault) < 0)
 		return output_fault(on->output, &fault);
 	if (on->output->json) {
 		output_json(on->output, report_json(report));
@@ -60,17 +54,8 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 		       const struct texts *rest)
 {
 	const struct report_settings *settings = given;
-	struct acting_on on = { 0 };
-	enum status status;
-	bool opened;
 
-	status = acting_open(&on, output, settings->plan, true, 0, &opened);
-	if (!opened)
-		return status;
-	if (!rest->count || acting_family(&on, rest->at[0], &status))
-		status = show(&on, settings, rest->count ? rest->at[0] : NULL);
-	acting_close(&on);
-	return status;
+	return acting_look(output, settings->plan, 0, rest, show, settings);
 }
 
 const struct verb verb_report = {

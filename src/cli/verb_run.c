@@ -1,5 +1,6 @@
 /* verb_run.c - `interlock run`: the controller of an exit. */
 #include "cli/acting.h"
+#include "cli/option_shared.h"
 #include "cli/verbs.h"
 
 struct run_settings {
@@ -11,18 +12,8 @@ struct run_settings {
 #define AT(field) offsetof(struct run_settings, field)
 
 static const struct option options[] = {
-	{ .name = "plan",
-	  .value = "FILE",
-	  .kind = OPTION_PATH,
-	  .at = AT(plan),
-	  .fallback = "exit.yaml",
-	  .help = "the plan; paths in it are relative to it" },
-	{ .name = "timeout",
-	  .value = "DURATION",
-	  .kind = OPTION_DURATION,
-	  .at = AT(timeout_ms),
-	  .fallback = "10s",
-	  .help = "how long a cluster may be silent before it counts as unreachable" },
+	TAKES_PLAN(AT(plan)),
+	TAKES_TIMEOUT(AT(timeout_ms), "10s"),
 	{ .name = NULL },
 };
 

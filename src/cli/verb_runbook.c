@@ -4,6 +4,7 @@
 
 #include "cli/acting.h"
 #include "cli/json.h"
+#include "cli/option_shared.h"
 #include "cli/page.h"
 #include "cli/render_runbook.h"
 #include "cli/verbs.h"
@@ -21,12 +22,10 @@ struct runbook_settings {
 
 /* clang-format off */
 static const struct option options[] = {
-	{ .name = "plan", .value = "FILE", .kind = OPTION_PATH, .at = AT(plan), .fallback = "exit.yaml",
-	  .help = "the plan; paths in it are relative to it" },
+	TAKES_PLAN(AT(plan)),
 	{ .name = "back", .kind = OPTION_FLAG, .at = AT(back), .help = "the way back instead of the way to the target" },
-	{ .name = "html", .kind = OPTION_FLAG, .at = AT(html), .help = "one HTML page instead of Markdown" },
-	{ .name = "output", .value = "FILE", .kind = OPTION_PATH, .at = AT(file),
-	  .help = "write the page there instead of to standard output" },
+	TAKES_HTML(AT(html)),
+	TAKES_OUTPUT(AT(file)),
 	{ .name = "acknowledge", .kind = OPTION_FLAG, .at = AT(acknowledge),
 	  .help = "write into the journal that the runbook of this very plan was read; needs --as and --reason" },
 	{ .name = "confirm-on-call", .kind = OPTION_FLAG, .at = AT(confirm),
@@ -37,11 +36,10 @@ static const struct option options[] = {
 	  .help = "who acknowledges or confirms: one of the family's owners" },
 	{ .name = "reason", .value = "TEXT", .kind = OPTION_TEXT, .at = AT(reason),
 	  .help = "why: it stands in the journal for good" },
-	OPTION_KEY(AT(key)),
+	TAKES_KEY(AT(key)),
 	{ .name = "yes", .kind = OPTION_FLAG, .at = AT(yes),
 	  .help = "do not ask; needed where standard input is no terminal" },
-	{ .name = "timeout", .value = "DURATION", .kind = OPTION_DURATION, .at = AT(timeout_ms), .fallback = "10s",
-	  .help = "how long a cluster may be silent before it counts as unreachable" },
+	TAKES_TIMEOUT(AT(timeout_ms), "10s"),
 	{ .name = NULL },
 };
 

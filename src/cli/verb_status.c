@@ -2,6 +2,7 @@
 #include "base/units.h"
 #include "cli/acting.h"
 #include "cli/json.h"
+#include "cli/option_shared.h"
 #include "cli/verbs.h"
 #include "exit/watch.h"
 #include "exit/window.h"
@@ -14,12 +15,7 @@ struct status_settings {
 #define AT(field) offsetof(struct status_settings, field)
 
 static const struct option options[] = {
-	{ .name = "plan",
-	  .value = "FILE",
-	  .kind = OPTION_PATH,
-	  .at = AT(plan),
-	  .fallback = "exit.yaml",
-	  .help = "the plan; paths in it are relative to it" },
+	TAKES_PLAN(AT(plan)),
 	{ .name = NULL },
 };
 
@@ -363,7 +359,8 @@ static void show_paper(struct acting_on *on, const struct list *list, bool alive
 	table_done(&table);
 }
 
-static enum status show(struct acting_on *on, const char *only)
+static enum status show(struct acting_on *on, const void *settings, const struct plan_family *family,
+			const char *only)
 {
 	int64_t now_ms = clock_wall_ms(journal_clock(controller_journal(on->controller)));
 	bool alive = controller_is_alive(on->controller);
@@ -385,17 +382,8 @@ static enum status run(struct output *output, const struct verb *verb, const voi
 		       const struct texts *rest)
 {
 	const struct status_settings *settings = given;
-	struct acting_on on = { 0 };
-	enum status status;
-	bool opened;
 
-	status = acting_open(&on, output, settings->plan, true, 0, &opened);
-	if (!opened)
-		return status;
-	if (!rest->count || acting_family(&on, rest->at[0], &status))
-		status = show(&on, rest->count ? rest->at[0] : NULL);
-	acting_close(&on);
-	return status;
+	return acting_look(output, settings->plan, 0, rest, show, settings);
 }
 
 const struct verb verb_status = {

@@ -113,6 +113,13 @@ def test_two_add_at_once(place, kind):
     assert len(check(address, *map(finish, both))) == 200
 
 
+def test_two_begin_at_once(tmp_path):
+    """Whoever comes second to a new file waits a moment, whatever the first is doing to it."""
+    for number in range(40):
+        for opened in [start(tmp_path / f"{number}.db", "open") for _ in range(2)]:
+            finish(opened)
+
+
 def wait_for_frames(process, count):
     """Lines of a hammer that runs, until it has kept so many."""
     lines = []
