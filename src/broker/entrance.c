@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "broker/bearer.h"
 #include "broker/door.h"
 #include "broker/entrance.h"
 #include "broker/login.h"
@@ -29,8 +30,7 @@ static const char *value_of(const struct entrance *entrance, const char *name)
 	return value && *value ? value : NULL;
 }
 
-/* The next part of a list with commas; false at its end. */
-static bool next_part(struct view *rest, struct view *part)
+bool entrance_next_part(struct view *rest, struct view *part)
 {
 	while (rest->size > 0) {
 		const uint8_t *comma = memchr(rest->at, ',', rest->size);
@@ -88,7 +88,7 @@ static int read_protocol(struct entrance *entrance, struct fault *fault)
 						      "listener.security.protocol.map", &given)),
 		    part;
 
-	while (next_part(&rest, &part)) {
+	while (entrance_next_part(&rest, &part)) {
 		const uint8_t *colon = memchr(part.at, ':', part.size);
 		size_t size = colon ? (size_t)(colon - part.at) : 0;
 		struct view protocol;
@@ -211,7 +211,7 @@ static int read_mechanisms(struct entrance *entrance, struct fault *fault)
 {
 	struct view rest = view_text(value_of(entrance, "sasl.enabled.mechanisms")), part;
 
-	while (next_part(&rest, &part)) {
+	while (entrance_next_part(&rest, &part)) {
 		struct view copy = arena_copy(&entrance->broker->properties.arena, part);
 
 		if (!copy.at)
@@ -220,14 +220,18 @@ static int read_mechanisms(struct entrance *entrance, struct fault *fault)
 			return fault_set(
 				fault, ERR_CONFIG,
 				"listener %s: sasl.enabled.mechanisms: '%s' is not taken here; PLAIN, "
-				"SCRAM-SHA-256 and SCRAM-SHA-512 are",
+				"SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER are",
 				entrance->name, (const char *)copy.at);
 		entrance->mechanisms[entrance->mechanism_count++] = (const char *)copy.at;
 	}
 	if (entrance->mechanism_count == 0)
 		return fault_set(fault, ERR_CONFIG, "listener %s: sasl.enabled.mechanisms is empty",
 				 entrance->name);
-	return entrance_takes(entrance, VIEW_LITERAL("PLAIN")) ? read_users(entrance, fault) : 0;
+	if (entrance_takes(entrance, VIEW_LITERAL("PLAIN")) && read_users(entrance, fault) < 0)
+		return ERR_CONFIG;
+	return entrance_takes(entrance, VIEW_LITERAL("OAUTHBEARER"))
+		       ? bearer_new(entrance, &entrance->bearer, fault)
+		       : 0;
 }
 
 bool entrance_takes(const struct entrance *entrance, struct view mechanism)
@@ -293,7 +297,7 @@ static int advertise(struct entrances *entrances, struct broker *broker, struct 
 {
 	struct view rest = view_text(broker->properties.advertised), part;
 
-	while (next_part(&rest, &part)) {
+	while (entrance_next_part(&rest, &part)) {
 		struct place place;
 		struct entrance *entrance;
 		int err = read_place("advertised.listeners", part, false, &place, fault);
@@ -327,7 +331,7 @@ int entrances_open(struct broker *broker, struct fault *fault)
 	entrances = broker->entrances = calloc(1, sizeof *entrances);
 	if (!entrances)
 		return ERR_MEMORY;
-	while (err == 0 && next_part(&rest, &part)) {
+	while (err == 0 && entrance_next_part(&rest, &part)) {
 		struct place place;
 
 		err = read_place("listeners", part, true, &place, fault);
@@ -357,8 +361,10 @@ void entrances_close(struct broker *broker)
 	}
 	if (!broker->entrances || !list_empty(&broker->doors))
 		return;
-	for (int i = 0; i < broker->entrances->count; i++)
+	for (int i = 0; i < broker->entrances->count; i++) {
 		tls_free(broker->entrances->at[i].tls);
+		bearer_free(broker->entrances->at[i].bearer);
+	}
 	free(broker->entrances);
 	broker->entrances = NULL;
 }

@@ -13,8 +13,9 @@
 #include "broker/request.h"
 
 #define ENTRANCES_MAX  8
-#define MECHANISMS_MAX 3
+#define MECHANISMS_MAX 4
 
+struct bearer;
 struct tls;
 
 struct plain_user {
@@ -31,7 +32,8 @@ struct entrance {
 	int mechanism_count;
 	struct plain_user *users; /* of PLAIN */
 	int user_count;
-	const char *host; /* that clients are told */
+	struct bearer *bearer; /* of OAUTHBEARER; NULL without */
+	const char *host;      /* that clients are told */
 	int32_t port;
 };
 
@@ -43,6 +45,9 @@ struct entrances {
 /* Does nothing when there is no property `listeners`.  ERR_CONFIG with a sentence; what listener_new() returns. */
 int entrances_open(struct broker *broker, struct fault *fault);
 void entrances_close(struct broker *broker);
+
+/* The next part of a list with commas, trimmed; false at its end. */
+bool entrance_next_part(struct view *rest, struct view *part);
 
 /* Does the mechanism come in here? */
 bool entrance_takes(const struct entrance *entrance, struct view mechanism);

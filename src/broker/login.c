@@ -1,9 +1,12 @@
 /* login.c - SaslHandshake and SaslAuthenticate, and what may be asked before them. */
 
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "broker/api.h"
+#include "broker/bearer.h"
 #include "broker/login.h"
 #include "broker/pipeline.h"
 #include "broker/scram_users.h"
@@ -102,6 +105,22 @@ static bool find_scram_user(void *context, struct view user, struct scram_creden
 	return scram_user_find(login->entrance->broker, login->mechanism, user, out);
 }
 
+/* Here and not at the end of the exchange: a client whose token is refused often leaves without a word. */
+static bool is_bearers_token(void *context, struct view token, struct buffer *user)
+{
+	struct login *login = context;
+	struct fault fault = { 0 };
+	int64_t expires_ms = 0, now_ms = clock_wall_ms(loop_clock(login->entrance->broker->loop));
+
+	if (bearer_judge(login->entrance->bearer, token, user, &expires_ms, &fault) < 0) {
+		log_line(LOG_INFO, "broker: listener %s: a token was refused: %s", login->entrance->name,
+			 fault.text);
+		return false;
+	}
+	login->lifetime_ms = expires_ms > now_ms ? expires_ms - now_ms : 0;
+	return true;
+}
+
 /* ---- the exchange --------------------------------------------------------------------------------------------------------- */
 
 static void fail(struct login *login, struct request *request, const char *why)
@@ -132,6 +151,27 @@ static bool name_user(struct login *login)
 	return ok;
 }
 
+/* How long this login holds: connections.max.reauth.ms or the token, whichever ends first; negative: for ever. */
+static int64_t session_ms_of(const struct login *login, const struct properties *properties)
+{
+	char of_mechanism[80];
+	const char *own;
+	int64_t reauth_ms = properties->reauth_ms;
+
+	snprintf(of_mechanism, sizeof of_mechanism, "%s.connections.max.reauth.ms", login->mechanism);
+	for (char *at = of_mechanism; *at; at++)
+		*at = (char)tolower((unsigned char)*at);
+	own = properties_listener_value(properties, login->entrance->lower_name, of_mechanism);
+	if (!own)
+		own = properties_listener_value(properties, login->entrance->lower_name,
+						"connections.max.reauth.ms");
+	if (own)
+		reauth_ms = strtoll(own, NULL, 10);
+	if (reauth_ms <= 0 || (login->lifetime_ms >= 0 && login->lifetime_ms < reauth_ms))
+		return login->lifetime_ms;
+	return reauth_ms;
+}
+
 /* One step.  0 or 1 as sasl_server_step(), negative when the login has failed. */
 static int step(struct login *login, struct request *request, struct view in, struct buffer *out,
 		struct fault *fault)
@@ -142,12 +182,9 @@ static int step(struct login *login, struct request *request, struct view in, st
 	if (err == 1 && !name_user(login))
 		err = fault_set(fault, ERR_LOGIN, "a connection cannot change its user");
 	if (err == 1) {
-		int64_t reauth_ms = broker->properties.reauth_ms;
-		const char *own = properties_listener_value(&broker->properties, login->entrance->lower_name,
-							    "connections.max.reauth.ms");
-		if (own)
-			reauth_ms = strtoll(own, NULL, 10);
-		login->expires_ms = reauth_ms > 0 ? loop_now_ms(broker->loop) + reauth_ms : 0;
+		int64_t session_ms = session_ms_of(login, &broker->properties);
+
+		login->expires_ms = session_ms >= 0 ? loop_now_ms(broker->loop) + session_ms : 0;
 		sasl_server_free(login->sasl);
 		login->sasl = NULL;
 		login->state = LOGIN_DONE;
@@ -180,9 +217,9 @@ bool login_takes_frame(struct request *request)
 
 static int16_t begin(struct login *login, struct request *request, struct view mechanism)
 {
-	struct sasl_server_options options = { .plain = is_plain_user,
-					       .scram = find_scram_user,
-					       .context = login };
+	struct sasl_server_options options = {
+		.plain = is_plain_user, .scram = find_scram_user, .bearer = is_bearers_token, .context = login
+	};
 
 	/* Who is in logs in again only where logins run out, and by the same mechanism. */
 	if (login->state == LOGIN_OPEN || login->state == LOGIN_EXCHANGE || login->state == LOGIN_FAILED ||
@@ -196,6 +233,7 @@ static int16_t begin(struct login *login, struct request *request, struct view m
 			login->mechanism = options.mechanism = login->entrance->mechanisms[i];
 	sasl_server_free(login->sasl);
 	login->sasl = NULL;
+	login->lifetime_ms = -1;
 	if (sasl_server_new(&options, &login->sasl) < 0)
 		return KAFKA_UNSUPPORTED_SASL_MECHANISM;
 	login->state = request_version(request) == 0 ? LOGIN_RAW : LOGIN_EXCHANGE;
@@ -226,7 +264,7 @@ void handle_sasl_handshake(struct request *request)
 }
 
 /* What Kafka says to the peer; the log says more. */
-static struct view sorry(struct request *request, const struct login *login)
+static struct view sorry(struct request *request, const struct login *login, const struct fault *fault)
 {
 	struct buffer text;
 	struct view copy;
@@ -234,6 +272,8 @@ static struct view sorry(struct request *request, const struct login *login)
 	buffer_init(&text, 300);
 	if (login->mechanism && strcmp(login->mechanism, "PLAIN") == 0)
 		buffer_text(&text, "Authentication failed: Invalid username or password");
+	else if (login->mechanism && strcmp(login->mechanism, "OAUTHBEARER") == 0 && fault->err == ERR_LOGIN)
+		buffer_text(&text, fault->text);
 	else
 		buffer_printf(
 			&text,
@@ -272,7 +312,7 @@ void handle_sasl_authenticate(struct request *request)
 	err = step(login, request, in->auth_bytes, &token, &fault);
 	if (err < 0) {
 		response->error_code = KAFKA_SASL_AUTHENTICATION_FAILED;
-		response->error_message = sorry(request, login);
+		response->error_message = sorry(request, login, &fault);
 		fail(login, request, fault.err ? fault.text : err_text(err));
 	} else if (token.size > 0) {
 		response->auth_bytes = arena_copy(&request->arena, buffer_bytes(&token));

@@ -27,6 +27,7 @@ struct login {
 	const char *mechanism;
 	struct buffer principal; /* "User:alice" */
 	int64_t expires_ms;      /* of the loop's clock; 0: never */
+	int64_t lifetime_ms;     /* of the token that was shown; negative: there was none */
 	void (*failed)(void *owner);
 	void *owner;
 };

@@ -69,6 +69,15 @@ const struct property property_table[] = {
 	{ "sasl.enabled.mechanisms",                   CONFIG_LIST,    "GSSAPI",     0, 0, 0 },
 	{ "sasl.server.max.receive.size",              CONFIG_INT,     "524288",     AT(login_bytes_max), 1, INT32_MAX },
 	{ "connections.max.reauth.ms",                 CONFIG_LONG,    "0",          AT(reauth_ms), 0, MOST },
+	{ "sasl.oauthbearer.jwks.endpoint.url",        CONFIG_STRING,  NULL,         0, 0, 0 },
+	{ "sasl.oauthbearer.jwks.endpoint.refresh.ms", CONFIG_LONG,    "3600000",    0, 1, MOST },
+	{ "sasl.oauthbearer.jwks.endpoint.retry.backoff.ms", CONFIG_LONG, "100",     0, 1, INT32_MAX },
+	{ "sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms", CONFIG_LONG, "10000", 0, 1, MOST },
+	{ "sasl.oauthbearer.expected.audience",        CONFIG_LIST,    NULL,         0, 0, 0 },
+	{ "sasl.oauthbearer.expected.issuer",          CONFIG_STRING,  NULL,         0, 0, 0 },
+	{ "sasl.oauthbearer.clock.skew.seconds",       CONFIG_INT,     "30",         0, 0, INT32_MAX },
+	{ "sasl.oauthbearer.scope.claim.name",         CONFIG_STRING,  "scope",      0, 0, 0 },
+	{ "sasl.oauthbearer.sub.claim.name",           CONFIG_STRING,  "sub",        0, 0, 0 },
 
 	/* Topics take their defaults from these: topic_config.c. */
 	{ "compression.type",                          CONFIG_STRING,  "producer",   0, 0, 0 },

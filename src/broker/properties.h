@@ -31,7 +31,7 @@ struct property {
 	int64_t least, most;
 };
 
-#define PROPERTIES_MAX          128
+#define PROPERTIES_MAX          192
 #define PROPERTIES_OF_LISTENERS 64
 
 struct properties {

@@ -1,4 +1,4 @@
-/* sasl_server.c - PLAIN and SCRAM from the side that lets people in. */
+/* sasl_server.c - PLAIN, SCRAM and OAUTHBEARER from the side that lets people in. */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +14,16 @@
 #define USER_SIZE_MAX     1024
 #define PASSWORD_SIZE_MAX 4096
 #define MESSAGE_SIZE_MAX  65536
+#define BEARER_SIZE_MAX   (2 * MESSAGE_SIZE_MAX) /* a token, and what may stand beside it */
 
-enum stage { STAGE_FIRST, STAGE_PROOF, STAGE_DONE };
+#define OAUTH_REFUSAL "{\"status\":\"invalid_token\"}"
+
+enum stage { STAGE_FIRST, STAGE_PROOF, STAGE_REFUSED, STAGE_DONE };
 
 struct sasl_server {
 	struct sasl_server_options options;
-	const EVP_MD *hash; /* NULL for PLAIN */
+	const EVP_MD *hash; /* of SCRAM; NULL for the others */
+	bool is_bearer;
 	enum stage stage;
 	struct buffer user;
 	struct buffer
@@ -37,7 +41,8 @@ static const EVP_MD *hash_of(const char *mechanism)
 
 bool sasl_server_knows(const char *mechanism)
 {
-	return strcmp(mechanism, "PLAIN") == 0 || hash_of(mechanism) != NULL;
+	return strcmp(mechanism, "PLAIN") == 0 || strcmp(mechanism, "OAUTHBEARER") == 0 ||
+	       hash_of(mechanism) != NULL;
 }
 
 int sasl_server_new(const struct sasl_server_options *options, struct sasl_server **out)
@@ -51,6 +56,7 @@ int sasl_server_new(const struct sasl_server_options *options, struct sasl_serve
 		return ERR_MEMORY;
 	server->options = *options;
 	server->hash = hash_of(options->mechanism);
+	server->is_bearer = strcmp(options->mechanism, "OAUTHBEARER") == 0;
 	buffer_init(&server->user, USER_SIZE_MAX);
 	buffer_init(&server->message, MESSAGE_SIZE_MAX);
 	buffer_init(&server->nonce, MESSAGE_SIZE_MAX);
@@ -285,6 +291,104 @@ static int step_proof(struct sasl_server *server, struct view in, struct buffer 
 	return 1;
 }
 
+/* ---- OAUTHBEARER: n,[a=id],^Aauth=Bearer TOKEN^A[name=value^A...]^A ---------------------------------------------------- */
+
+/* Up to the next ^A, and past it; null when there is none. */
+static struct view take_pair(struct view *rest)
+{
+	const uint8_t *end = rest->size ? memchr(rest->at, 1, rest->size) : NULL;
+	struct view part;
+
+	if (!end)
+		return VIEW_NULL;
+	part = view_of(rest->at, (size_t)(end - rest->at));
+	*rest = view_of(end + 1, rest->size - part.size - 1);
+	return part;
+}
+
+/* `name=value`, the name of letters, the value of what can be printed or blanks. */
+static bool is_pair(struct view pair, size_t *name_size)
+{
+	size_t at = 0;
+
+	while (at < pair.size && ((pair.at[at] | 32) >= 'a' && (pair.at[at] | 32) <= 'z'))
+		at++;
+	*name_size = at;
+	if (at == 0 || at + 1 >= pair.size || pair.at[at] != '=')
+		return false;
+	for (at++; at < pair.size; at++)
+		if ((pair.at[at] < ' ' && pair.at[at] != '\t' && pair.at[at] != '\r' &&
+		     pair.at[at] != '\n') ||
+		    pair.at[at] > '~')
+			return false;
+	return true;
+}
+
+/* The token in `Bearer TOKEN`; null when it is no such thing. */
+static struct view bearer_of(struct view value)
+{
+	static const char scheme[] = "bearer ";
+	size_t at = 0;
+
+	for (; at < sizeof scheme - 1; at++)
+		if (at >= value.size ||
+		    (at < sizeof scheme - 2 ? value.at[at] | 32 : value.at[at]) != scheme[at])
+			return VIEW_NULL;
+	while (at < value.size && value.at[at] == ' ')
+		at++;
+	return at < value.size ? view_of(value.at + at, value.size - at) : VIEW_NULL;
+}
+
+/* The extensions (KIP-342) are read and passed over: nobody here asks for one. */
+static bool read_bearer(struct view in, struct buffer *acting, struct view *token)
+{
+	struct view rest = in, front = take_pair(&rest), name = VIEW_NULL, pair;
+	size_t name_size;
+
+	*token = VIEW_NULL;
+	if (in.size > BEARER_SIZE_MAX || !view_is(take_part(&front), "n"))
+		return false;
+	name = take_part(&front);
+	if (front.size > 0 ||
+	    (name.size > 0 && (!attribute(name, 'a').at || !name_take(attribute(name, 'a'), acting))))
+		return false;
+	while ((pair = take_pair(&rest)).at && pair.size > 0) {
+		if (!is_pair(pair, &name_size))
+			return false;
+		if (!view_is(view_of(pair.at, name_size), "auth"))
+			continue;
+		if (token->at)
+			return false;
+		*token = bearer_of(view_of(pair.at + name_size + 1, pair.size - name_size - 1));
+		if (!token->at)
+			return false;
+	}
+	return pair.at && rest.size == 0 && token->at;
+}
+
+static int step_bearer(struct sasl_server *server, struct view in, struct buffer *out, struct fault *fault)
+{
+	struct buffer acting;
+	struct view token;
+	int err = 1;
+
+	buffer_init(&acting, USER_SIZE_MAX);
+	if (!read_bearer(in, &acting, &token)) {
+		err = malformed(fault, "the client's OAUTHBEARER message cannot be read");
+	} else if (!server->options.bearer(server->options.context, token, &server->user) ||
+		   server->user.err < 0 || server->user.size == 0) {
+		buffer_reset(&server->user);
+		buffer_text(out, OAUTH_REFUSAL);
+		server->stage = STAGE_REFUSED;
+		err = 0;
+	} else if (acting.size > 0 && !view_equal(buffer_bytes(&acting), buffer_bytes(&server->user))) {
+		err = fault_set(fault, ERR_LOGIN,
+				"the client requested an authorization id that is different from its user");
+	}
+	buffer_done(&acting);
+	return err;
+}
+
 int sasl_server_step(struct sasl_server *server, struct view in, struct buffer *out, struct fault *fault)
 {
 	switch (server->stage) {
@@ -292,8 +396,13 @@ int sasl_server_step(struct sasl_server *server, struct view in, struct buffer *
 		if (server->hash)
 			return step_first(server, in, out, fault);
 		server->stage = STAGE_DONE;
-		return step_plain(server, in, fault);
+		return server->is_bearer ? step_bearer(server, in, out, fault)
+					 : step_plain(server, in, fault);
 	case STAGE_PROOF: return step_proof(server, in, out, fault);
+	case STAGE_REFUSED:
+		server->stage = STAGE_DONE;
+		return view_is(in, "\001") ? fault_set(fault, ERR_LOGIN, "%s", OAUTH_REFUSAL)
+					   : malformed(fault, "a refused token is answered by one byte");
 	case STAGE_DONE: break;
 	}
 	return malformed(fault, "the login is over already");

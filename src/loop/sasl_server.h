@@ -1,8 +1,8 @@
 /*
  * sasl_server.h - the accepting side of a SASL exchange: bytes in, bytes out, no socket and no users of its own.
  *
- * PLAIN (RFC 4616) and SCRAM-SHA-256, SCRAM-SHA-512 (RFC 5802, RFC 7677) without channel binding.  Whoever owns the users
- * is asked by functions.  What a peer sends is limited by its owner's frames; nothing of it is kept past the exchange but
+ * PLAIN (RFC 4616), SCRAM-SHA-256, SCRAM-SHA-512 (RFC 5802, RFC 7677) without channel binding, and OAUTHBEARER (RFC 7628).
+ * Whoever owns the users is asked by functions.  What a peer sends is limited by its owner's frames; nothing of it is kept past the exchange but
  * the name.
  */
 #ifndef LOOP_SASL_SERVER_H
@@ -26,11 +26,13 @@ struct scram_credential {
 };
 
 struct sasl_server_options {
-	const char *mechanism; /* "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512" */
+	const char *mechanism; /* "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER" */
 	/* Is this the user's password?  In the same time whatever of it is wrong. */
 	bool (*plain)(void *context, struct view user, struct view password);
 	/* False when there is no such user. */
 	bool (*scram)(void *context, struct view user, struct scram_credential *out);
+	/* Whose token is this?  False when it is good for nobody. */
+	bool (*bearer)(void *context, struct view token, struct buffer *user);
 	void *context;
 };
 
@@ -45,6 +47,9 @@ void sasl_server_free(struct sasl_server *server); /* NULL is silent */
  * Takes what the peer said and appends the answer.  1 when the peer has proved who it is, 0 when it must say more,
  * ERR_LOGIN when it cannot come in, ERR_MALFORMED.  `fault` has a sentence for the peer: nothing in it tells a wrong name
  * from a wrong password.
+ *
+ * A refused token is an answer of its own, 0 and a JSON object; only when the client has said that it saw it (a byte 1)
+ * comes ERR_LOGIN, with that object as its sentence (RFC 7628, section 3.2.3).
  */
 int sasl_server_step(struct sasl_server *server, struct view in, struct buffer *out, struct fault *fault);
 

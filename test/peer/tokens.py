@@ -25,10 +25,58 @@ def part(data):
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
+def openssl(*words, given=None):
+    return subprocess.run(["openssl", *map(str, words)], input=given, capture_output=True, check=True).stdout
+
+
 def unsecured_token(subject, lifetime_s=3000):
     """What the broker's development handler believes: a token that nobody signed."""
     now = int(time.time())
     return f"{part({'alg': 'none'})}.{part({'sub': subject, 'iat': now, 'exp': now + lifetime_s})}."
+
+
+class Signer:
+    """A key pair of one kind, what is published of it, and the tokens it signs."""
+
+    RSA = {"RS": [], "PS": ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"]}
+    CURVES = {"ES256": ("prime256v1", "P-256", 32), "ES384": ("secp384r1", "P-384", 48), "ES512": ("secp521r1", "P-521", 66)}
+
+    def __init__(self, folder, name, curve=None, bits=2048):
+        self.name, self.curve, self.key = name, curve, Path(folder) / f"{name}.key"
+        self.key.parent.mkdir(parents=True, exist_ok=True)
+        kind = (["ec", "-pkeyopt", f"ec_paramgen_curve:{self.CURVES[curve][0]}"] if curve
+                else ["rsa", "-pkeyopt", f"rsa_keygen_bits:{bits}"])
+        openssl("genpkey", "-algorithm", *kind, "-out", self.key)
+
+    def published(self, **more):
+        if self.curve:
+            _, name, size = self.CURVES[self.curve]
+            point = openssl("pkey", "-in", self.key, "-pubout", "-outform", "DER")[-2 * size:]
+            return {"kty": "EC", "crv": name, "x": part(point[:size]), "y": part(point[size:]), "kid": self.name, **more}
+        modulus = openssl("rsa", "-in", self.key, "-noout", "-modulus").decode().strip().split("=")[1]
+        return {"kty": "RSA", "n": part(bytes.fromhex(modulus)), "e": "AQAB", "kid": self.name, **more}
+
+    def signature(self, algorithm, text):
+        made = openssl("dgst", f"-sha{algorithm[2:]}", *self.RSA.get(algorithm[:2], []), "-sign", self.key, given=text)
+        if not self.curve:
+            return made
+        size, out = self.CURVES[self.curve][2], b""
+        at = 3 if made[1] & 0x80 else 2
+        for _ in range(2):          # DER: two integers, each with its length before it
+            length = made[at + 1]
+            out += made[at + 2:at + 2 + length].lstrip(b"\0").rjust(size, b"\0")
+            at += 2 + length
+        return out
+
+    def token(self, subject="alice", algorithm=None, header=None, lifetime_s=300, **claims):
+        """A claim of None is left out."""
+        algorithm = algorithm or self.curve or "RS256"
+        now = int(time.time())
+        all_claims = {"sub": subject, "aud": AUDIENCE, "iss": "https://issuer.example", "iat": now, "exp": now + lifetime_s,
+                      **claims}
+        text = (part({"alg": algorithm, "kid": self.name, **(header or {})}) + "."
+                + part({name: value for name, value in all_claims.items() if value is not None}))
+        return f"{text}.{part(self.signature(algorithm, text.encode()))}"
 
 
 class TokenIssuer:
