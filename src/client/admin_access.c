@@ -26,13 +26,44 @@ const char *acl_operation_name(int operation)
 	return word(words, (int)(sizeof words / sizeof words[0]), operation);
 }
 
+size_t acls_said_count(const struct describe_acls_response *said)
+{
+	size_t count = 0;
+
+	for (int32_t r = 0; r < said->resources.count; r++)
+		count += (size_t)said->resources.at[r].acls.count;
+	return count;
+}
+
+int acls_said_take(const struct describe_acls_response *said, struct arena *arena, struct acl_list *list)
+{
+	for (int32_t r = 0; r < said->resources.count; r++) {
+		const struct describe_acls_response_resource *resource = &said->resources.at[r];
+		const char *name = admin_text(arena, resource->resource_name);
+
+		for (int32_t a = 0; a < resource->acls.count; a++) {
+			struct acl *acl = &list->at[list->count++];
+
+			acl->resource_type = resource->resource_type;
+			acl->pattern_type = resource->pattern_type;
+			acl->operation = resource->acls.at[a].operation;
+			acl->permission = resource->acls.at[a].permission_type;
+			acl->resource = name;
+			acl->principal = admin_text(arena, resource->acls.at[a].principal);
+			acl->host = admin_text(arena, resource->acls.at[a].host);
+			if (!acl->resource || !acl->principal || !acl->host)
+				return ERR_MEMORY;
+		}
+	}
+	return 0;
+}
+
 int acls_list(struct cluster *cluster, int64_t timeout_ms, struct arena *arena, struct acl_list *out,
 	      struct fault *fault)
 {
 	struct describe_acls_request request;
 	struct describe_acls_response said;
 	struct acl_list list = { 0 };
-	size_t most = 0;
 	int err = admin_ready(cluster, timeout_ms, fault);
 
 	if (err < 0)
@@ -52,29 +83,9 @@ int acls_list(struct cluster *cluster, int64_t timeout_ms, struct arena *arena, 
 	}
 	if (said.error_code)
 		return admin_refused(cluster, API_DESCRIBE_ACLS, said.error_code, said.error_message, fault);
-	for (int32_t r = 0; r < said.resources.count; r++)
-		most += (size_t)said.resources.at[r].acls.count;
-	list.at = arena_array(arena, most, sizeof *list.at);
-	if (!list.at)
+	list.at = arena_array(arena, acls_said_count(&said), sizeof *list.at);
+	if (!list.at || acls_said_take(&said, arena, &list) < 0)
 		return admin_no_memory(cluster, fault);
-	for (int32_t r = 0; r < said.resources.count; r++) {
-		const struct describe_acls_response_resource *resource = &said.resources.at[r];
-		const char *name = admin_text(arena, resource->resource_name);
-
-		for (int32_t a = 0; a < resource->acls.count; a++) {
-			struct acl *acl = &list.at[list.count++];
-
-			acl->resource_type = resource->resource_type;
-			acl->pattern_type = resource->pattern_type;
-			acl->operation = resource->acls.at[a].operation;
-			acl->permission = resource->acls.at[a].permission_type;
-			acl->resource = name;
-			acl->principal = admin_text(arena, resource->acls.at[a].principal);
-			acl->host = admin_text(arena, resource->acls.at[a].host);
-			if (!acl->resource || !acl->principal || !acl->host)
-				return admin_no_memory(cluster, fault);
-		}
-	}
 	*out = list;
 	return 0;
 }

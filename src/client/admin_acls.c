@@ -205,38 +205,6 @@ static struct view view_or_null(const char *text)
 	return text ? view_text(text) : VIEW_NULL;
 }
 
-static size_t answer_count(const struct describe_acls_response *said)
-{
-	size_t count = 0;
-
-	for (int32_t r = 0; r < said->resources.count; r++)
-		count += (size_t)said->resources.at[r].acls.count;
-	return count;
-}
-
-static int answer_take(const struct describe_acls_response *said, struct arena *arena, struct acl_list *list)
-{
-	for (int32_t r = 0; r < said->resources.count; r++) {
-		const struct describe_acls_response_resource *resource = &said->resources.at[r];
-		const char *name = admin_text(arena, resource->resource_name);
-
-		for (int32_t a = 0; a < resource->acls.count; a++) {
-			struct acl *acl = &list->at[list->count++];
-
-			acl->resource_type = resource->resource_type;
-			acl->pattern_type = resource->pattern_type;
-			acl->operation = resource->acls.at[a].operation;
-			acl->permission = resource->acls.at[a].permission_type;
-			acl->resource = name;
-			acl->principal = admin_text(arena, resource->acls.at[a].principal);
-			acl->host = admin_text(arena, resource->acls.at[a].host);
-			if (!acl->resource || !acl->principal || !acl->host)
-				return ERR_MEMORY;
-		}
-	}
-	return 0;
-}
-
 /* All answers of one broker become one list. */
 static int sight_take(struct cluster *cluster, struct ask *const *asks, int count, struct arena *arena,
 		      struct acl_sight *out)
@@ -256,7 +224,7 @@ static int sight_take(struct cluster *cluster, struct ask *const *asks, int coun
 			out->err = admin_refused(cluster, API_DESCRIBE_ACLS, said->error_code, said->error_message,
 						 &out->fault);
 		} else {
-			most += answer_count(said);
+			most += acls_said_count(said);
 		}
 	}
 	if (out->err < 0 || out->list.no_authorizer)
@@ -265,7 +233,7 @@ static int sight_take(struct cluster *cluster, struct ask *const *asks, int coun
 	if (!out->list.at)
 		return ERR_MEMORY;
 	for (int i = 0; i < count; i++)
-		if (answer_take(asks[i]->response, arena, &out->list) < 0)
+		if (acls_said_take(asks[i]->response, arena, &out->list) < 0)
 			return ERR_MEMORY;
 	if (out->list.count > 1)
 		qsort(out->list.at, (size_t)out->list.count, sizeof *out->list.at, acl_sort);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "client/admin_access.h"
 #include "client/asks.h"
 #include "client/inside.h"
 
@@ -40,6 +41,10 @@ int admin_brokers_now(struct cluster *cluster, int64_t timeout_ms, struct arena 
 int admin_change(struct cluster *cluster, int16_t api_key, const void *request, int64_t timeout_ms,
 		 struct arena *arena, void *response, int16_t (*code)(const void *response),
 		 struct fault *fault);
+
+/* How many rules an answer holds, and those rules put behind the list's own, for which there must be room.  ERR_MEMORY. */
+size_t acls_said_count(const struct describe_acls_response *said);
+int acls_said_take(const struct describe_acls_response *said, struct arena *arena, struct acl_list *list);
 
 /* The first failure among the asks goes to `failed`; returns how many failed. */
 int asks_failed(const struct asks *asks, struct fault *failed);

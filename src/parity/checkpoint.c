@@ -19,16 +19,12 @@
 #include "base/crc32c.h"
 #include "base/file.h"
 #include "parity/compare_state.h"
+#include "parity/saved_place.h"
 
 #define MAGIC              "ILKPARTY"
 #define CHECKPOINT_VERSION 2
 #define HEAD_SIZE          24
 #define FILE_SIZE_MAX      ((size_t)1 << 30)
-
-static void put_u64(struct buffer *out, uint64_t v)
-{
-	buffer_i64(out, (int64_t)v);
-}
 
 static void put_text(struct buffer *out, const char *text)
 {
@@ -69,29 +65,6 @@ static uint64_t options_hash(const struct compare *compare)
 }
 
 /* ---- the report so far ---- */
-
-static void put_place(struct buffer *out, const struct record_place *place)
-{
-	buffer_i8(out, (int8_t)(place->known | place->keyed << 1));
-	buffer_i32(out, place->partition);
-	buffer_i64(out, place->offset);
-	buffer_i64(out, place->timestamp);
-	put_u64(out, place->key);
-}
-
-static struct record_place take_place(struct cursor *in)
-{
-	struct record_place place = { 0 };
-	int8_t bits = cursor_i8(in);
-
-	place.known = bits & 1;
-	place.keyed = bits & 2;
-	place.partition = cursor_i32(in);
-	place.offset = cursor_i64(in);
-	place.timestamp = cursor_i64(in);
-	place.key = cursor_u64(in);
-	return place;
-}
 
 static void put_topic_report(struct buffer *out, const struct topic_report *report)
 {

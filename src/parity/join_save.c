@@ -8,13 +8,9 @@
 #include <stdlib.h>
 
 #include "parity/join_state.h"
+#include "parity/saved_place.h"
 
 /* ---- small things ---- */
-
-static void put_u64(struct buffer *out, uint64_t v)
-{
-	buffer_i64(out, (int64_t)v);
-}
 
 static void put_digest(struct buffer *out, struct digest digest)
 {
@@ -29,29 +25,6 @@ static struct digest take_digest(struct cursor *in)
 	digest.low = cursor_u64(in);
 	digest.high = cursor_u64(in);
 	return digest;
-}
-
-static void put_place(struct buffer *out, const struct record_place *place)
-{
-	buffer_i8(out, (int8_t)(place->known | place->keyed << 1));
-	buffer_i32(out, place->partition);
-	buffer_i64(out, place->offset);
-	buffer_i64(out, place->timestamp);
-	put_u64(out, place->key);
-}
-
-static struct record_place take_place(struct cursor *in)
-{
-	struct record_place place = { 0 };
-	int8_t bits = cursor_i8(in);
-
-	place.known = bits & 1;
-	place.keyed = bits & 2;
-	place.partition = cursor_i32(in);
-	place.offset = cursor_i64(in);
-	place.timestamp = cursor_i64(in);
-	place.key = cursor_u64(in);
-	return place;
 }
 
 static void put_totals(struct buffer *out, const struct slab_totals *totals)
