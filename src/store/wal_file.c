@@ -31,6 +31,14 @@ static uint64_t room_left(const struct wal_file *wal)
 	return wal->file ? wal->size - wal->position : 0;
 }
 
+/* What a group may take of it: one page stays for the pad that ends a log in good order. */
+static uint64_t group_room_left(const struct wal_file *wal)
+{
+	uint64_t left = room_left(wal);
+
+	return left > WAL_PAGE_SIZE ? left - WAL_PAGE_SIZE : 0;
+}
+
 /* Takes what waits, as much as one group may hold.  Returns how many. */
 static int take_group(struct wal_file *wal)
 {
@@ -42,7 +50,7 @@ static int take_group(struct wal_file *wal)
 		struct wal_entry *entry = container_of(wal->waiting.next, struct wal_entry, link);
 		uint64_t more = size + wal_entry_size(entry->payload.size);
 
-		if (count && (more > WAL_GROUP_SIZE_MAX || more + pad_size(more) > room_left(wal)))
+		if (count && (more > WAL_GROUP_SIZE_MAX || more + pad_size(more) > group_room_left(wal)))
 			break;
 		list_remove(&entry->link);
 		wal->group[count++] = entry;
@@ -111,7 +119,7 @@ static int commit_group(struct wal_file *wal, int count)
 	for (int i = 0; i < count; i++)
 		size += wal_entry_size(wal->group[i]->payload.size);
 	size += count ? pad_size(size) : WAL_PAGE_SIZE;
-	if (size > room_left(wal)) {
+	if (size > (count ? group_room_left(wal) : room_left(wal))) {
 		err = wal_segment_begin(wal, NULL);
 		if (err < 0)
 			return err == ERR_FULL ? ERR_FULL : ERR_IO;

@@ -209,6 +209,22 @@ static void damage_is_refused(void **state)
 	close_log(&log);
 }
 
+/* 31 pages behind the head of a segment, and 31 groups of a page: room for the end is found all the same. */
+static void a_log_that_filled_its_segment_ends_with_a_pad_too(void **state)
+{
+	struct log log;
+	bool second;
+
+	open_log(&log, 0);
+	write_entries(&log, 31, 3000, false);
+	close_log(&log);
+	second = access(segment_path(1), F_OK) == 0;
+	flip(segment_path(second), group_at(second ? 0 : 30) + 200);
+	open_log(&log, 0);
+	assert_int_equal(log.err, ERR_CHECKSUM);
+	close_log(&log);
+}
+
 static void the_head_says_whose_it_is(void **state)
 {
 	uint8_t page[WAL_PAGE_SIZE];
@@ -307,6 +323,7 @@ int main(void)
 		PLAY(what_was_trimmed_is_not_told_again),
 		PLAY(a_torn_tail_is_cut),
 		PLAY(damage_is_refused),
+		PLAY(a_log_that_filled_its_segment_ends_with_a_pad_too),
 		PLAY(the_head_says_whose_it_is),
 		PLAY(a_missing_segment_is_damage),
 		cmocka_unit_test(only_the_entry_itself_is_one),
