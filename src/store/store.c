@@ -88,9 +88,13 @@ static int open_metadata(struct store *store, struct fault *fault)
 
 static int open_objects(struct store *store, struct fault *fault)
 {
-	char *path = inside(store, "objects");
+	char *path;
 	int err;
 
+	store->objects = store->options.objects;
+	if (store->objects)
+		return 0;
+	path = inside(store, "objects");
 	if (!path)
 		return fault_set(fault, ERR_MEMORY, "out of memory");
 	err = object_store_directory(store->disk, path, &store->objects, fault);
@@ -110,9 +114,10 @@ static int nothing(void *context, const char *name)
 static int must_be_whole(struct store *store, struct fault *fault)
 {
 	static const char *const folders[] = { "wal", "objects" };
+	size_t count = store->options.objects ? 1 : 2;
 	int err = 0;
 
-	for (size_t i = 0; store->state.next_partition > FIRST_PARTITION && i < 2 && err >= 0; i++) {
+	for (size_t i = 0; store->state.next_partition > FIRST_PARTITION && i < count && err >= 0; i++) {
 		char *path = inside(store, folders[i]);
 
 		err = path ? store->disk->list(store->disk, path, nothing, NULL, fault)
@@ -444,7 +449,8 @@ void store_close(struct store *store)
 	settings_free(store);
 	map_done(&store->by_name);
 	map_done(&store->by_id);
-	object_store_free(store->objects);
+	if (!store->options.objects)
+		object_store_free(store->objects);
 	metadata_close(store->metadata);
 	disk_close(store->lock);
 	inflater_free(store->inflater);

@@ -37,6 +37,7 @@
 
 struct store;
 struct partition;
+struct object_store;
 
 #define STORE_TOPIC_ID_SIZE  16
 #define STORE_TOPIC_NAME_MAX 249
@@ -47,6 +48,8 @@ struct store_options {
 	const char *metadata;      /* address for sql_open(); NULL: metadata.db in the folder */
 	const struct clock *clock; /* wall time stamps and retention, monotonic time everything else */
 	struct disk *disk;
+	struct object_store
+		*objects; /* NULL: files in objects/; else the caller's, who frees it: object_store.h */
 	void (*wake)(
 		void *context); /* may be called by any thread: store_poll() has something to do.  May be NULL */
 	void *wake_context;

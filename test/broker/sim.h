@@ -1,9 +1,10 @@
 /*
  * sim.h - a broker in a simulated world: disk, clock, lanes, the order of events and what clients do, from one seed.
  *
- * Clients put frames into pipelines and take answers out: no socket, so that a crash may come between any two steps. The
- * disk is the one of ../store/sim.h, which loses what was not synced; metadata is real, in a file of SQLite. What clients
- * were told is held against what a reader finds in the end, and against what readers found on the way:
+ * Clients put frames into pipelines and take answers out, through a network that loses, delays and splits (sim_net.c): no
+ * socket, so that a crash may come between any two steps. The disk is the one of ../store/sim.h, which loses what was not
+ * synced; metadata is real, in a file of SQLite. What clients were told is held against what a reader finds in the end, and
+ * against what readers found on the way:
  *
  *	what was acknowledged is there, once, at its offset; what one producer sent to one partition stands in its order
  *	a committed transaction is there whole, an aborted one not at all, one of which nobody told either way
@@ -23,9 +24,9 @@
 #include "broker/pipeline.h"
 
 #define WORLD_PARTITIONS    3
-#define WORLD_VALUES_MAX    20000
-#define WORLD_OFFSETS_MAX   60000
-#define WORLD_POSITIONS_MAX 4000
+#define WORLD_VALUES_MAX    4000
+#define WORLD_OFFSETS_MAX   6000
+#define WORLD_POSITIONS_MAX 1000
 #define ASKED_MAX           3
 
 enum fate { FATE_OPEN, FATE_KEPT, FATE_GONE, FATE_UNKNOWN };
@@ -44,6 +45,7 @@ struct value {
 };
 
 struct world;
+struct wire;
 
 struct asked {
 	int16_t api, version;
@@ -57,8 +59,7 @@ struct client {
 	struct world *world;
 	enum client_kind kind;
 	int32_t number;
-	struct pipeline pipeline;
-	bool connected, broken;
+	struct wire *wire;  /* NULL: not connected */
 	struct arena arena; /* of one connection */
 	struct asked asked[ASKED_MAX];
 	struct view answers[ASKED_MAX];
@@ -70,6 +71,7 @@ struct client {
 	int64_t producer_id;
 	int16_t epoch;
 	int32_t sequence[WORLD_PARTITIONS];
+	bool known[WORLD_PARTITIONS]; /* something of this producer was acknowledged there */
 	uint32_t deed, pending[ASKED_MAX];
 	int32_t pending_partition, pending_sequence[ASKED_MAX];
 	int pending_count, left;
@@ -90,10 +92,15 @@ struct world {
 	struct clock clock;
 	int64_t now_ms;
 	struct sim_disk *disk;
+	struct sim_objects *objects; /* NULL: files of the disk */
 	struct lane *lanes[STORE_LANES];
+	int64_t late_until_ms[STORE_LANES]; /* the lane waits for an answer */
+	int stepped;                        /* which lane is */
 	struct loop *loop;
 	struct broker *broker;
 	struct inflater *inflater;
+	struct list wires;
+	int wire_count;
 	char metadata[300], why[1000];
 	bool broken, finishing, opening;
 	struct client clients[CLIENTS];
@@ -105,6 +112,7 @@ struct world {
 
 struct world_totals {
 	uint64_t crashes, starts, acknowledged, committed, aborted, unknown, positions, read;
+	uint64_t breaks, strays, stalls, troubles, done_and_denied, halves;
 };
 extern struct world_totals world_totals;
 
@@ -114,10 +122,22 @@ int world_run(uint64_t seed, bool trace, int mutant, char why[1000], uint64_t *h
 int world_broken(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void world_note(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* ---- sim_net.c */
+void net_connect(struct client *client);
+void net_send(struct client *client, struct view bytes);
+void net_break(struct client *client);             /* both sides see it */
+void net_leave(struct client *client);             /* only the client does: what it sent arrives later */
+void net_stall(struct client *client, int64_t ms); /* it does not read for so long */
+void net_down(struct world *world);                /* all of it */
+bool net_step(struct world *world);                /* some bytes of one connection */
+bool net_settle(struct world *world);              /* a step of each; false when none could */
+
 /* ---- sim_clients.c */
 void client_init(struct client *client, struct world *world, enum client_kind kind, int32_t number);
 void client_connect(struct client *client);
-void client_drop(struct client *client); /* the connection is gone, with what was asked */
+void client_drop(struct client *client);  /* the connection is gone, with what was asked */
+void client_leave(struct client *client); /* the same, and the broker does not know; when it may */
+void client_answered(struct client *client, struct view frame);
 void client_step(struct client *client);
 void client_ask(struct client *client, int16_t key, int16_t version, const void *request);
 bool client_idle(const struct client *client);

@@ -28,33 +28,11 @@ enum {
 
 /* ---- frames */
 
-static void answered(void *owner, struct view bytes)
+void client_answered(struct client *client, struct view frame)
 {
-	struct client *client = owner;
-
 	assert(client->answer_count < client->asked_count);
-	client->answers[client->answer_count++] =
-		arena_copy(&client->arena, view_of(bytes.at + 4, bytes.size - 4));
+	client->answers[client->answer_count++] = arena_copy(&client->arena, frame);
 }
-
-static size_t queued(void *owner)
-{
-	return 0;
-}
-
-static void paused(void *owner, bool is)
-{
-}
-
-static void broken(void *owner, const char *why)
-{
-	struct client *client = owner;
-
-	client->broken = true;
-	world_broken(client->world, "the broker broke with client %d: %s", client->number, why);
-}
-
-static const struct pipeline_functions functions = { answered, queued, paused, broken };
 
 void client_init(struct client *client, struct world *world, enum client_kind kind, int32_t number)
 {
@@ -67,20 +45,46 @@ void client_init(struct client *client, struct world *world, enum client_kind ki
 
 void client_connect(struct client *client)
 {
-	pipeline_init(&client->pipeline, client->world->broker, &functions, client);
-	client->pipeline.client_host = "/127.0.0.1";
+	net_connect(client);
 	arena_init(&client->arena, (size_t)64 << 20);
-	client->connected = true;
+}
+
+static void forget(struct client *client)
+{
+	arena_done(&client->arena);
+	client->asked_count = client->answer_count = 0;
 }
 
 void client_drop(struct client *client)
 {
-	if (!client->connected)
+	if (!client->wire)
 		return;
-	pipeline_close(&client->pipeline);
-	arena_done(&client->arena);
-	client->connected = false;
-	client->asked_count = client->answer_count = 0;
+	net_break(client);
+	forget(client);
+}
+
+/*
+ * What a stray request does is only the broker's to answer for where the protocol lets it see that it is old: by a sequence, or
+ * by the epoch of each transaction (KIP-890).  A position that was sent before another one and arrives behind it is neither.
+ */
+static bool may_stray(const struct client *client)
+{
+	for (int i = 0; i < client->asked_count; i++)
+		if (client->asked[i].api != API_PRODUCE && client->asked[i].api != API_FETCH &&
+		    client->asked[i].api != API_OFFSET_FETCH &&
+		    client->asked[i].api != API_INIT_PRODUCER_ID && !client->two)
+			return false;
+	return client->kind != CLIENT_COMMITTER;
+}
+
+void client_leave(struct client *client)
+{
+	if (!client->wire || !may_stray(client)) {
+		client_drop(client);
+		return;
+	}
+	net_leave(client);
+	forget(client);
 }
 
 static void ask(struct client *client, int16_t key, int16_t version, const void *request, struct asked asked)
@@ -105,7 +109,7 @@ static void ask(struct client *client, int16_t key, int16_t version, const void 
 	frame.at[1] = (uint8_t)((frame.size - 4) >> 16);
 	frame.at[2] = (uint8_t)((frame.size - 4) >> 8);
 	frame.at[3] = (uint8_t)(frame.size - 4);
-	pipeline_feed(&client->pipeline, buffer_bytes(&frame));
+	net_send(client, buffer_bytes(&frame));
 	buffer_done(&frame);
 }
 
@@ -375,6 +379,7 @@ static void init_answered(struct client *client, const struct init_producer_id_r
 	client->producer_id = in->producer_id;
 	client->epoch = in->producer_epoch;
 	memset(client->sequence, 0, sizeof client->sequence);
+	memset(client->known, 0, sizeof client->known);
 	client->state = client->kind == CLIENT_TRANSACTOR ? STATE_BEGIN : STATE_PRODUCE;
 }
 
@@ -431,6 +436,7 @@ static void produced(struct client *client, const struct asked *asked, const str
 		if (client->pending[i] == asked->value) {
 			value_acknowledged(world, asked->value, part->base_offset);
 			world->deeds[world->values[asked->value].deed].fate = FATE_KEPT;
+			client->known[asked->partition] = true;
 			client->pending_count--;
 			memmove(client->pending + i, client->pending + i + 1,
 				(size_t)(client->pending_count - i) * sizeof *client->pending);
@@ -607,6 +613,9 @@ static void writer_step(struct client *client)
 	if (client->left || client->pending_count == ASKED_MAX || client->asked_count == ASKED_MAX ||
 	    world->finishing)
 		return;
+	/* As in Kafka, one whom the log does not know may begin with any sequence: also with the second, when the first failed. */
+	if (client->pending_count && !client->known[client->pending_partition])
+		return;
 	if (!client->pending_count)
 		client->pending_partition = some_partition(client);
 	client->pending[client->pending_count] =
@@ -690,7 +699,7 @@ static void after_loss(struct client *client)
 
 void client_step(struct client *client)
 {
-	if (!client->connected) {
+	if (!client->wire) {
 		client_connect(client);
 		after_loss(client);
 	}

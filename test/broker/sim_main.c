@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "../store/sim.h"
+#include "base/log.h"
 #include "sim.h"
 
 #define MUTANT_SEEDS 100
@@ -52,14 +53,17 @@ static int run_seeds(uint64_t from, uint64_t count)
 		broken = run_one(seed, false);
 #define TOTAL(name) (unsigned long long)world_totals.name
 	printf("%llu crashes, %llu starts; %llu acknowledged; %llu transactions committed, %llu aborted, "
-	       "%llu unknown; "
-	       "%llu positions, %llu values read\n",
+	       "%llu unknown; %llu positions, %llu values read; "
+	       "%llu connections broken, %llu left with requests on their way, %llu that did not read; "
+	       "%llu troubles with objects, %llu done and denied, %llu done by half\n",
 	       TOTAL(crashes), TOTAL(starts), TOTAL(acknowledged), TOTAL(committed), TOTAL(aborted),
-	       TOTAL(unknown), TOTAL(positions), TOTAL(read));
+	       TOTAL(unknown), TOTAL(positions), TOTAL(read), TOTAL(breaks), TOTAL(strays), TOTAL(stalls),
+	       TOTAL(troubles), TOTAL(done_and_denied), TOTAL(halves));
 	printf("%llu seeds, %d broken\n", (unsigned long long)(seed - from), broken);
 	/* Worlds in which nothing happens prove nothing. */
 	if (!broken && (!world_totals.crashes || !world_totals.committed || !world_totals.aborted ||
-			!world_totals.positions || !world_totals.read)) {
+			!world_totals.positions || !world_totals.read || !world_totals.strays ||
+			!world_totals.done_and_denied || !world_totals.halves)) {
 		printf("but something never happened in them\n");
 		return 1;
 	}
@@ -103,6 +107,8 @@ int main(int argc, char **argv)
 		else
 			seed = seeds = 0, i = argc;
 	}
+	if (!trace)
+		log_set_level(LOG_ERROR);
 	if (lies)
 		return run_mutants();
 	if (seed)

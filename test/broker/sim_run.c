@@ -7,7 +7,7 @@
 #include "../store/sim.h"
 #include "sim.h"
 
-#define STEPS         1500
+#define STEPS         1200
 #define OPENINGS      200
 #define SETTLE_ROUNDS 400
 
@@ -56,6 +56,22 @@ static int64_t world_wall(const struct clock *clock)
 
 /* ---- opening and crashing */
 
+/* An answer of the object store that takes so long: whoever asked waits, and nobody else does. */
+static void late(void *context, int64_t ms)
+{
+	struct world *world = context;
+
+	world->late_until_ms[world->stepped] = world->now_ms + ms;
+}
+
+static bool step_lane(struct world *world, int lane)
+{
+	if (world->now_ms < world->late_until_ms[lane])
+		return false;
+	world->stepped = lane;
+	return lane_step(world->lanes[lane]);
+}
+
 /* The lanes move while the broker waits for its first word to be kept; so does the time that it gives it. */
 static void step_lanes(void *context)
 {
@@ -63,7 +79,7 @@ static void step_lanes(void *context)
 
 	world->now_ms++;
 	for (int i = 0; i < STORE_LANES; i++)
-		lane_step(world->lanes[i]);
+		step_lane(world, i);
 }
 
 static void properties_of(struct properties *properties)
@@ -89,10 +105,12 @@ static int open_once(struct world *world)
 	store_options_default(&store);
 	store.metadata = world->metadata;
 	store.random = world->seed | 1;
-	store.segment_bytes = 256 << 10;
+	store.objects = world->objects ? sim_objects_face(world->objects) : NULL;
+	store.segment_bytes = 64 << 10;
 	store.unflushed_bytes_max = 1 << 20;
 	store.flush_bytes = 4000 + (int64_t)random_below(&world->random, 100000);
 	store.flush_ms = 3000;
+	memset(world->late_until_ms, 0, sizeof world->late_until_ms);
 	for (int i = 0; i < STORE_LANES; i++) {
 		if (lane_new_stepped(NULL, NULL, &world->lanes[i]) < 0)
 			abort();
@@ -127,6 +145,7 @@ static void close_broker(struct world *world)
 {
 	for (int i = 0; i < CLIENTS; i++)
 		client_drop(&world->clients[i]);
+	net_down(world);
 	for (int i = 0; i < STORE_LANES; i++)
 		lane_free(world->lanes[i]);
 	broker_free(world->broker);
@@ -177,8 +196,9 @@ static void settle(struct world *world)
 		bool moved = false;
 
 		for (int i = 0; i < STORE_LANES && !sim_disk_dead(world->disk); i++)
-			moved = lane_step(world->lanes[i]) || moved;
+			moved = step_lane(world, i) || moved;
 		moved = loop_step(world->loop) || moved;
+		moved = net_settle(world) || moved;
 		if (!moved)
 			break;
 	}
@@ -188,26 +208,36 @@ static void one_step(struct world *world)
 {
 	uint64_t dice = random_below(&world->random, 1000);
 
-	if (dice < 300)
-		client_step(&world->clients[random_below(&world->random, CLIENTS)]);
-	else if (dice < 600)
-		lane_step(world->lanes[random_below(&world->random, STORE_LANES)]);
-	else if (dice < 800)
+	struct client *client = &world->clients[random_below(&world->random, CLIENTS)];
+
+	if (dice < 260)
+		client_step(client);
+	else if (dice < 480)
+		net_step(world);
+	else if (dice < 680)
+		step_lane(world, (int)random_below(&world->random, STORE_LANES));
+	else if (dice < 830)
 		loop_step(world->loop);
-	else if (dice < 950)
+	else if (dice < 940)
 		world->now_ms += (int64_t)random_below(&world->random, 20);
-	else if (dice < 985)
+	else if (dice < 978)
 		settle(world);
-	else if (dice < 988)
+	else if (dice < 981)
 		world->now_ms += 500;
+	else if (dice < 985)
+		client_drop(client);
+	else if (dice < 988)
+		client_leave(client);
 	else if (dice < 991)
-		client_drop(&world->clients[random_below(&world->random, CLIENTS)]);
+		net_stall(client, (int64_t)random_below(&world->random, 3000));
 	else if (dice < 993)
 		sim_disk_err_after(world->disk, 1 + random_below(&world->random, 20));
 	else if (dice < 994)
 		sim_disk_room(world->disk, (int64_t)random_below(&world->random, 100000));
 	else if (dice < 996)
 		sim_disk_room(world->disk, INT64_MAX);
+	else if (dice < 997 && world->objects)
+		sim_objects_trouble(world->objects, (int)random_below(&world->random, 80));
 	else
 		sim_disk_crash_after(world->disk, 1 + random_below(&world->random, 40));
 }
@@ -247,6 +277,23 @@ static int make_topic(struct world *world)
 	return 0;
 }
 
+static const struct store_topic *orders(const struct world *world)
+{
+	return store_topic_named(world->broker->store, VIEW_LITERAL("orders"));
+}
+
+static bool read_all(const struct world *world, const struct client *reader)
+{
+	for (int32_t i = 0; i < WORLD_PARTITIONS; i++) {
+		struct store_partition_state state;
+
+		store_partition_state(orders(world)->partitions[i], &state);
+		if (reader->offsets[i] != state.high_watermark)
+			return false;
+	}
+	return true;
+}
+
 /* Everybody comes to the end of what is under way; then one reader reads all, from the beginning. */
 static int finish(struct world *world)
 {
@@ -257,6 +304,8 @@ static int finish(struct world *world)
 	sim_disk_crash_after(world->disk, 0);
 	sim_disk_err_after(world->disk, INT32_MAX);
 	sim_disk_room(world->disk, INT64_MAX);
+	if (world->objects)
+		sim_objects_trouble(world->objects, 0);
 	for (int round = 0; round < 3000 && waits; round++) {
 		if (run_on(world) < 0)
 			return -1;
@@ -274,15 +323,13 @@ static int finish(struct world *world)
 	memset(reader->offsets, 0, sizeof reader->offsets);
 	for (uint32_t i = 0; i < world->value_count; i++)
 		world->values[i].found = false;
-	for (int round = 0; round < 200; round++) /* whole answers are small: this is far beyond the end */
+	for (int round = 0; round < 400 && !read_all(world, reader); round++)
 		if (run_on(world) < 0)
 			return -1;
 	for (int32_t i = 0; i < WORLD_PARTITIONS; i++) {
 		struct store_partition_state state;
 
-		store_partition_state(
-			store_topic_named(world->broker->store, VIEW_LITERAL("orders"))->partitions[i],
-			&state);
+		store_partition_state(orders(world)->partitions[i], &state);
 		if (reader->offsets[i] != state.high_watermark || state.last_stable != state.high_watermark)
 			return world_broken(world, "the reader of %d is at %lld, stable to %lld of %lld", i,
 					    (long long)reader->offsets[i], (long long)state.last_stable,
@@ -315,6 +362,16 @@ static void remove_metadata(const struct world *world)
 	}
 }
 
+static void count_objects(const struct world *world)
+{
+	const struct sim_objects_numbers *numbers =
+		world->objects ? sim_objects_numbers(world->objects) : &(struct sim_objects_numbers){ 0 };
+
+	world_totals.troubles += numbers->troubles;
+	world_totals.done_and_denied += numbers->done_and_denied;
+	world_totals.halves += numbers->halves;
+}
+
 int world_run(uint64_t seed, bool trace, int mutant, char why[1000], uint64_t *hash)
 {
 	struct world *world = calloc(1, sizeof *world);
@@ -330,7 +387,12 @@ int world_run(uint64_t seed, bool trace, int mutant, char why[1000], uint64_t *h
 	random_seed(&world->random, seed);
 	world->clock = (struct clock){ world_monotonic, world_wall, world };
 	world->disk = sim_disk_new(&world->random);
+	if (random_below(&world->random, 2)) {
+		world->objects = sim_objects_new(&world->random, world->disk, late, world);
+		sim_objects_trouble(world->objects, (int)random_below(&world->random, 40));
+	}
 	world->inflater = inflater_new(1 << 20);
+	list_init(&world->wires);
 	world->values = calloc(WORLD_VALUES_MAX, sizeof *world->values);
 	world->deeds = calloc(WORLD_VALUES_MAX, sizeof *world->deeds);
 	deed_new(world);
@@ -348,6 +410,8 @@ int world_run(uint64_t seed, bool trace, int mutant, char why[1000], uint64_t *h
 		*hash = world->hash;
 	remove_metadata(world);
 	inflater_free(world->inflater);
+	count_objects(world);
+	sim_objects_free(world->objects);
 	sim_disk_free(world->disk);
 	free(world->values);
 	free(world->deeds);

@@ -9,7 +9,8 @@
  *	nothing is there that nobody sent, and nothing of a producer with sequences twice
  *	offsets have no holes (in compacted worlds: what is missing has a later record of its key, or was aborted); the last stable offset and the aborted ranges are what the log itself says
  *
- * Metadata is real, in a file of SQLite that is closed without a word at a crash.
+ * Metadata is real, in a file of SQLite that is closed without a word at a crash. In half of the worlds objects are files of that
+ * disk, in the others they have a store of their own (sim_objects.c).
  */
 #ifndef TEST_STORE_SIM_H
 #define TEST_STORE_SIM_H
@@ -51,6 +52,25 @@ struct sim_rot {
 };
 bool sim_disk_rot(struct sim_disk *disk, struct sim_rot *out);
 void sim_disk_unrot(struct sim_disk *disk, const struct sim_rot *rot);
+
+/* ---- sim_objects.c */
+
+struct sim_objects;
+struct object_store;
+
+struct sim_objects_numbers {
+	uint64_t troubles, done_and_denied, halves;
+};
+
+/* `late` (may be NULL) is told when an answer takes so long; it holds the lane back. */
+struct sim_objects *sim_objects_new(struct random *random, const struct sim_disk *disk,
+				    void (*late)(void *context, int64_t ms), void *context);
+void sim_objects_free(struct sim_objects *objects);
+struct object_store *sim_objects_face(struct sim_objects *objects);
+int sim_objects_trouble(struct sim_objects *objects,
+			int percent); /* so many calls go wrong; returns what it was */
+const struct sim_objects_numbers *sim_objects_numbers(const struct sim_objects *objects);
+bool sim_objects_rot(struct sim_objects *objects, int64_t *id, uint64_t *offset); /* one bit of one object */
 
 /* ---- sim_model.c: what the clients were told */
 
@@ -129,6 +149,7 @@ struct sim {
 	struct sim_options options;
 	struct random random;
 	struct sim_disk *disk;
+	struct sim_objects *objects; /* NULL: files of the disk */
 	struct clock clock;
 	int64_t now_ms;
 	struct store *store;
@@ -141,15 +162,16 @@ struct sim {
 	char why[1500];
 	int flights;
 	bool broken;
-	bool compacting; /* of each key the latest record is enough */
-	bool rotten;     /* a read may fail */
-	bool hurt;       /* so may one now: the disk had a bad moment */
+	bool compacting;   /* of each key the latest record is enough */
+	bool rotten;       /* a read may fail */
+	bool hurt;         /* so may one now: the disk had a bad moment */
+	bool asking_again; /* of objects, without trouble */
 };
 
 /* What all worlds of this process have been through, so that nobody believes in worlds where nothing happens. */
 struct sim_totals {
 	uint64_t crashes, acknowledged, duplicates, failed, full, refused_full, batches_read, cold_reads,
-		uploads, upload_failures, merges, errors, compacted, starts_moved, rotten, rot_seen;
+		uploads, upload_failures, merges, errors, compacted, starts_moved, rotten, rot_seen, troubles;
 };
 
 extern struct sim_totals sim_totals;

@@ -278,6 +278,15 @@ static int read_now(struct sim *sim, int index, int64_t offset, int64_t size_max
 		sim->hurt = false;
 		return read_now(sim, index, offset, size_max, isolation, read);
 	}
+	if (err == ERR_IO && sim->objects && !sim->asking_again) {
+		int before = sim_objects_trouble(sim->objects, 0);
+
+		sim->asking_again = true;
+		err = read_now(sim, index, offset, size_max, isolation, read);
+		sim->asking_again = false;
+		sim_objects_trouble(sim->objects, before);
+		return err;
+	}
 	if (err < 0 && !sim->rotten)
 		return sim_broken(sim, "a read of partition %d at %lld: %s", index, (long long)offset,
 				  fault.text);

@@ -268,6 +268,7 @@ static int open_store(struct sim *sim)
 	options.metadata = sim->metadata;
 	options.clock = &sim->clock;
 	options.disk = sim_disk_face(sim->disk);
+	options.objects = sim->objects ? sim_objects_face(sim->objects) : NULL;
 	options.random = sim->options.seed | 1;
 	options.segment_bytes = 64 << 10;
 	options.unflushed_bytes_max = 60000;
@@ -439,6 +440,8 @@ static void one_step(struct sim *sim)
 		sim_disk_room(sim->disk, (int64_t)random_below(&sim->random, 100000));
 	else if (dice < 99)
 		sim_disk_room(sim->disk, INT64_MAX);
+	else if (sim->objects && random_below(&sim->random, 3) == 0)
+		sim_objects_trouble(sim->objects, (int)random_below(&sim->random, 60));
 	else
 		sim_disk_crash_after(sim->disk, 1 + random_below(&sim->random, 40));
 }
@@ -451,6 +454,8 @@ static int finish(struct sim *sim)
 	sim_disk_crash_after(sim->disk, 0);
 	sim_disk_err_after(sim->disk, INT32_MAX);
 	sim_disk_room(sim->disk, INT64_MAX);
+	if (sim->objects)
+		sim_objects_trouble(sim->objects, 0);
 	sim_settle(sim);
 	store_numbers(sim->store, &numbers);
 	if (numbers.write_err == ERR_IO && restart(sim) < 0)
@@ -481,10 +486,13 @@ static int finish(struct sim *sim)
 /* One byte rots while nobody looks: it is seen, or it does not matter; and nothing was made worse. */
 static int rot(struct sim *sim, bool closed_well)
 {
-	struct sim_rot rotten;
+	struct sim_rot rotten = { .path = "an object" };
+	int64_t id;
 	int err;
 
-	if (!sim_disk_rot(sim->disk, &rotten))
+	if (sim->objects && random_below(&sim->random, 2)
+		    ? !sim_objects_rot(sim->objects, &id, &rotten.offset)
+		    : !sim_disk_rot(sim->disk, &rotten))
 		return 0;
 	note(sim, "rot: %s at %llu", rotten.path, (unsigned long long)rotten.offset);
 	sim->rotten = true;
@@ -554,6 +562,10 @@ int sim_run(const struct sim_options *options, char why[1500], uint64_t *hash)
 	random_seed(&sim->random, options->seed);
 	sim->compacting = random_below(&sim->random, 3) == 0;
 	sim->disk = sim_disk_new(&sim->random);
+	if (random_below(&sim->random, 2)) {
+		sim->objects = sim_objects_new(&sim->random, sim->disk, NULL, NULL);
+		sim_objects_trouble(sim->objects, (int)random_below(&sim->random, 40));
+	}
 	sim->clock = (struct clock){ sim_monotonic, sim_wall, sim };
 	sim->producers = calloc(PRODUCERS * SIM_PARTITIONS, sizeof *sim->producers);
 	for (int i = 0; i < PRODUCERS * SIM_PARTITIONS; i++)
@@ -577,6 +589,8 @@ int sim_run(const struct sim_options *options, char why[1500], uint64_t *hash)
 	for (int i = 0; i < SIM_PARTITIONS; i++)
 		model_done(&sim->models[i]);
 	free(sim->producers);
+	sim_totals.troubles += sim->objects ? sim_objects_numbers(sim->objects)->troubles : 0;
+	sim_objects_free(sim->objects);
 	sim_disk_free(sim->disk);
 	free(sim);
 	return err;
