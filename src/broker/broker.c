@@ -17,6 +17,7 @@
 #include "broker/scram_users.h"
 #include "broker/session.h"
 #include "broker/settings.h"
+#include "broker/throttle.h"
 #include "broker/topic_config.h"
 
 #define TICK_MS      100
@@ -173,6 +174,7 @@ int broker_open(struct loop *loop, const struct broker_options *options, struct 
 	broker->loop = loop;
 	broker->health.report_ms = options->report_ms;
 	list_init(&broker->doors);
+	list_init(&broker->held);
 	list_init(&broker->ready);
 	list_init(&broker->parked);
 	err = copy_properties(broker, options->properties, fault);
@@ -188,10 +190,14 @@ int broker_open(struct loop *loop, const struct broker_options *options, struct 
 		err = timer_new(loop, pump_soon, broker, &broker->soon);
 	if (err == 0)
 		err = sessions_new(broker, &broker->sessions);
+	if (err == 0)
+		err = throttle_new(broker, &broker->throttle);
 	if (err < 0 && fault && !fault->err)
 		fault_set(fault, err, "the broker cannot start: %s", err_text(err));
 	if (err == 0)
 		err = open_store(broker, options, fault);
+	if (err == 0)
+		throttle_quotas_changed(broker->throttle);
 	if (err == 0)
 		err = coordinator_new(broker, &broker->coordinator, fault);
 	if (err == 0)
@@ -227,6 +233,7 @@ void broker_free(struct broker *broker)
 	broker->store = NULL;
 	coordinator_free(broker->coordinator);
 	sessions_free(broker->sessions);
+	throttle_free(broker->throttle);
 	timer_free(broker->tick);
 	timer_free(broker->soon);
 	bell_free(broker->bell); /* only now nobody can ring it */

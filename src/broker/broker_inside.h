@@ -17,6 +17,7 @@
 struct coordinator;
 struct entrances;
 struct sessions;
+struct throttle;
 
 /* What clients take for a broker: nodes.h.  There is always one. */
 struct node {
@@ -38,6 +39,8 @@ struct broker {
 	struct properties properties;
 	struct list doors; /* of door.c */
 	int door_count;
+	struct list held; /* of connections.c */
+	int held_count;
 	int64_t request_bytes; /* of all requests that are not answered */
 	int64_t topics_in_creation;
 	char cluster_id[BROKER_CLUSTER_ID_SIZE];
@@ -47,6 +50,7 @@ struct broker {
 	const struct node
 		*serving; /* at whose door the request came in that is being started; NULL: none is */
 	struct sessions *sessions;
+	struct throttle *throttle;
 	struct coordinator *coordinator;
 	struct inflater *inflater;
 	struct deflater *deflater;

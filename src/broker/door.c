@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "broker/connections.h"
 #include "broker/door.h"
 #include "broker/login.h"
 #include "broker/pipeline.h"
@@ -162,20 +163,21 @@ static void address_of(int fd, char host[ADDRESS_SIZE + 1])
 		at = &((struct sockaddr_in6 *)&address)->sin6_addr;
 	if (address.ss_family == AF_INET || address.ss_family == AF_INET6)
 		inet_ntop(address.ss_family, at, host + 1, ADDRESS_SIZE);
+	if (strncmp(host, "/::ffff:", 8) == 0 &&
+	    strchr(host, '.')) /* the same client, by the older protocol */
+		memmove(host + 1, host + 8, strlen(host + 8) + 1);
 }
 
-/* Is there room for one more, in all and from this address? */
-static bool welcome(const struct broker *broker, const char *host)
+/* Connections from this address; not counted when nothing asks for it. */
+static int64_t same_address(const struct broker *broker, const char *host)
 {
 	int64_t same = 0;
 
-	if (broker->closing || broker->door_count >= broker->properties.connections_max)
-		return false;
 	if (broker->properties.connections_per_address_max >= INT32_MAX)
-		return true;
+		return 0;
 	LIST_EACH(&broker->doors, link)
 	same += strcmp(container_of(link, struct door, link)->host, host) == 0;
-	return same < broker->properties.connections_per_address_max;
+	return same;
 }
 
 void door_open(struct node *node, const struct entrance *entrance, int fd)
@@ -189,8 +191,11 @@ void door_open(struct node *node, const struct entrance *entrance, int fd)
 	}
 	door->broker = broker;
 	address_of(fd, door->host);
-	if (!welcome(broker, door->host) || timer_new(broker->loop, end, door, &door->end) < 0) {
-		log_line(LOG_INFO, "broker: no room for a connection from %s", door->host);
+	if (!connection_welcome(broker, fd, door->host, same_address(broker, door->host))) {
+		free(door);
+		return;
+	}
+	if (timer_new(broker->loop, end, door, &door->end) < 0) {
 		close(fd);
 		free(door);
 		return;
@@ -215,12 +220,14 @@ void doors_close(struct broker *broker)
 {
 	while (!list_empty(&broker->doors))
 		door_close(container_of(broker->doors.next, struct door, link));
+	connections_close(broker);
 }
 
 void doors_tick(struct broker *broker)
 {
 	int64_t now_ms = loop_now_ms(broker->loop);
 
+	connections_tick(broker);
 	LIST_EACH_SAFE(&broker->doors, link)
 	{
 		struct door *door = container_of(link, struct door, link);

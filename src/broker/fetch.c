@@ -12,11 +12,14 @@
 #include "broker/api.h"
 #include "broker/nodes.h"
 #include "broker/session.h"
+#include "broker/throttle.h"
 #include "broker/topic_config.h"
 
-#define TOPIC_IDS_SINCE 13
-#define WAIT_MS_MAX     (24 * 3600 * 1000)
-#define WANTS_MAX       SESSION_PARTITIONS_MAX
+#define TOPIC_IDS_SINCE       13
+#define ANSWER_HEAD_SIZE      20
+#define ANSWER_PARTITION_SIZE 60
+#define WAIT_MS_MAX           (24 * 3600 * 1000)
+#define WANTS_MAX             SESSION_PARTITIONS_MAX
 
 struct fetching;
 
@@ -328,6 +331,15 @@ static bool tell_all(struct fetching *fetching, struct session *session, struct 
 	return true;
 }
 
+/*
+ * What an answer counts for a quota: its records, and about as much beside them as Kafka's has, for every partition, also those
+ * that a session leaves out.
+ */
+static int64_t answer_size(const struct fetching *fetching)
+{
+	return fetching->size + ANSWER_HEAD_SIZE + (int64_t)fetching->count * ANSWER_PARTITION_SIZE;
+}
+
 static void answer(struct fetching *fetching)
 {
 	struct request *request = fetching->request;
@@ -337,6 +349,13 @@ static void answer(struct fetching *fetching)
 	bool ok;
 
 	unpark(fetching);
+	if (response && throttle_fetch(request, answer_size(fetching))) {
+		response->session_id = fetching->session_id;
+		request->gone = NULL;
+		finish(fetching);
+		request_answer(request, response);
+		return;
+	}
 	if (response && fetching->want_session && request_version(request) >= 7)
 		session = session_make(sessions, request->message, request_version(request));
 	if (response)
@@ -418,6 +437,7 @@ static void attempt(struct fetching *fetching)
 
 	if (in->max_bytes < room)
 		room = in->max_bytes;
+	room = throttle_fetch_room(fetching->request, room);
 	fetching->size = 0;
 	fetching->errors = false;
 	for (int i = 0; i < fetching->count; i++)

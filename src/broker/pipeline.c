@@ -3,6 +3,7 @@
 #include "broker/api.h"
 #include "broker/login.h"
 #include "broker/pipeline.h"
+#include "broker/throttle.h"
 
 #define DIRECT_MIN 4096
 
@@ -16,6 +17,7 @@ void pipeline_init(struct pipeline *pipeline, struct broker *broker,
 				       .client_host = "/unknown" };
 	list_init(&pipeline->requests);
 	list_init(&pipeline->ready);
+	list_init(&pipeline->muted);
 }
 
 static void forget(struct pipeline *pipeline, struct request *request)
@@ -41,6 +43,7 @@ void pipeline_close(struct pipeline *pipeline)
 		return;
 	pipeline->closed = true;
 	list_remove(&pipeline->ready);
+	list_remove(&pipeline->muted);
 	if (pipeline->filling)
 		request_free(pipeline->filling);
 	pipeline->filling = NULL;
@@ -127,6 +130,12 @@ static void start(struct pipeline *pipeline, struct request *request)
 	request->state = REQUEST_STARTED;
 	pipeline->running++;
 	pipeline->running_alone += !overlaps(request);
+	if (throttle_wants_time(pipeline->broker->throttle)) {
+		throttle_time_begin(request);
+		api_start(request); /* answered or not, it is still in the list */
+		throttle_time_end(request);
+		return;
+	}
 	api_start(request);
 }
 
@@ -134,7 +143,7 @@ static void start_requests(struct pipeline *pipeline)
 {
 	struct request *request;
 
-	while (!pipeline->broken && pipeline->running_alone == 0 &&
+	while (!pipeline->broken && pipeline->running_alone == 0 && !pipeline->muted_until_ms &&
 	       pipeline->functions->queued(pipeline->owner) < PIPELINE_OUT_BYTES_MAX) {
 		request = next_waiting(pipeline);
 		if (!request || (pipeline->running > 0 && !overlaps(request)))
@@ -159,7 +168,7 @@ static void pump(struct pipeline *pipeline)
 	} while (pipeline->again && !pipeline->broken);
 	pipeline->pumping = false;
 	full = pipeline->count >= PIPELINE_REQUESTS_MAX || pipeline->bytes >= PIPELINE_BYTES_MAX ||
-	       broker_requests_full(pipeline->broker);
+	       broker_requests_full(pipeline->broker) || pipeline->muted_until_ms;
 	if (full != pipeline->paused) {
 		pipeline->paused = full;
 		pipeline->functions->pause(pipeline->owner, full);

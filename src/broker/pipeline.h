@@ -40,6 +40,8 @@ struct pipeline {
 	struct login *login;     /* NULL: nobody is asked who he is; the owner's */
 	const char *client_host; /* "/127.0.0.1", as Kafka shows clients; the owner's */
 	struct list ready;       /* in broker->ready: something was answered */
+	struct list muted;       /* in throttle->muted, when the client has to be silent */
+	int64_t muted_until_ms;  /* 0: it is heard */
 	struct list requests;    /* oldest first */
 	int count, running, running_alone;
 	size_t bytes; /* of all frames here */

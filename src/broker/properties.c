@@ -28,6 +28,8 @@ const struct property property_table[] = {
 	{ "max.incremental.fetch.session.cache.slots", CONFIG_INT,     "1000",       AT(sessions_max), 0, 1000000 },
 	{ "max.connections",                           CONFIG_INT,     "2147483647", AT(connections_max), 0, INT32_MAX },
 	{ "max.connections.per.ip",                    CONFIG_INT,     "2147483647", AT(connections_per_address_max), 0, INT32_MAX },
+	{ "quota.window.num",                          CONFIG_INT,     "11",         AT(quota_windows), 1, 3600 },
+	{ "quota.window.size.seconds",                 CONFIG_INT,     "1",          AT(quota_window_seconds), 1, 3600 },
 	{ "connections.max.idle.ms",                   CONFIG_LONG,    "600000",     AT(idle_ms), -1, MOST },
 	{ "group.min.session.timeout.ms",              CONFIG_INT,     "6000",       AT(session_timeout_least_ms), 1, INT32_MAX },
 	{ "group.max.session.timeout.ms",              CONFIG_INT,     "1800000",    AT(session_timeout_most_ms), 1, INT32_MAX },

@@ -53,6 +53,7 @@ struct properties {
 		producer_expiry_ms;
 	int64_t retention_check_ms;
 	int64_t login_bytes_max, reauth_ms;
+	int64_t quota_windows, quota_window_seconds;
 	const char *advertised; /* "PLAINTEXT://host:port", or NULL */
 };
 

@@ -20,6 +20,8 @@ static const struct sentence properties[] = {
 	{ "max.incremental.fetch.session.cache.slots", "fetch sessions (KIP-227) at once" },
 	{ "max.connections", "of all clients; who comes past it is sent away" },
 	{ "max.connections.per.ip", "of one address" },
+	{ "quota.window.num", "quotas are measured over so many windows" },
+	{ "quota.window.size.seconds", "of one window" },
 	{ "connections.max.idle.ms", "a connection that was silent so long is closed; -1 never" },
 	{ "group.min.session.timeout.ms", "the shortest that a member may ask for" },
 	{ "group.max.session.timeout.ms", "the longest" },

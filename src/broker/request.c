@@ -5,6 +5,7 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "broker/pipeline.h"
+#include "broker/throttle.h"
 
 #define ANSWER_BYTES_MAX ((size_t)1 << 30)
 
@@ -52,6 +53,8 @@ static void answered(struct request *request)
 
 void request_answer_nothing(struct request *request)
 {
+	if (request->api && request->head.api_key == API_PRODUCE)
+		throttle_answer(request, NULL);
 	answered(request);
 }
 
@@ -84,10 +87,12 @@ static int write_answer(struct request *request, const void *response, struct me
 	return ERR_INTERNAL;
 }
 
-void request_write(struct request *request, const void *response)
+void request_write(struct request *request, void *response)
 {
 	size_t body;
 
+	if (response)
+		throttle_answer(request, response);
 	if (request->pipeline && (!response || write_answer(request, response, NULL, 0, &body) < 0))
 		pipeline_break(request->pipeline, "an answer could not be written");
 }
@@ -98,8 +103,7 @@ static void add_piece(struct request *request, const void *at, size_t size)
 		request->pieces[request->piece_count++] = (struct iovec){ (void *)(uintptr_t)at, size };
 }
 
-void request_write_around(struct request *request, const void *response, const struct request_run *runs,
-			  int count)
+void request_write_around(struct request *request, void *response, const struct request_run *runs, int count)
 {
 	struct message_cuts cuts = { arena_array(&request->arena, (size_t)count + 1, sizeof *cuts.at), 0,
 				     count };
@@ -107,6 +111,8 @@ void request_write_around(struct request *request, const void *response, const s
 
 	if (!request->pipeline)
 		return;
+	if (response)
+		throttle_answer(request, response);
 	for (int i = 0; i < count; i++) {
 		total += (size_t)runs[i].count;
 		for (int k = 0; k < runs[i].count; k++)
@@ -135,7 +141,7 @@ void request_written(struct request *request)
 	answered(request);
 }
 
-void request_answer(struct request *request, const void *response)
+void request_answer(struct request *request, void *response)
 {
 	request_write(request, response);
 	request_written(request);

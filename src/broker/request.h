@@ -42,6 +42,9 @@ struct request {
 	void (*done)(
 		struct request *request); /* called last: lets go of what the pieces show.  May be NULL */
 	bool alone;                       /* a produce request that nothing may overtake */
+	int64_t throttle_ms;              /* of throttle.c: how long its client shall be silent */
+	bool throttle_counted;            /* its time was */
+	int64_t thread_ns, thread_since_ns;
 	enum request_state state;
 	size_t size; /* of the frame */
 	uint8_t frame[];
@@ -55,10 +58,10 @@ void request_free(struct request *request);
 void *request_response(struct request *request);
 
 /* NULL: memory ran out, and the connection ends. */
-void request_answer(struct request *request, const void *response);
+void request_answer(struct request *request, void *response);
 
 /* The same in two steps, for a handler that must let go of something in between. */
-void request_write(struct request *request, const void *response);
+void request_write(struct request *request, void *response);
 void request_written(struct request *request);
 
 /*
@@ -69,8 +72,7 @@ struct request_run {
 	const struct iovec *pieces;
 	int count;
 };
-void request_write_around(struct request *request, const void *response, const struct request_run *runs,
-			  int count);
+void request_write_around(struct request *request, void *response, const struct request_run *runs, int count);
 
 void request_answer_nothing(struct request *request);
 

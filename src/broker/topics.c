@@ -4,6 +4,7 @@
 
 #include "broker/api.h"
 #include "broker/coordinator.h"
+#include "broker/throttle.h"
 #include "broker/topics.h"
 
 #define CONFIG_BYTES_MAX ((size_t)256 << 10)
@@ -94,6 +95,12 @@ bool topic_name_collides(struct broker *broker, struct view name)
 
 /* Kafka's controller takes no more new partitions than this in one request. */
 #define PARTITIONS_EACH_REQUEST 10000
+
+/* Versions that are told THROTTLING_QUOTA_EXCEEDED (KIP-599); older ones are only made to wait. */
+#define CREATE_THROTTLED_SINCE     6
+#define DELETE_THROTTLED_SINCE     5
+#define PARTITIONS_THROTTLED_SINCE 3
+#define QUOTA_EXCEEDED             "The throttling quota has been exceeded."
 
 struct creation {
 	struct request *request;
@@ -265,6 +272,10 @@ static void create_one(struct creation *creation, int32_t place)
 		       "Unable to perform excessively large batch operation.");
 		return;
 	}
+	if (!throttle_mutate(request, wish.partition_count, CREATE_THROTTLED_SINCE)) {
+		refuse(request, result, KAFKA_THROTTLING_QUOTA_EXCEEDED, QUOTA_EXCEEDED);
+		return;
+	}
 	if (in->validate_only) {
 		struct topic_state state = { 0 };
 
@@ -367,6 +378,11 @@ static void delete_one(struct deletion *deletion, struct delete_topics_response_
 	}
 	result->name = arena_copy(&request->arena, view_text(topic->name));
 	memcpy(result->topic_id.bytes, topic->id, 16);
+	if (!throttle_mutate(request, topic->partition_count, DELETE_THROTTLED_SINCE)) {
+		result->error_code = KAFKA_THROTTLING_QUOTA_EXCEEDED;
+		result->error_message = VIEW_LITERAL(QUOTA_EXCEEDED);
+		return;
+	}
 	coordinator_topic_deleted(broker, topic);
 	*one = (struct deletion_topic){ deletion, result, topic->owner };
 	deletion->left++;
@@ -449,6 +465,11 @@ static void add_one(struct addition *addition, const struct create_partitions_re
 	}
 	if (in->assignments.count >= 0 && in->assignments.count != in->count - topic->partition_count) {
 		result->error_code = KAFKA_INVALID_REPLICA_ASSIGNMENT;
+		return;
+	}
+	if (!throttle_mutate(request, in->count - topic->partition_count, PARTITIONS_THROTTLED_SINCE)) {
+		result->error_code = KAFKA_THROTTLING_QUOTA_EXCEEDED;
+		result->error_message = VIEW_LITERAL(QUOTA_EXCEEDED);
 		return;
 	}
 	if (validate_only)

@@ -1,8 +1,8 @@
 /*
- * unsecured.c - what this version has none of, in Kafka's words: access rules and quotas.
+ * unsecured.c - what this version has none of, in Kafka's words: access rules.
  *
  * A broker without an authorizer answers SECURITY_DISABLED, so that nobody takes it for one that allows everything on
- * purpose; one without quotas has an empty list.  What would set them is not advertised.
+ * purpose.  What would set them is not advertised.
  */
 #include "broker/api.h"
 
@@ -15,14 +15,4 @@ void handle_describe_acls(struct request *request)
 		response->error_message = VIEW_LITERAL("No Authorizer is configured.");
 	}
 	request_answer(request, response);
-}
-
-void handle_describe_client_quotas(struct request *request)
-{
-	struct describe_client_quotas_response *response = request_response(request);
-
-	if (response)
-		response->entries.at = REQUEST_ARRAY(request, describe_client_quotas_response_entry_shape,
-						     1); /* empty, not null */
-	request_answer(request, response && response->entries.at ? response : NULL);
 }

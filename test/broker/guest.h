@@ -152,10 +152,12 @@ static inline void guest_read(struct guest *guest, int index, int16_t key, int16
 static struct loop *the_loop;
 static char the_folder[120];
 static int64_t wall_shift_ms; /* how far ahead of the world the broker believes to be */
+static int64_t
+	loop_shift_ms; /* the same of its other clock, by which it measures; its timers go on by the world's */
 
 static inline int64_t shifted_ns(const struct clock *clock)
 {
-	return clock_system.monotonic_ns(&clock_system);
+	return clock_system.monotonic_ns(&clock_system) + loop_shift_ms * 1000000;
 }
 
 static inline int64_t shifted_ms(const struct clock *clock)

@@ -1,0 +1,207 @@
+"""Our broker's quotas, limits of connections and configs that change while it runs, set with Kafka's own kafka-configs and felt by
+librdkafka."""
+
+import socket
+import struct
+import subprocess
+import time
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from broker import Broker
+from java_tools import JavaTools
+from kafka_cluster import ROOT, free_ports
+
+PROBE = ROOT / "build" / "test" / "unit" / "lever_probe"
+
+
+class Limited(Broker):
+    """One broker that is open at one port, and asks who comes at another."""
+
+    def __init__(self, folder, **properties):
+        open_port, self.login_port = free_ports(2)
+        super().__init__(folder, "limited", add_scram=["SCRAM-SHA-256=[name=alice,password=alice-secret]"], **{
+            "listeners": f"PLAINTEXT://127.0.0.1:{open_port},SASL_PLAINTEXT://127.0.0.1:{self.login_port}",
+            "sasl.enabled.mechanisms": "SCRAM-SHA-256", **properties})
+        self.port = open_port
+
+    def as_user(self, name, **more):
+        return {"bootstrap.servers": f"127.0.0.1:{self.login_port}", "security.protocol": "SASL_PLAINTEXT",
+                "sasl.mechanism": "SCRAM-SHA-256", "sasl.username": name, "sasl.password": f"{name}-secret", "log_level": 0,
+                "reconnect.backoff.max.ms": 100, **more}
+
+
+@pytest.fixture(scope="module")
+def broker(run_folder):
+    with Limited(run_folder / "limited") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def tools(broker):
+    with JavaTools(broker.bootstrap) as one:
+        yield one
+
+
+def create(broker, name):
+    broker.admin().create_topics([NewTopic(name, 1, 1)])[name].result(20)
+
+
+def alter(tools, *who, add=None, delete=None, status=0):
+    words = [*(["--add-config", add] if add else []), *(["--delete-config", delete] if delete else [])]
+    return tools.ask("configs", "--alter", *words, *who) if status is None else tools.run(
+        "configs", "--alter", *words, *who, status=status)
+
+
+def describe(tools, *who):
+    return sorted(tools.run("configs", "--describe", *who).splitlines())
+
+
+def user(name):
+    return ["--entity-type", "users", *(["--entity-name", name] if name else ["--entity-default"])]
+
+
+def client(name):
+    return ["--entity-type", "clients", *(["--entity-name", name] if name else ["--entity-default"])]
+
+
+def address(name):
+    return ["--entity-type", "ips", *(["--entity-name", name] if name else ["--entity-default"])]
+
+
+def test_quotas_are_set_told_and_kept(broker, tools):
+    """The answers are those that Apache Kafka 4.3.1 gives to the same words."""
+    alter(tools, *user("carol"), add="producer_byte_rate=1000000,consumer_byte_rate=2000000")
+    alter(tools, *user("carol"), *client("c1"), add="request_percentage=200.5")
+    alter(tools, *user("carol"), *client(None), add="controller_mutation_rate=50")
+    alter(tools, *client("c2"), add="consumer_byte_rate=3000000")
+    alter(tools, *user(None), add="request_percentage=1000")
+    alter(tools, *address("127.0.0.1"), add="connection_creation_rate=1000")
+    alter(tools, *address(None), add="connection_creation_rate=2000")
+
+    def all_of_them():
+        assert describe(tools, "--entity-type", "users") == [
+            "Quota configs for the default user-principal are request_percentage=1000.0",
+            "Quota configs for user-principal 'carol' are consumer_byte_rate=2000000.0, producer_byte_rate=1000000.0",
+            "SCRAM credential configs for user-principal 'alice' are SCRAM-SHA-256=iterations=4096"]
+        assert describe(tools, *user("carol"), "--entity-type", "clients") == [
+            "Quota configs for user-principal 'carol', client-id 'c1' are request_percentage=200.5",
+            "Quota configs for user-principal 'carol', the default client-id are controller_mutation_rate=50.0"]
+        assert describe(tools, *client("c2")) == ["Quota configs for client-id 'c2' are consumer_byte_rate=3000000.0"]
+        assert describe(tools, "--entity-type", "ips") == [
+            "Quota configs for ip '127.0.0.1' are connection_creation_rate=1000.0",
+            "Quota configs for the default ip are connection_creation_rate=2000.0"]
+
+    all_of_them()
+    broker.stop()
+    broker.start()
+    all_of_them()
+    for wrong, why in (("producer_byte_rate=0", "Quota producer_byte_rate must be greater than 0"),
+                       ("consumer_byte_rate=1.5", "consumer_byte_rate cannot be a fractional value."),
+                       ("request_percentage=-1", "Quota request_percentage must be greater than 0")):
+        status, _, err = alter(tools, *user("dave"), add=wrong, status=None)
+        assert status == 1 and f"InvalidRequestException: {why}" in err, err
+    alter(tools, *user("carol"), delete="producer_byte_rate,consumer_byte_rate")
+    alter(tools, *user("carol"), *client("c1"), delete="request_percentage")
+    alter(tools, *user("carol"), *client(None), delete="controller_mutation_rate")
+    alter(tools, *client("c2"), delete="consumer_byte_rate")
+    alter(tools, *user(None), delete="request_percentage")
+    alter(tools, *address("127.0.0.1"), delete="connection_creation_rate")
+    alter(tools, *address(None), delete="connection_creation_rate")
+    assert describe(tools, "--entity-type", "users") == [
+        "SCRAM credential configs for user-principal 'alice' are SCRAM-SHA-256=iterations=4096"]
+    assert describe(tools, "--entity-type", "ips") == []
+
+
+def test_users_are_made_and_removed_with_kafkas_tool(broker, tools):
+    alter(tools, *user("erin"), add="SCRAM-SHA-256=[iterations=4100,password=erin-secret]")
+    assert AdminClient(broker.as_user("erin")).list_topics(timeout=20).brokers
+    assert describe(tools, *user("erin")) == [
+        "SCRAM credential configs for user-principal 'erin' are SCRAM-SHA-256=iterations=4100"]
+    alter(tools, *user("erin"), delete="SCRAM-SHA-256")
+    told = []
+    refused = Producer(broker.as_user("erin", error_cb=lambda error: told.append(error.code())))
+    deadline = time.monotonic() + 30
+    while KafkaError._AUTHENTICATION not in told:
+        assert time.monotonic() < deadline, told
+        refused.poll(0.05)
+
+
+def write(how, topic, count=11, size=10000):
+    """Writes what is a good second too much for 10,000 bytes a second; the throttle times that the client was told."""
+    told = []
+    producer = Producer({**how, "linger.ms": 0, "batch.num.messages": 1, "throttle_cb": lambda event: told.append(event)})
+    for _ in range(count):
+        producer.produce(topic, bytes(size))
+    assert producer.flush(60) == 0
+    return [event.throttle_time for event in told]
+
+
+def test_a_user_that_writes_too_fast_is_slowed_down(broker, tools, topic):
+    create(broker, topic)
+    alter(tools, *user("alice"), add="producer_byte_rate=10000")
+    assert max(write(broker.as_user("alice"), topic), default=0) > 0
+    assert write({"bootstrap.servers": broker.bootstrap, "log_level": 0}, topic) == []
+    alter(tools, *user("alice"), delete="producer_byte_rate")
+
+
+def test_a_client_that_reads_too_fast_is_slowed_down_and_loses_nothing(broker, tools, topic):
+    create(broker, topic)
+    write({"bootstrap.servers": broker.bootstrap, "log_level": 0}, topic)
+    alter(tools, *client("slow"), add="consumer_byte_rate=10000")
+    told, values = [], 0
+    consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": topic, "client.id": "slow", "log_level": 0,
+                         "auto.offset.reset": "earliest", "throttle_cb": told.append})
+    consumer.subscribe([topic])
+    deadline = time.monotonic() + 60
+    while not any(event.throttle_time for event in told):       # ten windows' worth comes at once, and then nothing
+        assert time.monotonic() < deadline
+        values += consumer.poll(0.1) is not None
+    assert 0 < values < 11
+    alter(tools, *client("slow"), delete="consumer_byte_rate")
+    while values < 11:
+        message = consumer.poll(30)
+        assert message is not None and not message.error()
+        values += 1
+    consumer.close()
+
+
+def probe(broker, *words):
+    done = subprocess.run([PROBE, broker.bootstrap, *map(str, words)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, (words, done.stdout, done.stderr)
+    return done.stdout.splitlines()
+
+
+def test_our_own_lever_sets_quotas_here(broker, topic):
+    assert probe(broker, "quota-seen", topic, "producer_byte_rate")[0].endswith(" err 0 absent 0")
+    assert probe(broker, "quota", topic, "producer_byte_rate", 12345) == ["set"]
+    assert probe(broker, "quota-seen", topic, "producer_byte_rate")[0].endswith(" err 0 there 12345")
+    words = ("quotas", f"{topic},{topic}-b", "producer_byte_rate", "1048576")
+    assert probe(broker, *words, "observe") == [f'[["{topic}","12345"],["{topic}-b",null]]']
+    assert probe(broker, "quota", topic, "producer_byte_rate") == ["set"]
+    assert probe(broker, "quota-seen", topic, "producer_byte_rate")[0].endswith(" err 0 absent 0")
+
+
+def entered(port):
+    """Is a connection served?  None while nobody says anything."""
+    with socket.create_connection(("127.0.0.1", port), 10) as line:
+        line.settimeout(30)
+        line.sendall(struct.pack(">ihhih", 10, 18, 0, 7, -1))       # ApiVersions, version 0
+        try:
+            return len(line.recv(4)) == 4
+        except ConnectionResetError:
+            return False
+
+
+def test_who_connects_too_fast_is_held_and_sent_away(broker, tools):
+    assert all(entered(broker.port) for _ in range(5))
+    alter(tools, *address("127.0.0.1"), add="connection_creation_rate=1")
+    # Ten windows of it may come at once, the tool among them.
+    assert any(not entered(broker.port) for _ in range(20))
+    broker.stop()                   # the rate is forgotten, the quota is not
+    broker.start()
+    assert entered(broker.port)
+    alter(tools, *address("127.0.0.1"), delete="connection_creation_rate")
+    assert all(entered(broker.port) for _ in range(20))
