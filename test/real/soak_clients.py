@@ -110,14 +110,17 @@ def test_streams_counts_exactly_once_through_a_kill(own_broker, topic, tmp_path)
         assert numbers == sorted(set(numbers))      # no count is told twice, none goes back
 
 
-def test_connect_copies_a_file_through_a_topic(own_broker, topic, tmp_path):
-    """Distributed: configs, positions and status in topics of three copies, compacted; source and sink; a kill in the middle."""
+@pytest.mark.parametrize("once", ["enabled", "disabled"])
+def test_connect_copies_a_file_through_a_topic(own_broker, topic, tmp_path, once):
+    """Distributed: configs, positions and status in topics of three copies, compacted; source and sink; kills in the middle.
+    With exactly-once sources (KIP-618) a line and the place behind it are one transaction, and the topic holds each once."""
     port, = free_ports(1)
     create(own_broker, topic)
     string = "org.apache.kafka.connect.storage.StringConverter"
     settings = {"bootstrap.servers": own_broker.bootstrap, "group.id": topic, "key.converter": string, "value.converter": string,
                 "listeners": f"http://127.0.0.1:{port}", "offset.flush.interval.ms": 500, "scheduled.rebalance.max.delay.ms": 0, "plugin.discovery": "only_scan",
-                "consumer.auto.offset.reset": "earliest"}
+                "consumer.auto.offset.reset": "earliest", "consumer.isolation.level": "read_committed",
+                "exactly.once.source.support": once}
     for kind in ("config", "offset", "status"):
         settings[f"{kind}.storage.topic"] = f"{topic}-{kind}"
         settings[f"{kind}.storage.replication.factor"] = 3 if isinstance(own_broker, Broker) else 1
@@ -127,6 +130,9 @@ def test_connect_copies_a_file_through_a_topic(own_broker, topic, tmp_path):
     source.write_text("".join(f"line {i}\n" for i in range(500)))
 
     said = []
+
+    def lines(count):
+        return {f"line {i}" for i in range(count)}
 
     def post(name, **config):
         body = json.dumps({"name": name, "config": {key.replace("_", "."): str(value) for key, value in config.items()}})
@@ -147,16 +153,20 @@ def test_connect_copies_a_file_through_a_topic(own_broker, topic, tmp_path):
                            file=source, tasks_max=1), said=said)
         until(lambda: post("sink", connector_class="org.apache.kafka.connect.file.FileStreamSinkConnector", topics=topic, file=sink,
                            tasks_max=1), said=said)
-        until(lambda: sink.exists() and len(set(sink.read_text().splitlines())) == 500)
-        process.kill()
-        process.wait()
-        with source.open("a") as more:
-            more.write("".join(f"line {i}\n" for i in range(500, 800)))
-        process = java(tmp_path / "log", "org.apache.kafka.connect.cli.ConnectDistributed", file)
-        until(lambda: len(set(sink.read_text().splitlines())) == 800)
+        for last in (500, 800, 1100):
+            until(lambda: sink.exists() and set(sink.read_text().splitlines()) == lines(last), said=said)
+            with source.open("a") as more:
+                more.write("".join(f"line {i}\n" for i in range(last, last + 300)))
+            if last < 1100:
+                time.sleep(random.uniform(0, 1.5))      # perhaps in the middle of those
+                process.kill()
+                process.wait()
+                process = java(tmp_path / "log", "org.apache.kafka.connect.cli.ConnectDistributed", file)
+        until(lambda: set(sink.read_text().splitlines()) == lines(1400), said=said)
     finally:
         end(process)
-    assert set(sink.read_text().splitlines()) == {f"line {i}" for i in range(800)}
+    if once == "enabled":
+        assert sorted(v for some in committed(own_broker, topic, 3).values() for v in some) == sorted(lines(1400))
 
 
 def test_a_topic_copied_into_our_broker_compares_open(source, own_broker, mirror, interlock, topic):
