@@ -346,7 +346,8 @@ static bool read_bearer(struct view in, struct buffer *acting, struct view *toke
 	size_t name_size;
 
 	*token = VIEW_NULL;
-	if (in.size > BEARER_SIZE_MAX || !view_is(take_part(&front), "n"))
+	if (in.size > BEARER_SIZE_MAX || front.size < 3 || front.at[front.size - 1] != ',' ||
+	    !view_is(take_part(&front), "n"))
 		return false;
 	name = take_part(&front);
 	if (front.size > 0 ||
