@@ -12,12 +12,11 @@
 #include "broker/pipeline.h"
 #include "loop/stream.h"
 
-#define OPEN_TIMEOUT_MS  10000
-#define LOGIN_TIMEOUT_MS 30000 /* from the first byte to the last of a login */
-#define FAILED_DELAY_MS  100   /* connection.failed.authentication.delay.ms: who guesses passwords waits */
-#define READ_SIZE        16384
-#define READS_EACH_TURN  16 /* then the other connections have theirs */
-#define ADDRESS_SIZE     INET6_ADDRSTRLEN
+#define OPEN_TIMEOUT_MS 10000 /* of the TLS handshake; the login's own limit may be shorter */
+#define FAILED_DELAY_MS 100   /* connection.failed.authentication.delay.ms: who guesses passwords waits */
+#define READ_SIZE       16384
+#define READS_EACH_TURN 16 /* then the other connections have theirs */
+#define ADDRESS_SIZE    INET6_ADDRSTRLEN
 #define WRITE_QUEUE_SIZE_MAX                                                                                 \
 	((size_t)1 << 31) /* the pipeline starts nothing while more than a little is queued */
 
@@ -207,7 +206,10 @@ void door_open(struct node *node, const struct entrance *entrance, int fd)
 	door->pipeline.login = &door->login;
 	door->active_ms = door->opened_ms = loop_now_ms(broker->loop);
 	if (stream_accepted(broker->loop, fd, entrance ? entrance->tls : NULL, WRITE_QUEUE_SIZE_MAX,
-			    OPEN_TIMEOUT_MS, &stream_events, door, &door->stream) < 0) {
+			    broker->properties.login_timeout_ms < OPEN_TIMEOUT_MS
+				    ? broker->properties.login_timeout_ms
+				    : OPEN_TIMEOUT_MS,
+			    &stream_events, door, &door->stream) < 0) {
 		timer_free(door->end);
 		free(door);
 		return;
@@ -236,7 +238,7 @@ void doors_tick(struct broker *broker)
 		if (door->pipeline.paused && !door->pipeline.broken)
 			pipeline_drained(&door->pipeline);
 		if (door->login.state != LOGIN_OPEN && door->login.state != LOGIN_DONE &&
-		    !door->login.again && now_ms - door->opened_ms > LOGIN_TIMEOUT_MS) {
+		    !door->login.again && now_ms - door->opened_ms > broker->properties.login_timeout_ms) {
 			log_line(LOG_INFO, "broker: closing the connection of %s: it did not log in",
 				 stream_peer(door->stream));
 			door_close(door);

@@ -12,6 +12,7 @@
 #include "broker/login.h"
 #include "broker/pipeline.h"
 #include "client/jaas.h"
+#include "loop/pkcs12.h"
 #include "loop/sasl_server.h"
 #include "loop/tls.h"
 
@@ -110,16 +111,53 @@ static int read_protocol(struct entrance *entrance, struct fault *fault)
 			 "listener.security.protocol.map says nothing of the listener '%s'", entrance->name);
 }
 
-static int check_type(const struct entrance *entrance, const char *property, struct fault *fault)
+/* A store of PKCS#12 becomes the texts of PEM; what is neither is refused with the way to convert it. */
+static int read_store(struct entrance *entrance, const char *which, struct tls_options *options,
+		      struct fault *fault)
 {
-	const char *type = value_of(entrance, property);
+	struct arena *arena = &entrance->broker->properties.arena;
+	bool is_key = strcmp(which, "keystore") == 0;
+	const char **file = is_key ? &options->certificate_file : &options->ca_file;
+	const char *type, *password;
+	struct buffer key, certificates;
+	char name[64];
+	int err;
 
-	return strcasecmp(type ? type : "", "PEM") == 0
-		       ? 0
-		       : fault_set(fault, ERR_CONFIG,
-				   "listener %s: %s=%s: only PEM is read here; convert the store (keytool "
-				   "-importkeystore to PKCS12, then openssl pkcs12 -nodes) and say %s=PEM",
-				   entrance->name, property, type ? type : "", property);
+	snprintf(name, sizeof name, "ssl.%s.type", which);
+	type = value_of(entrance, name);
+	if (strcasecmp(type ? type : "", "PEM") == 0)
+		return 0;
+	if (strcasecmp(type ? type : "", "PKCS12") != 0)
+		return fault_set(
+			fault, ERR_CONFIG,
+			"%s=%s: PEM and PKCS12 are read here; convert the store (keytool -importkeystore "
+			"-srckeystore STORE -destkeystore store.p12 -deststoretype PKCS12) and say %s=PKCS12",
+			name, type ? type : "", name);
+	snprintf(name, sizeof name, "ssl.%s.password", which);
+	password = value_of(entrance, name);
+	if (!*file)
+		return fault_set(fault, ERR_CONFIG, "ssl.%s.type=PKCS12 needs ssl.%s.location", which, which);
+	buffer_init(&key, PKCS12_SIZE_MAX);
+	buffer_init(&certificates, PKCS12_SIZE_MAX);
+	err = is_key ? pkcs12_read_key(*file, password, &key, &certificates, fault)
+		     : pkcs12_read_trust(*file, password, &certificates, fault);
+	if (err == 0) {
+		const char *text = arena_text(arena, buffer_string(&certificates));
+
+		*file = NULL;
+		*(is_key ? &options->certificate_pem : &options->ca_pem) = text;
+		if (is_key)
+			options->key_pem = arena_text(arena, buffer_string(&key));
+		if (!text || (is_key && !options->key_pem))
+			err = fault_set(fault, ERR_MEMORY, "out of memory");
+	} else {
+		fault_at(fault, "ssl.%s.location", which);
+	}
+	if (key.at)
+		memset(key.at, 0, key.capacity);
+	buffer_done(&key);
+	buffer_done(&certificates);
+	return err;
 }
 
 static int open_tls(struct entrance *entrance, struct fault *fault)
@@ -136,7 +174,7 @@ static int open_tls(struct entrance *entrance, struct fault *fault)
 		.protocols = value_of(entrance, "ssl.enabled.protocols"),
 		.cipher_suites = value_of(entrance, "ssl.cipher.suites"),
 	};
-	int err = check_type(entrance, "ssl.keystore.type", fault);
+	int err = read_store(entrance, "keystore", &options, fault);
 
 	/* With SASL Kafka does not ask for a certificate but where the listener itself says so. */
 	if (entrance->uses_login) {
@@ -166,7 +204,7 @@ static int open_tls(struct entrance *entrance, struct fault *fault)
 					"certificates are taken?",
 					entrance->name);
 		if (err == 0)
-			err = check_type(entrance, "ssl.truststore.type", fault);
+			err = read_store(entrance, "truststore", &options, fault);
 	}
 	if (err == 0)
 		err = tls_new(&options, &entrance->tls, fault);

@@ -52,7 +52,7 @@ struct properties {
 	int64_t transactions_partitions, transaction_timeout_most_ms, transactional_expiry_ms, transactional_check_ms,
 		producer_expiry_ms;
 	int64_t retention_check_ms;
-	int64_t login_bytes_max, reauth_ms;
+	int64_t login_bytes_max, login_timeout_ms, reauth_ms;
 	int64_t quota_windows, quota_window_seconds;
 	const char *advertised; /* "PLAINTEXT://host:port", or NULL */
 };

@@ -2,19 +2,16 @@
  * config_tls.c - TLS settings, from either family of names.
  *
  * The Java clients speak of stores, librdkafka of files; both mean: whom to trust, and who we are.  Stores are taken
- * only in PEM, which every tool can write.
+ * in PEM and in PKCS#12, which becomes PEM here; JKS is refused with the way to convert it.
  */
 #include <string.h>
 #include <strings.h>
 
 #include "client/config_inside.h"
+#include "loop/pkcs12.h"
 
-#define CONVERT_TRUST                                                                                        \
-	"keytool -exportcert -rfc -keystore STORE -alias ALIAS -file ca.pem, then ssl.ca.location=ca.pem"
-#define CONVERT_KEY                                                                                          \
-	"keytool -importkeystore -srckeystore STORE -destkeystore key.p12 -deststoretype PKCS12, then "      \
-	"openssl pkcs12 -in key.p12 -out key.pem, then ssl.keystore.type=PEM and "                           \
-	"ssl.keystore.location=key.pem"
+#define CONVERT                                                                                              \
+	"keytool -importkeystore -srckeystore STORE -destkeystore store.p12 -deststoretype PKCS12, then"
 
 static bool looks_like_pem(const char *path)
 {
@@ -24,28 +21,63 @@ static bool looks_like_pem(const char *path)
 	       (strcasecmp(path + size - 4, ".pem") == 0 || strcasecmp(path + size - 4, ".crt") == 0);
 }
 
-/* A store is usable when its type is PEM.  Without a type Java takes JKS; we look at the name before we refuse. */
+/* A store is usable when its type is PEM or PKCS12.  Without a type Java takes JKS; we look at the name before we refuse. */
 static int check_store(struct config_draft *draft, enum config_key type, enum config_key file,
-		       const char *how, struct fault *fault)
+		       struct fault *fault)
 {
 	const char *given = draft->values[type];
+	const char *name = type == KEY_TRUSTSTORE_TYPE ? "ssl.truststore.type" : "ssl.keystore.type";
 
-	if (given && strcasecmp(given, "PEM") == 0)
+	if (given && (strcasecmp(given, "PEM") == 0 || strcasecmp(given, "PKCS12") == 0))
 		return 0;
 	if (given)
 		return draft_fault(draft, type, fault,
-				   "stores of type %s cannot be read here; convert it to PEM: %s", given,
-				   how);
+				   "stores of type %s cannot be read here; convert it: " CONVERT " %s=PKCS12",
+				   given, name);
 	if (!draft->values[file] || looks_like_pem(draft->values[file]))
 		return 0;
-	return draft_fault(draft, file, fault, "this is a JKS store, as %s is not set; convert it to PEM: %s",
-			   type == KEY_TRUSTSTORE_TYPE ? "ssl.truststore.type" : "ssl.keystore.type", how);
+	return draft_fault(draft, file, fault,
+			   "this is a JKS store, as %s is not set; convert it: " CONVERT " %s=PKCS12", name,
+			   name);
+}
+
+/* A PKCS#12 store as texts in the arena; `key` is NULL for whom to trust. */
+static int read_pkcs12(struct config_draft *draft, enum config_key file, const char *password,
+		       const char **key, const char **certificates, struct fault *fault)
+{
+	struct fault why = { 0 };
+	struct buffer own, all;
+	int err;
+
+	buffer_init(&own, PKCS12_SIZE_MAX);
+	buffer_init(&all, PKCS12_SIZE_MAX);
+	err = key ? pkcs12_read_key(draft->values[file], password, &own, &all, &why)
+		  : pkcs12_read_trust(draft->values[file], password, &all, &why);
+	if (err < 0) {
+		err = draft_fault(draft, file, fault, "%s", why.text);
+	} else {
+		*certificates = arena_text(draft->arena, buffer_string(&all));
+		if (key)
+			*key = arena_text(draft->arena, buffer_string(&own));
+		if (!*certificates || (key && !*key))
+			err = ERR_MEMORY;
+	}
+	if (own.at)
+		memset(own.at, 0, own.capacity);
+	buffer_done(&own);
+	buffer_done(&all);
+	return err;
+}
+
+static bool is_pkcs12(const char *type)
+{
+	return type && strcasecmp(type, "PKCS12") == 0;
 }
 
 static int make_trust(struct config_draft *draft, struct fault *fault)
 {
 	struct tls_options *tls = &draft->config->tls;
-	int err = check_store(draft, KEY_TRUSTSTORE_TYPE, KEY_TRUSTSTORE_FILE, CONVERT_TRUST, fault);
+	int err = check_store(draft, KEY_TRUSTSTORE_TYPE, KEY_TRUSTSTORE_FILE, fault);
 
 	if (err < 0)
 		return err;
@@ -59,14 +91,18 @@ static int make_trust(struct config_draft *draft, struct fault *fault)
 	if (tls->ca_file && tls->ca_pem)
 		return draft_fault(draft, draft->values[KEY_CA_PEM] ? KEY_CA_PEM : KEY_TRUSTSTORE_PEM, fault,
 				   "the certificates are given as a file and as text; keep one of the two");
-	return 0;
+	if (!draft->values[KEY_TRUSTSTORE_FILE] || !is_pkcs12(draft->values[KEY_TRUSTSTORE_TYPE]))
+		return 0;
+	tls->ca_file = NULL;
+	return read_pkcs12(draft, KEY_TRUSTSTORE_FILE, draft->values[KEY_TRUSTSTORE_PASSWORD], NULL,
+			   &tls->ca_pem, fault);
 }
 
 static int make_identity(struct config_draft *draft, struct fault *fault)
 {
 	const char *const *v = draft->values;
 	struct tls_options *tls = &draft->config->tls;
-	int err = check_store(draft, KEY_KEYSTORE_TYPE, KEY_KEYSTORE_FILE, CONVERT_KEY, fault);
+	int err = check_store(draft, KEY_KEYSTORE_TYPE, KEY_KEYSTORE_FILE, fault);
 
 	if (err < 0)
 		return err;
@@ -85,7 +121,14 @@ static int make_identity(struct config_draft *draft, struct fault *fault)
 				   : v[KEY_KEY_PEM] ? KEY_KEY_PEM
 						    : KEY_KEYSTORE_KEY,
 				   fault, "a private key needs its certificate (ssl.certificate.location)");
-	return 0;
+	if (!v[KEY_KEYSTORE_FILE] || v[KEY_CERTIFICATE_FILE] || !is_pkcs12(v[KEY_KEYSTORE_TYPE]))
+		return 0;
+	if (tls->key_file || tls->key_pem)
+		return draft_fault(draft, KEY_KEYSTORE_FILE, fault,
+				   "a PKCS12 store has its own key; take the other one out");
+	tls->certificate_file = NULL;
+	return read_pkcs12(draft, KEY_KEYSTORE_FILE, v[KEY_KEYSTORE_PASSWORD], &tls->key_pem,
+			   &tls->certificate_pem, fault);
 }
 
 static int make_verification(struct config_draft *draft, struct fault *fault)

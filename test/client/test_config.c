@@ -199,9 +199,12 @@ static void refuses_in_clear_words(void **state)
 		{ SERVERS "security.protocol=SSL\nssl.truststore.location=/x/"
 			  "trust.jks\nssl.truststore.password=" SECRET,
 		  "ssl.truststore.location: this is a JKS store, as ssl.truststore.type is not set; convert "
-		  "it to PEM: keytool" },
-		{ SERVERS "security.protocol=SSL\nssl.keystore.type=PKCS12\nssl.keystore.location=/x/k.p12",
-		  "openssl pkcs12" },
+		  "it: keytool" },
+		{ SERVERS "security.protocol=SSL\nssl.keystore.type=JKS\nssl.keystore.location=/x/k.jks",
+		  "-deststoretype PKCS12" },
+		{ SERVERS "security.protocol=SSL\nssl.keystore.type=PKCS12\nssl.keystore.location=/nowhere/"
+			  "k.p12\nssl.keystore.password=" SECRET,
+		  "/nowhere/k.p12" },
 		{ SERVERS "security.protocol=SSL\nssl.ca.location=a\nssl.ca.pem=b", "as a file and as text" },
 		{ SERVERS "security.protocol=SSL\nssl.key.pem=" SECRET, "needs its certificate" },
 		{ SERVERS "security.protocol=SSL\nssl.endpoint.identification.algorithm=ldap",

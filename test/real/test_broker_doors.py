@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import subprocess
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from confluent_kafka.admin import (AdminClient, NewTopic, ScramCredentialInfo, S
 from kafka import KafkaConsumer, KafkaProducer
 
 from broker import Broker
+from expect import QUICK, expect_open
 from kafka_cluster import free_ports
 
 PLAIN_USERS = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="alice-secret" user_bob="b,o=b";'
@@ -222,8 +224,69 @@ def test_a_login_runs_out_and_is_renewed(run_folder, certificates):
         there_and_back(doors.client("SASL_PLAINTEXT", "alice"), "renewed", 3000)
 
 
+class Stores:
+    """The certificates once more, as stores; by openssl, and by keytool where Java wants its own marks in them."""
+
+    def __init__(self, folder, certificates):
+        self.folder, made = folder, certificates
+        folder.mkdir(parents=True, exist_ok=True)
+        self.server = self.pack("server", made.folder / "server.key", made.folder / "server.crt", made.authority)
+        self.client = self.pack("client", made.client_key, made.client_certificate, made.authority)
+        self.old = self.pack("old", made.client_key, made.client_certificate, made.authority, "-legacy")
+        self.trust, self.jks = folder / "trust.p12", folder / "trust.jks"
+        for kind, file in (("PKCS12", self.trust), ("JKS", self.jks)):
+            run("keytool", "-importcert", "-noprompt", "-alias", "authority", "-file", made.authority, "-keystore", file,
+                "-storetype", kind, "-storepass", "store-secret")
+
+    def pack(self, name, key, certificate, authority, *more):
+        file = self.folder / f"{name}.p12"
+        run("openssl", "pkcs12", "-export", "-out", file, "-inkey", key, "-in", certificate, "-certfile", authority,
+            "-passout", "pass:store-secret", *more)
+        return file
+
+
+def run(*words):
+    subprocess.run([str(word) for word in words], check=True, capture_output=True, stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="module")
+def stores(run_folder, certificates):
+    return Stores(run_folder / "stores", certificates)
+
+
+def test_stores_in_pkcs12(run_folder, certificates, stores, interlock, properties):
+    both = {"ssl.keystore.type": "PKCS12", "ssl.keystore.location": stores.server, "ssl.keystore.password": "store-secret",
+            "ssl.truststore.type": "PKCS12", "ssl.truststore.location": stores.trust, "ssl.truststore.password": "store-secret"}
+    with Doors(run_folder / "doors-stores", certificates, **both) as doors:
+        there_and_back(doors.client("SSL"), "by-stores", 50)
+        there_and_back(doors.client("MUTUAL"), "by-stores-of-both", 50)
+        refused(doors.client("MUTUAL", **{"ssl.certificate.location": "", "ssl.key.location": ""}))
+        # And our own client, with stores as the Java clients have them.
+        own = {**both, "security.protocol": "SSL", "ssl.keystore.location": stores.client}
+        address = f"127.0.0.1:{doors.places['MUTUAL']}"
+        expect_open(interlock.parity(properties(address, own), doors, "by-stores-of-both", options=QUICK))
+        for wrong, words in (({"ssl.keystore.password": "guess"}, "is its password right?"),
+                             ({"ssl.keystore.location": stores.trust}, "no private key"),
+                             ({"ssl.keystore.location": stores.old}, "make the store again"),
+                             ({"ssl.truststore.location": stores.jks}, "of the type JKS"),
+                             ({"ssl.truststore.type": "JKS"}, "keytool -importkeystore")):
+            result = interlock.parity(properties(address, {**own, **wrong}), doors, "by-stores", options=QUICK)
+            assert result.status == 78 and words in result.err and "guess" not in result.err + result.out, result
+        said = "".join(doors.said)
+    assert "store-secret" not in said
+    for wrong, words in (({"ssl.keystore.password": "guess"}, "is its password right?"), ({"ssl.keystore.password": ""}, "password"),
+                         ({"ssl.keystore.location": stores.trust}, "no private key"),
+                         ({"ssl.keystore.location": stores.jks}, "of the type JKS"),
+                         ({"ssl.keystore.location": "/nowhere.p12"}, "nowhere.p12"),
+                         ({"ssl.truststore.password": "guess"}, "ssl.truststore.location")):
+        with pytest.raises(RuntimeError, match="did not start") as told:
+            Doors(run_folder / "doors-stores-wrong", certificates, **{**both, **wrong}).start()
+        assert words in str(told.value) and "guess" not in str(told.value)
+
+
 @pytest.mark.parametrize("wrong,words", [
-    ({"ssl.keystore.type": "JKS"}, "only PEM is read here"),
+    ({"ssl.keystore.type": "JKS"}, "keytool -importkeystore"),
+    ({"ssl.keystore.type": "PKCS12"}, "not a PKCS#12 store"),
     ({"sasl.enabled.mechanisms": "GSSAPI"}, "not taken here"),
     ({"listeners": "ODD://127.0.0.1:0"}, "says nothing of the listener 'ODD'"),
     ({"listeners": "PLAINTEXT://127.0.0.1"}, "no usable port"),
