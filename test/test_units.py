@@ -33,7 +33,9 @@ def test_unit(program, tmp_path, subtests):
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
 
 
-@pytest.mark.parametrize("arguments", [["--seeds", "2000"], ["--points"], ["--mutants"]], ids=lambda a: a[0][2:])
+# The one seed: an order that was given up for lost comes when its undo was begun, and the controller is dead.
+@pytest.mark.parametrize("arguments", [["--seeds", "2000"], ["--seed", "16419"], ["--points"], ["--mutants"]],
+                         ids=lambda a: a[0][2:])
 @pytest.mark.parametrize("program", programs("test/unit/exit_sim"), ids=lambda p: p.parts[-3])
 def test_simulated_crossings(program, arguments):
     done = subprocess.run([program, *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True,

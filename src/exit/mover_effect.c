@@ -7,6 +7,8 @@
  *
  *	it stands at `desired`			done (recovered)
  *	it stands at `before`			not done: it may be tried again
+ *	an undo, and it stands where an earlier
+ *	order of this attempt sent it		not done: that order came late, and an undo says otherwise
  *	anything else, or no answer		unknown: stop
  *
  * A set() that failed is judged in the same way, by looking.  Only a refusal in so many words is believed at once.  While a
@@ -83,23 +85,67 @@ static int put_outcome(struct crossing *c, uint64_t intent, enum outcome outcome
 	return crossing_frame(c, FRAME_OUTCOME, body, NULL);
 }
 
-/* What became of an intent, from a look at its lever, and from whether it has `heard`, where a look cannot tell. */
-static int establish(struct crossing *c, const struct intent *intent, const struct buffer *value, int looked,
-		     bool heard, bool recovered, enum outcome *out)
+bool effect_is_undo(const char *step)
 {
-	bool shows = heard || strcmp(intent->before, intent->desired) != 0;
-	struct view seen = buffer_bytes(value);
+	return strncmp(step, "undo ", 5) == 0;
+}
+
+/*
+ * An order that was given up for lost, of this very attempt, and it came while nobody looked: what stands there is ours
+ * by the journal, and to be set back like all that is.  Only a lever that is told knows by the epoch which of the two is
+ * the newer; of others nobody can say that the old order will not come again.
+ */
+static bool ours_and_late(const struct crossing *c, const struct lever *lever, const struct intent *undo,
+			  struct view seen)
+{
+	struct intent each;
+
+	if (!lever || !lever->told || !effect_is_undo(undo->step))
+		return false;
+	for (int i = 0; state_intent_at(&c->now, i, &each); i++)
+		if (strcmp(each.lever, undo->lever) == 0 && !effect_is_undo(each.step) &&
+		    each.epoch < undo->epoch && view_is(seen, each.desired))
+			return true;
+	return false;
+}
+
+/* Whether a look says what became of an intent; if not, `fault` says what stands there, and what a person can do. */
+static bool tells(struct crossing *c, const struct lever *lever, const struct intent *intent,
+		  struct view seen, enum outcome *out)
+{
+	int size = (int)(seen.size < 200 ? seen.size : 200);
+	bool one = strcmp(intent->before, intent->desired) == 0;
+
+	*out = OUTCOME_DONE;
+	if (view_is(seen, intent->desired))
+		return true;
+	*out = OUTCOME_NOT_DONE;
+	if (view_is(seen, intent->before) || ours_and_late(c, lever, intent, seen))
+		return true;
+	*out = OUTCOME_UNKNOWN;
+	if (one)
+		fault_set(&c->fault, ERR_CONFLICT,
+			  "%s stands at '%.*s', which nobody asked for: put it at '%.200s', as it was, and resume",
+			  intent->lever, size, (const char *)seen.at, intent->desired);
+	else
+		fault_set(&c->fault, ERR_CONFLICT,
+			  "%s stands at '%.*s', which is neither what it was nor what was asked for: put it at '%.200s', "
+			  "as it was, or at '%.200s', and resume",
+			  intent->lever, size, (const char *)seen.at, intent->before, intent->desired);
+	return false;
+}
+
+/* What became of an intent, from a look at its lever, and from whether it has `heard`, where a look cannot tell. */
+static int establish(struct crossing *c, const struct lever *lever, const struct intent *intent,
+		     const struct buffer *value, int looked, bool heard, bool recovered, enum outcome *out)
+{
 	enum outcome outcome = OUTCOME_UNKNOWN;
 	int err;
 
-	if (looked == 0 && shows && view_is(seen, intent->desired))
-		outcome = OUTCOME_DONE;
-	else if (looked == 0 && view_is(seen, intent->before))
+	if (looked == 0)
+		tells(c, lever, intent, buffer_bytes(value), &outcome);
+	if (outcome == OUTCOME_DONE && !heard && strcmp(intent->before, intent->desired) == 0)
 		outcome = OUTCOME_NOT_DONE;
-	else if (looked == 0)
-		fault_set(&c->fault, ERR_CONFLICT,
-			  "%s stands at %.*s, which is neither what it was nor what was asked for",
-			  intent->lever, (int)(seen.size < 200 ? seen.size : 200), (const char *)seen.at);
 	*out = outcome;
 	err = put_observation(c, intent->sequence, value, looked == 0);
 	return err ? err : put_outcome(c, intent->sequence, outcome, recovered);
@@ -242,7 +288,7 @@ static int set_and_see(struct crossing *c, struct lever *lever, const struct int
 			 : watch(c, lever, desired, until_ms, set == 0 && may_give_up(c, lever), value);
 	if (looked == ERR_CANCELLED)
 		return looked;
-	err = establish(c, &kept, value, looked, !lever->told || is_heard(set), false, &outcome);
+	err = establish(c, lever, &kept, value, looked, !lever->told || is_heard(set), false, &outcome);
 	*out = outcome == OUTCOME_DONE       ? EFFECT_DONE
 	       : outcome == OUTCOME_NOT_DONE ? EFFECT_FAILED
 					     : EFFECT_UNKNOWN;
@@ -280,7 +326,7 @@ static int earlier(struct crossing *c, const char *name, struct lever *lever, in
 		looked = watch(c, lever, intent.desired, until_ms, false, value);
 	if (looked == ERR_CANCELLED)
 		return looked;
-	err = establish(c, &intent, value, looked, !lever->told, true, &outcome);
+	err = establish(c, lever, &intent, value, looked, !lever->told, true, &outcome);
 	if (err < 0 || outcome == OUTCOME_NOT_DONE)
 		return err;
 	*out = outcome == OUTCOME_DONE ? EFFECT_DONE : EFFECT_UNKNOWN;
@@ -366,14 +412,6 @@ done:
 	return err;
 }
 
-/* Whether a look says what became of an intent. */
-static bool tells(const struct buffer *value, int looked, const struct intent *intent)
-{
-	struct view seen = buffer_bytes(value);
-
-	return looked == 0 && (view_is(seen, intent->desired) || view_is(seen, intent->before));
-}
-
 int effect_settle(struct crossing *c, bool again, enum effect *out)
 {
 	struct intent intent;
@@ -393,10 +431,11 @@ int effect_settle(struct crossing *c, bool again, enum effect *out)
 		looked = lever ? observe(c, lever, EFFECT_TIMEOUT_MS, &value) : ERR_NOT_FOUND;
 		if (looked == ERR_CANCELLED)
 			err = looked;
-		else if (intent.outcome == OUTCOME_UNKNOWN && !tells(&value, looked, &intent))
+		else if (intent.outcome == OUTCOME_UNKNOWN &&
+			 (looked < 0 || !tells(c, lever, &intent, buffer_bytes(&value), &outcome)))
 			*out = EFFECT_UNKNOWN; /* it has that outcome already */
 		else
-			err = establish(c, &intent, &value, looked, true, true, &outcome);
+			err = establish(c, lever, &intent, &value, looked, true, true, &outcome);
 		if (outcome == OUTCOME_UNKNOWN)
 			*out = EFFECT_UNKNOWN;
 		buffer_done(&value);

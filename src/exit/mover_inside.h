@@ -59,6 +59,9 @@ int effect_bring_about(struct crossing *c, const char *name, const char *lever, 
 /* Establishes what became of every intent that has no outcome; EFFECT_UNKNOWN when one cannot be established. */
 int effect_settle(struct crossing *c, bool again, enum effect *out);
 
+/* Whether a step of that name sets back what an earlier one of its attempt did. */
+bool effect_is_undo(const char *step);
+
 /* ---- mover_cross.c ---- */
 
 /* Goes on with the crossing from the stage that it is in, to its end. */

@@ -41,11 +41,6 @@ int return_begin(struct crossing *c, enum mover_answer *out)
 
 /* ---- the list ---- */
 
-static bool is_undo(const char *step)
-{
-	return strncmp(step, "undo ", 5) == 0;
-}
-
 static bool begins(const char *text, const char *with)
 {
 	return strncmp(text, with, strlen(with)) == 0;
@@ -55,7 +50,7 @@ static bool begins(const char *text, const char *with)
 static bool first_of(const struct crossing *c, const char *lever, struct intent *out)
 {
 	for (int i = 0; state_intent_at(&c->now, i, out); i++)
-		if (strcmp(out->lever, lever) == 0 && !is_undo(out->step))
+		if (strcmp(out->lever, lever) == 0 && !effect_is_undo(out->step))
 			return true;
 	return false;
 }
@@ -89,7 +84,7 @@ static int undo_group(struct crossing *c, const char *group, const struct intent
 	snprintf(word, sizeof word, "start %s", side);
 	for (int i = 0; state_intent_at(&c->now, i, &each); i++)
 		started = started || (strcmp(each.lever, lever) == 0 && begins(each.word, "start ") &&
-				      !is_undo(each.step));
+				      !effect_is_undo(each.step));
 	if (started) {
 		err = undo(c, lever, "stop", NULL, out);
 		if (err || *out != EFFECT_DONE)
@@ -104,7 +99,7 @@ static bool comes_again(const struct crossing *c, int index, const char *lever)
 	struct intent each;
 
 	for (int i = index + 1; state_intent_at(&c->now, i, &each); i++)
-		if (strcmp(each.lever, lever) == 0 && !is_undo(each.step))
+		if (strcmp(each.lever, lever) == 0 && !effect_is_undo(each.step))
 			return true;
 	return false;
 }
@@ -146,7 +141,7 @@ static int undo_all(struct crossing *c, enum effect *out)
 		int err;
 
 		state_intent_at(&c->now, i, &each);
-		if (is_undo(each.step) || stays(&each) || comes_again(c, i, each.lever))
+		if (effect_is_undo(each.step) || stays(&each) || comes_again(c, i, each.lever))
 			continue;
 		err = undo_one(c, &each, out);
 		if (err < 0 || *out != EFFECT_DONE)
@@ -166,7 +161,7 @@ static bool nothing_stands(const struct crossing *c)
 		for (int j = i; state_intent_at(&c->now, j, &last); j++)
 			if (strcmp(last.lever, each.lever) == 0)
 				each = last;
-		if (!is_undo(each.step) || each.outcome != OUTCOME_DONE)
+		if (!effect_is_undo(each.step) || each.outcome != OUTCOME_DONE)
 			return false;
 	}
 	return true;
