@@ -31,13 +31,15 @@ static void end(struct topic_reading *r, int err)
 /* ---- records ---- */
 
 /* Anybody may have written there: what is no checkpoint cannot be held against anything. */
-static int take_value(struct topic_reading *r, struct view value)
+static int take_value(struct topic_reading *r, struct view value, int64_t offset)
 {
 	struct fault fault = { 0 };
 	int before = *r->count, err = ERR_MALFORMED;
 
 	if (value.size)
 		err = audit_read_notes(value, r->holder->name, r->notes, r->count, &fault);
+	for (int i = before; i < *r->count; i++)
+		(*r->notes)[i].place = offset;
 	r->holder->notes += *r->count - before;
 	if (err == ERR_MALFORMED || err == ERR_CHECKSUM) {
 		r->holder->others++;
@@ -60,7 +62,7 @@ static int take_records(struct topic_reading *r, const struct records *records, 
 			if (record_offset(&walk, &spans[i]) < from)
 				continue;
 			err = record_split(view_of(spans[i].at, spans[i].size), &record);
-			err = err ? err : take_value(r, record.value);
+			err = err ? err : take_value(r, record.value, record_offset(&walk, &spans[i]));
 		}
 	return err ? err : count;
 }

@@ -142,7 +142,7 @@ static void show_json(struct verifying *v)
 				  json_words(audit->text));
 	output_json(v->output,
 		    json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-			      "s:{s:i, s:i, s:i, s:o, s:o, s:o}, s:b, s:o}",
+			      "s:{s:i, s:i, s:i, s:i, s:o, s:o, s:o}, s:b, s:o}",
 			      "journal", json_words(v->journal), "answer", audit_word(audit->answer), "exit",
 			      audit->exit[0] ? json_words(audit->exit) : json_null(), "frames",
 			      json_count(audit->frames), "verdicts", json_count(audit->verdicts), "acts",
@@ -151,9 +151,10 @@ static void show_json(struct verifying *v)
 			      sha256_none(audit->plan) ? json_null()
 						       : json_string(sha256_text(audit->plan, plan)),
 			      "fault", first, "outside", "given", v->note_count, "held", audit->notes_held,
-			      "of_other_exits", audit->notes_of_others, "files",
-			      json_list(v->files, v->file_count), "not_held_against", not_held(v), "topics",
-			      topics_json(v), "topics_asked", v->topic_count > 0, "remarks", remarks));
+			      "of_other_exits", audit->notes_of_others, "foreign", audit->notes_foreign,
+			      "files", json_list(v->files, v->file_count), "not_held_against", not_held(v),
+			      "topics", topics_json(v), "topics_asked", v->topic_count > 0, "remarks",
+			      remarks));
 }
 
 /* ---- for people ---- */
@@ -245,6 +246,9 @@ static void say_outside(struct verifying *v, struct paper *paper)
 		list_places(v, &line);
 		if (audit->notes_of_others)
 			buffer_printf(&line, "; %d of other exits were passed over", audit->notes_of_others);
+		if (audit->notes_foreign)
+			buffer_printf(&line, "; %d by a foreign key %s passed over", audit->notes_foreign,
+				      audit->notes_foreign == 1 ? "was" : "were");
 	}
 	wrap_safe(paper, buffer_string(&line));
 	say_topics(v, paper);

@@ -247,16 +247,14 @@ static int walk(struct auditing *a)
 		err = check_end(a);
 	if (err < 0 && !is_damage(err))
 		return err;
-	/* What stands behind a frame that does not hold was not looked at, and no note can be held against it. */
-	if (err == 0)
-		audit_notes_end(a);
+	audit_notes_end(a, err == 0);
 	return 0;
 }
 
 int audit_journal(const struct audit_options *options, struct audit *out, struct fault *fault)
 {
 	struct fault own = { 0 };
-	struct auditing a = { .options = options, .out = out, .fault = &own };
+	struct auditing a = { .options = options, .out = out, .fault = &own, .last_key = -1 };
 	int err;
 
 	*out = (struct audit){ 0 };

@@ -35,6 +35,9 @@ const char *audit_word(enum audit_answer answer);
 struct audit_outside {
 	struct note note;
 	const char *from;
+	int64_t place; /* in it: 0 for what was put there first, before all others */
+
+	bool differs; /* private: the journal says otherwise, and whether that counts is told at the end */
 };
 
 struct audit_options {
@@ -47,10 +50,11 @@ struct audit {
 	enum audit_answer answer;
 	uint64_t frames; /* that hold, from the first on */
 	uint64_t verdicts, acts,
-		checkpoints;        /* made again; carried out and looked at; signatures that hold */
-	int notes_held;             /* from outside, that are a prefix of this journal */
-	int notes_of_others;        /* from outside, of another exit: passed over */
-	uint64_t frame;             /* the first that does not hold; 0: none, or not one frame */
+		checkpoints; /* made again; carried out and looked at; signatures that hold */
+	int notes_held;      /* from outside, that are a prefix of this journal */
+	int notes_of_others; /* from outside, of another exit: passed over */
+	int notes_foreign; /* from outside, in this exit's name and by a key that it does not have: the same */
+	uint64_t frame;    /* the first that does not hold; 0: none, or not one frame */
 	char text[AUDIT_TEXT_SIZE]; /* why; empty when intact */
 	char exit[NOTE_EXIT_SIZE_MAX];
 	struct sha256 head; /* of the last frame that holds */

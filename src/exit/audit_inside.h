@@ -9,6 +9,9 @@
 /* A note is made of the last frame; only acts of owners can come between it and its CHECKPOINT frame. */
 #define AUDIT_LAST_COUNT 4096
 
+/* A controller has one key for its life; with more than these, every key from outside counts. */
+#define AUDIT_KEYS_MAX 64
+
 /*
  * Evidence that one verdict after another names is read once in a while: by the first bytes of its hash, each item and all of
  * them bounded in size.
@@ -35,13 +38,15 @@ struct auditing {
 	struct audit_kept *kept;
 	struct arena kept_in;
 	int next_note; /* the first from outside that is not passed yet */
-	bool has_key;
-	uint8_t key[NOTE_KEY_SIZE]; /* of the last checkpoint in the journal */
-	struct journal_head head;   /* what the journal says of itself; sequence -1: it cannot be read */
-	struct sha256 *last;        /* hashes of the last AUDIT_LAST_COUNT frames, by sequence */
-	uint64_t observed;          /* the intent that the last OBSERVATION is of; 0: none yet */
-	uint64_t drilled;           /* the last DRILL frame by which one ended */
-	struct fault *fault;        /* of the walk itself */
+	uint8_t keys[AUDIT_KEYS_MAX]
+		    [NOTE_KEY_SIZE]; /* of the checkpoints in the journal, in the order they came up */
+	int key_count;               /* beyond AUDIT_KEYS_MAX: there were more */
+	int last_key;                /* of the last checkpoint; -1: none yet */
+	struct journal_head head;    /* what the journal says of itself; sequence -1: it cannot be read */
+	struct sha256 *last;         /* hashes of the last AUDIT_LAST_COUNT frames, by sequence */
+	uint64_t observed;           /* the intent that the last OBSERVATION is of; 0: none yet */
+	uint64_t drilled;            /* the last DRILL frame by which one ended */
+	struct fault *fault;         /* of the walk itself */
 };
 
 /* Records what does not hold, about that frame (0: none); keeps the first sentence of the worst answer. */
@@ -79,9 +84,12 @@ const char *audit_act_wrong(const struct auditing *a, const json_t *act, const j
 /* The family of the plan in force that the body names; NULL when there is none. */
 const struct plan_family *audit_family(const struct auditing *a, const json_t *body);
 
-/* Notes from outside: before the walk, behind each frame, and after the last. */
+/*
+ * Notes from outside: before the walk, behind each frame, and after the last; `whole` when each frame was looked at, since
+ * no note can be held against what stands behind damage.
+ */
 void audit_notes_begin(struct auditing *a);
 void audit_notes_pass(struct auditing *a, const struct frame *frame);
-void audit_notes_end(struct auditing *a);
+void audit_notes_end(struct auditing *a, bool whole);
 
 #endif

@@ -11,7 +11,7 @@ int audit_read_notes(struct view text, const char *from, struct audit_outside **
 	int number = 0;
 
 	while (text.size) {
-		struct audit_outside *grown, one = { .from = from };
+		struct audit_outside *grown, one = { .from = from, .place = number };
 		int taken = note_read(text, &one.note, fault);
 
 		number++;
@@ -34,11 +34,21 @@ int audit_read_notes(struct view text, const char *from, struct audit_outside **
 
 /* ---- in the journal ---- */
 
+/* Its place among those that the journal names; -1 when it is none of them. */
+static int key_find(const struct auditing *a, const uint8_t key[NOTE_KEY_SIZE])
+{
+	for (int i = 0; i < a->key_count && i < AUDIT_KEYS_MAX; i++)
+		if (memcmp(a->keys[i], key, NOTE_KEY_SIZE) == 0)
+			return i;
+	return -1;
+}
+
 static void follow_key(struct auditing *a, const struct frame *frame, const struct note *note)
 {
+	int found = key_find(a, note->key);
 	struct buffer hex;
 
-	if (a->has_key && memcmp(a->key, note->key, NOTE_KEY_SIZE) != 0) {
+	if (a->key_count && (found < 0 || found != a->last_key)) {
 		buffer_init(&hex, 200);
 		text_hex(&hex, view_of(note->key, NOTE_KEY_SIZE));
 		audit_remark(a,
@@ -47,8 +57,13 @@ static void follow_key(struct auditing *a, const struct frame *frame, const stru
 			     (unsigned long long)frame->sequence, buffer_string(&hex));
 		buffer_done(&hex);
 	}
-	memcpy(a->key, note->key, NOTE_KEY_SIZE);
-	a->has_key = true;
+	if (found < 0 && a->key_count < AUDIT_KEYS_MAX)
+		memcpy(a->keys[a->key_count], note->key, NOTE_KEY_SIZE);
+	if (found < 0)
+		found = a->key_count;
+	if (found == a->key_count && a->key_count <= AUDIT_KEYS_MAX)
+		a->key_count++;
+	a->last_key = found;
 }
 
 static int one(void *context, int64_t sequence, struct view bytes)
@@ -145,7 +160,15 @@ int audit_checkpoint(struct auditing *a, const struct frame *frame, const json_t
 	return 0;
 }
 
-/* ---- from outside ---- */
+/*
+ * ---- from outside ----
+ *
+ * Whoever may write to a topic may put a note there that he signed himself.  It says nothing about the journal, but neither
+ * may it be passed over for the sole reason that the journal does not name its key: who rewrites all of a journal signs the
+ * new one with a key of his own, and then the true notes are the strangers.  A place to which things are only added settles
+ * it: what was put there first of all was put there by the controller, before anybody had a reason to.  So where the first
+ * note holds and its key is one that the journal names, notes by other keys are passed over, and named.
+ */
 
 static int by_size(const void *a, const void *b)
 {
@@ -160,14 +183,29 @@ void audit_notes_begin(struct auditing *a)
 		qsort(a->options->notes, (size_t)a->options->note_count, sizeof *a->options->notes, by_size);
 }
 
-static const struct audit_outside *next(const struct auditing *a)
+static void find_rewritten(struct auditing *a, const struct audit_outside *outside)
+{
+	audit_found(a, AUDIT_TAMPERED, outside->note.size,
+		    "frame %llu is not the one that %s has a note of: the journal was rewritten from there on, or before",
+		    (unsigned long long)outside->note.size, outside->from);
+}
+
+static void find_torn(struct auditing *a, const struct audit_outside *outside)
+{
+	audit_found(a, AUDIT_TORN, a->out->frames + 1,
+		    "frame %llu is missing: %s has a note of %llu frames, and there are %llu",
+		    (unsigned long long)a->out->frames + 1, outside->from,
+		    (unsigned long long)outside->note.size, (unsigned long long)a->out->frames);
+}
+
+static struct audit_outside *next(const struct auditing *a)
 {
 	return a->next_note < a->options->note_count ? &a->options->notes[a->next_note] : NULL;
 }
 
 void audit_notes_pass(struct auditing *a, const struct frame *frame)
 {
-	const struct audit_outside *outside;
+	struct audit_outside *outside;
 
 	while ((outside = next(a)) && outside->note.size <= frame->sequence) {
 		a->next_note++;
@@ -176,30 +214,99 @@ void audit_notes_pass(struct auditing *a, const struct frame *frame)
 		else if (outside->note.size == frame->sequence &&
 			 sha256_equal(outside->note.root, frame->hash))
 			a->out->notes_held++;
+		else if (key_find(a, outside->note.key) >= 0)
+			find_rewritten(a, outside);
 		else
-			audit_found(a, AUDIT_TAMPERED, outside->note.size,
-				    "frame %llu is not the one that %s has a note of: the journal was "
-				    "rewritten from there on, "
-				    "or before",
-				    (unsigned long long)outside->note.size, outside->from);
+			outside->differs = true; /* a later frame may name its key */
 	}
 }
 
-void audit_notes_end(struct auditing *a)
-{
-	const struct audit_outside *outside;
+/* One that holds notes which differ, or reach beyond the end. */
+struct place {
+	const char *name;
+	bool ours;                         /* what was put there first is this journal's */
+	int count;                         /* notes that are passed over, */
+	const struct audit_outside *first; /* and one of them */
+};
 
-	while ((outside = next(a))) {
-		a->next_note++;
-		if (strcmp(outside->note.exit, a->out->exit) != 0)
-			a->out->notes_of_others++;
-		else
-			audit_found(a, AUDIT_TORN, a->out->frames + 1,
-				    "frame %llu is missing: %s has a note of %llu frames, and there are %llu",
-				    (unsigned long long)a->out->frames + 1, outside->from,
-				    (unsigned long long)outside->note.size,
-				    (unsigned long long)a->out->frames);
+static bool begins_as_ours(const struct auditing *a, const char *name)
+{
+	if (a->key_count > AUDIT_KEYS_MAX)
+		return false;
+	for (int i = 0; i < a->options->note_count; i++) {
+		const struct audit_outside *first = &a->options->notes[i];
+
+		if (first->place == 0 && first->from == name)
+			return strcmp(first->note.exit, a->out->exit) == 0 && !first->differs &&
+			       first->note.size <= a->out->frames && key_find(a, first->note.key) >= 0;
 	}
+	return false;
+}
+
+/* NULL: no memory, and then every note there counts. */
+static struct place *place_of(struct auditing *a, const char *name, struct place **places, int *count)
+{
+	struct place *grown;
+
+	for (int i = 0; i < *count; i++)
+		if ((*places)[i].name == name)
+			return &(*places)[i];
+	grown = realloc(*places, ((size_t)*count + 1) * sizeof **places);
+	if (!grown)
+		return NULL;
+	*places = grown;
+	grown[*count] = (struct place){ .name = name, .ours = begins_as_ours(a, name) };
+	return &grown[(*count)++];
+}
+
+static void tell_foreign(struct auditing *a, const struct place *place)
+{
+	struct buffer hex;
+
+	if (!place->count)
+		return;
+	buffer_init(&hex, 200);
+	text_hex(&hex, view_of(place->first->note.key, NOTE_KEY_SIZE));
+	audit_remark(a,
+		     "%s has %d checkpoint%s that the journal contradicts, signed by a key that neither the "
+		     "journal nor the first checkpoint there has (%s): passed over; somebody else may write there",
+		     place->name, place->count, place->count == 1 ? "" : "s", buffer_string(&hex));
+	a->out->notes_foreign += place->count;
+	buffer_done(&hex);
+}
+
+void audit_notes_end(struct auditing *a, bool whole)
+{
+	struct place *places = NULL;
+	int count = 0;
+
+	for (int i = 0; i < a->options->note_count; i++) {
+		const struct audit_outside *outside = &a->options->notes[i];
+		bool beyond = i >= a->next_note;
+		struct place *place;
+
+		if (beyond && whole && strcmp(outside->note.exit, a->out->exit) != 0) {
+			a->out->notes_of_others++;
+			continue;
+		}
+		if (!outside->differs && !(beyond && whole))
+			continue;
+		place = key_find(a, outside->note.key) < 0 ? place_of(a, outside->from, &places, &count)
+							   : NULL;
+		if (place && place->ours) {
+			place->first = place->first ? place->first : outside;
+			place->count++;
+		} else if (beyond) {
+			find_torn(a, outside);
+		} else {
+			find_rewritten(a, outside);
+		}
+	}
+	for (int i = 0; i < count; i++)
+		tell_foreign(a, &places[i]);
+	free(places);
+	if (!whole)
+		return;
 	if (a->options->note_count && !a->out->notes_held)
 		audit_found(a, AUDIT_UNDECIDED, 0, "none of the %d notes from outside is of exit '%s'",
 			    a->options->note_count, a->out->exit);

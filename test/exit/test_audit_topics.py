@@ -1,7 +1,9 @@
 """`interlock verify --plan` reads the checkpoints that stand in a topic on both clusters: a journal that agrees with itself
 and not with them is found, and a cluster that cannot be read is never taken for one that agrees."""
 
+import hashlib
 import struct
+import subprocess
 
 import pytest
 from confluent_kafka import Producer
@@ -128,6 +130,58 @@ def test_what_others_write_there_is_counted_and_left(journal, holders):
     found = expect(journal, "intact", *holders.plan())
     assert {(each["notes"], each["others"]) for each in found["outside"]["topics"]} == {(3, 4)}
     assert "4 records there are no checkpoint" in " ".join(verify(journal.path, *holders.plan(), json_too=False)[1].split())
+
+
+class Stranger:
+    """A key of somebody's own."""
+
+    def __init__(self, folder):
+        self.file, self.text = folder / "stranger.pem", folder / "stranger.text"
+        self.run("genpkey", "-algorithm", "ed25519", "-out", self.file)
+        self.key = self.run("pkey", "-in", self.file, "-pubout", "-outform", "DER")[-32:].hex()
+
+    @staticmethod
+    def run(*words):
+        return subprocess.run(["openssl", *words], check=True, capture_output=True, timeout=60).stdout
+
+    def sign(self, size, root):
+        self.text.write_text(f"interlock journal checkpoint 1\nexit a\nsize {size}\nroot {root}\ntime 1\nkey {self.key}\n")
+        signature = self.run("pkeyutl", "-sign", "-rawin", "-inkey", self.file, "-in", self.text)
+        return self.text.read_bytes() + b"signature " + signature.hex().encode() + b"\n"
+
+
+def test_a_note_by_anybodys_key_is_named_and_left(journal, holders, tmp_path):
+    """Who may write to the topic makes no noise: neither by a note of another frame 5 nor of frames that never were."""
+    one, two, three = notes_of(journal)
+    stranger = Stranger(tmp_path)
+    holders.hold(one, stranger.sign(5, "11" * 32), two, stranger.sign(9000, "22" * 32), three)
+    found = expect(journal, "intact", *holders.plan())
+    assert found["outside"]["foreign"] == 4 and found["outside"]["held"] == 6, found
+    for side in ("source", "target"):
+        assert any(f"on the {side} has 2 checkpoints" in remark and stranger.key in remark
+                   for remark in found["remarks"]), found
+    text = " ".join(verify(journal.path, *holders.plan(), json_too=False)[1].split())
+    assert "4 by a foreign key were passed over" in text, text
+
+
+def test_a_journal_with_a_key_of_its_own_is_no_way_round(journal, holders, tmp_path):
+    """Who writes the whole journal anew signs it himself, in the topic too: what was put there first tells."""
+    true, mine, forged = notes_of(journal), Stranger(tmp_path), []
+    journal.rechain({journal.find(ACT): put(reason="something else")})
+    for nth in range(len(true)):
+        mark = journal.find(CHECKPOINT, nth)
+        size = journal.body(mark)["size"]
+        root = hashlib.sha256(journal.frames()[size]).hexdigest()
+        forged.append(mine.sign(size, root))
+        journal.rechain({mark: put(note=forged[-1].decode(), head=root)})
+    expect(journal, "intact")
+    holders.hold(*true, *forged)
+    expect(journal, "tampered", *holders.plan(), text="rewritten")
+
+
+def test_a_stranger_who_came_first_counts(journal, holders, tmp_path):
+    holders.hold(Stranger(tmp_path).sign(5, "11" * 32), *notes_of(journal))
+    expect(journal, "tampered", *holders.plan(), text="rewritten")
 
 
 def test_a_holder_that_lost_what_it_was_given(journal, holders):
