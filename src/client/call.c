@@ -134,12 +134,28 @@ static bool link_hangs(const struct link *link, int64_t now)
 	       now - connection_heard_ms(link->connection) > SLOW_MS;
 }
 
+/* It let something wait not long ago, and has said nothing since. */
+static bool is_doubtful(const struct broker *broker, int64_t now)
+{
+	if (!broker->doubted_ms || now - broker->doubted_ms >= DOUBT_MS)
+		return false;
+	for (int lane = 0; lane < LANES; lane++) {
+		const struct link *link = broker->links[lane];
+
+		if (link && link->ready && connection_heard_ms(link->connection) > broker->doubted_ms)
+			return false;
+	}
+	return true;
+}
+
 /* The lower, the better.  A broker that answers first, then one that may, then one that just did not. */
 static int64_t broker_score(struct broker *broker, int lane, int64_t now)
 {
 	const struct link *link = broker->links[lane];
 	int64_t score = broker->id < 0 && broker->cluster->known ? 5000 : 0;
 
+	if (is_doubtful(broker, now))
+		score += 9000;
 	if (!link)
 		return score + 2000 + (int64_t)random_below(loop_random(broker->cluster->loop), 1000);
 	if (link->ready)
@@ -171,6 +187,71 @@ static struct broker *broker_pick(struct cluster *cluster, int lane)
 	return best;
 }
 
+/* Somebody else whom nothing is held against. */
+static bool another_would_do(const struct call *call, int64_t now)
+{
+	LIST_EACH(&call->cluster->brokers, at)
+	{
+		const struct broker *broker = container_of(at, struct broker, link);
+		const struct link *link = broker->links[call->plan.lane];
+		bool same = broker->port == call->at->broker->port &&
+			    strcmp(broker->host, call->at->broker->host) == 0;
+
+		if (!same && !broker->gone && !is_doubtful(broker, now) && !(link && link_hangs(link, now)) &&
+		    !(link && !link->connection && link->fault.err))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A broker may hang while its kernel takes connections and bytes.  What another can answer as well stays with it for a
+ * part of its time, then goes on.  What changes something is not given to a second broker once the first has it: that one
+ * might carry it out much later, when it has been taken back already.
+ */
+static bool may_move(const struct call *call)
+{
+	if (call->plan.node == NODE_ANY)
+		return call->state == CALL_SENT ? call->plan.retry : !call->at->ready;
+	return call->plan.node == NODE_CONTROLLER && call->state == CALL_WAITING && !call->at->ready;
+}
+
+static int64_t move_at_ms(const struct call *call, int64_t now)
+{
+	int64_t share = (call->plan.deadline_ms - now) / ANY_SHARE;
+
+	if (call->plan.node >= 0 || call->plan.lane != LANE_ASK || call->plan.deadline_ms - now <= SLOW_MS)
+		return INT64_MAX;
+	return now + (share < SLOW_MS ? SLOW_MS : share > ANY_ATTEMPT_MS ? ANY_ATTEMPT_MS : share);
+}
+
+/* Collects those of a list that have waited long enough, if another broker would do. */
+static void move_some(struct list *calls, int64_t now, struct list *ready)
+{
+	char where[300];
+
+	LIST_EACH_SAFE(calls, at)
+	{
+		struct call *call = container_of(at, struct call, link);
+
+		if (now < call->move_at_ms)
+			continue;
+		/* A change that was sent stays, but the next one shall not come here. */
+		if (call->state == CALL_SENT || !call->at->ready)
+			call->at->broker->doubted_ms = now;
+		if (!may_move(call) || !another_would_do(call, now)) {
+			call->move_at_ms = move_at_ms(call, now);
+			continue;
+		}
+		if (call->state == CALL_SENT && call->at->connection)
+			connection_forget(call->at->connection, call->id);
+		broker_text(call->at->broker, where, sizeof where);
+		fault_set(call_fault(call), ERR_TIMEOUT, "%s: no answer", where);
+		call_move(call, ready, CALL_RESTING);
+		call->at = NULL;
+	}
+}
+
 void call_route(struct call *call)
 {
 	struct cluster *cluster = call->cluster;
@@ -183,7 +264,8 @@ void call_route(struct call *call)
 		broker = cluster->controller >= 0 ? broker_find(cluster, cluster->controller) : NULL;
 	else
 		broker = broker_find(cluster, call->plan.node);
-	if (!broker && call->plan.node == NODE_CONTROLLER && cluster->known)
+	if ((!broker || is_doubtful(broker, cluster_now(cluster))) && call->plan.node == NODE_CONTROLLER &&
+	    cluster->known)
 		broker = broker_pick(cluster, call->plan.lane); /* it will say NOT_CONTROLLER, or forward */
 	if (!broker) {
 		call_move(call, &cluster->unrouted, CALL_UNROUTED);
@@ -196,6 +278,7 @@ void call_route(struct call *call)
 		return;
 	}
 	call->at = link;
+	call->move_at_ms = move_at_ms(call, cluster_now(cluster));
 	call_move(call, &link->waiting, CALL_WAITING);
 	link_push(link);
 }
@@ -378,6 +461,15 @@ bool calls_tick(struct cluster *cluster, int64_t now)
 		if (now >= call->rest_until_ms)
 			call_move(call, &ready, CALL_RESTING);
 	}
+	LIST_EACH(&cluster->brokers, at)
+	{
+		struct link *link = container_of(at, struct broker, link)->links[LANE_ASK];
+
+		if (link) {
+			move_some(&link->waiting, now, &ready);
+			move_some(&link->sent, now, &ready);
+		}
+	}
 	LIST_EACH_SAFE(&ready, at)
 		call_route(container_of(at, struct call, link));
 
@@ -416,6 +508,12 @@ int64_t calls_due_ms(const struct cluster *cluster)
 			LIST_EACH(&broker->links[lane]->waiting, waiting)
 				due = sooner(due, container_of(waiting, struct call, link)->plan.deadline_ms);
 		}
+		if (!broker->links[LANE_ASK])
+			continue;
+		LIST_EACH(&broker->links[LANE_ASK]->waiting, waiting)
+		due = sooner(due, container_of(waiting, struct call, link)->move_at_ms);
+		LIST_EACH(&broker->links[LANE_ASK]->sent, sent)
+		due = sooner(due, container_of(sent, struct call, link)->move_at_ms);
 	}
 	return due;
 }

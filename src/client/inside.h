@@ -22,6 +22,8 @@
 /* A broker may hang while its kernel still takes connections: what another could answer does not wait for it. */
 #define ANY_ATTEMPT_MS	   5000
 #define SLOW_MS		   1500
+#define ANY_SHARE	   3	 /* ... longer than this part of the time that is left, */
+#define DOUBT_MS	   30000 /* and who let one wait is asked last until that is over, or it is heard of */
 #define SEED_ID(index)	   (-100 - (index))
 #define BACKOFF_JITTER_PCT 20
 
@@ -50,7 +52,8 @@ struct broker {
 	int32_t id; /* SEED_ID() for a seed */
 	char *host, *rack;
 	uint16_t port;
-	bool gone; /* no longer in the metadata: freed once nothing is under way */
+	bool gone;          /* no longer in the metadata: freed once nothing is under way */
+	int64_t doubted_ms; /* when it let something wait that others could answer; 0 when it did not */
 	struct link *links[LANES];
 	struct api_known *apis; /* from the last connection; NULL while not known */
 	int api_count;
@@ -67,6 +70,7 @@ struct call {
 	int32_t id;	 /* SENT: the connection's name for it */
 	int32_t node;	 /* SENT */
 	int64_t sent_ms;
+	int64_t move_at_ms; /* where any broker may answer: to be given to another then; INT64_MAX for never */
 	int tries;
 	int64_t rest_until_ms;
 	struct fault *fault; /* the last failure; on the heap, since most calls have none */

@@ -175,6 +175,55 @@ static void asks_the_broker_that_answers(void **state)
 	play_end(play);
 }
 
+/* Its kernel takes the connection, and nobody ever says a word: what is asked of any broker goes on to another. */
+static void leaves_a_broker_that_never_answers(void **state)
+{
+	struct play *play = play_begin(2);
+	struct call *bound;
+	int asked;
+
+	assert_int_equal(cluster_connect(play->cluster, 10000, &play->fault), 0);
+	play->fake.nodes[1].silent = true;
+	bound = call_once(play, 2, true,
+			  60000); /* a connection that is on its way is what others would take */
+	for (int i = 0; i < 4; i++)
+		call_once(play, NODE_ANY, true, 4500);
+	run(play, &play->done, 4);
+	assert_int_equal(play->failed, 0);
+	asked = play->fake.nodes[1].broker.accepted;
+	call_once(play, NODE_ANY, false, 4500); /* it is known by now */
+	run(play, &play->done, 5);
+	assert_int_equal(play->failed, 0);
+	assert_int_equal(play->fake.nodes[1].broker.accepted, asked);
+	call_cancel(bound);
+	play_end(play);
+}
+
+/* What changes something may go on to another broker as long as nobody has it, and not later. */
+static void gives_a_change_to_one_broker(void **state)
+{
+	struct play *play = play_begin(2);
+
+	assert_int_equal(cluster_connect(play->cluster, 10000, &play->fault), 0);
+	assert_int_equal(cluster_reach(play->cluster, 1, 10000, &play->fault), 0);
+	play->fake.nodes[0].silent = true;
+	call_once(play, NODE_CONTROLLER, true, 2500); /* written, and not answered */
+	run(play, &play->done, 1);
+	assert_int_equal(play->failed, 1);
+	assert_int_equal(play->err, ERR_TIMEOUT);
+	for (int i = 0; i < 3; i++)
+		call_once(play, NODE_CONTROLLER, true, 4500);
+	run(play, &play->done, 4);
+	assert_int_equal(play->failed, 1);
+	play->fake.nodes[0].silent = false;
+	assert_int_equal(cluster_reach(play->cluster, 1, 10000, &play->fault), 0); /* and is heard of again */
+	play->fake.nodes[1].silent = true;
+	call_once(play, NODE_CONTROLLER, true, 4500);
+	run(play, &play->done, 5);
+	assert_int_equal(play->failed, 1);
+	play_end(play);
+}
+
 static void forgets_what_is_cancelled(void **state)
 {
 	struct play *play = play_begin(1);
@@ -410,6 +459,8 @@ int main(void)
 		cmocka_unit_test(tries_again_only_when_told),
 		cmocka_unit_test(does_not_know_every_node),
 		cmocka_unit_test(asks_the_broker_that_answers),
+		cmocka_unit_test(leaves_a_broker_that_never_answers),
+		cmocka_unit_test(gives_a_change_to_one_broker),
 		cmocka_unit_test(forgets_what_is_cancelled),
 		cmocka_unit_test(says_what_a_broker_does_not_offer),
 		cmocka_unit_test(takes_snapshots),
