@@ -34,7 +34,7 @@
 
 #define SQL_VALUE_SIZE_MAX (128 << 20) /* bytes of one value */
 #define SQL_COLUMNS_MAX    16
-#define SQL_PARAMETERS_MAX 16
+#define SQL_PARAMETERS_MAX 32
 
 struct sql;
 

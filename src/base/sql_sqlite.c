@@ -263,8 +263,10 @@ static int run(struct sql *sql, const char *text, const struct sql_value *values
 static int open_handle(struct sql *sql, const char *name, int flags, struct fault *fault)
 {
 	struct sqlite *own = sql->own;
-	int code = sqlite3_open_v2(name, &own->handle,
-				   flags | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE, NULL);
+	/* No locks of its own: a connection is asked by one thread at a time, which sql.c asserts. */
+	int code = sqlite3_open_v2(
+		name, &own->handle,
+		flags | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOMUTEX, NULL);
 
 	if (code != SQLITE_OK) {
 		int err = say(sql, code, sqlite3_errstr(code), fault);

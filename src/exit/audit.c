@@ -4,6 +4,7 @@
 
 #include "exit/audit_ahead.h"
 #include "exit/audit_inside.h"
+#include "exit/basis.h"
 
 #define VERDICT_MEMORY ((size_t)512 << 20)
 #define RULES_MEMORY   ((size_t)512 << 20) /* of PLAN_FAMILIES_MAX families */
@@ -133,8 +134,10 @@ static int pass(void *context, const struct audit_read *read)
 {
 	struct auditing *a = context;
 	const struct frame *frame = &read->frame;
+	const char *name = body_text(read->body, "family");
 	uint64_t sequence = (uint64_t)read->sequence;
 	struct fault fault = { 0 };
+	struct standing now;
 	int err;
 
 	if (read->err < 0) {
@@ -147,9 +150,10 @@ static int pass(void *context, const struct audit_read *read)
 		return cannot_stand(a, sequence, state_apply(&a->state, frame, &fault), &fault);
 	if (!read->body)
 		return cannot_stand(a, sequence, ERR_MALFORMED, read->fault);
+	a->now = name && state_family(&a->state, name, &now) ? &now : NULL;
 	err = look(a, read);
 	if (err == 0) {
-		err = state_apply_body(&a->state, frame, read->body, &fault);
+		err = state_apply_body(&a->state, frame, read->body, a->now, &fault);
 		err = err ? cannot_stand(a, sequence, err, &fault) : 0;
 	}
 	if (err)
@@ -269,12 +273,14 @@ int audit_journal(const struct audit_options *options, struct audit *out, struct
 	arena_init(&a.arena, VERDICT_MEMORY);
 	arena_init(&a.bound, RULES_MEMORY);
 	arena_init(&a.kept_in, AUDIT_KEPT_MEMORY);
+	buffer_init(&a.basis, BASIS_SIZE_MAX);
 	err = walk(&a);
 	plan_free(a.plan);
 	arena_done(&a.arena);
 	arena_done(&a.bound);
 	state_done(&a.state);
 	arena_done(&a.kept_in);
+	buffer_done(&a.basis);
 	free(a.kept);
 	free(a.last);
 	if (err < 0 && fault)

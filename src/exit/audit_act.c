@@ -82,16 +82,14 @@ static void check_stop(struct auditing *a, const struct frame *frame, const json
 static void check_move(struct auditing *a, const struct frame *frame, const json_t *body)
 {
 	const json_t *act = audit_act(a, body);
-	const char *to = body_text(body, "to"), *word = body_text(act, "act"),
-		   *name = body_text(body, "family");
+	const char *to = body_text(body, "to"), *word = body_text(act, "act");
 	const char *fits = to && strcmp(to, "target") == 0 ? "promote" : "rollback";
-	struct standing now;
 
 	/* The shadow of a drill crosses for the drill's act, which was looked at when it began. */
-	if (!name || !state_family(&a->state, name, &now) || now.of)
+	if (!a->now || a->now->of)
 		return;
 	if (body_number(body, "act") == 0 && to && strcmp(to, "source") == 0) {
-		check_stop(a, frame, body, &now);
+		check_stop(a, frame, body, a->now);
 		return;
 	}
 	if (!act || !word || strcmp(word, fits) != 0) {
@@ -162,11 +160,10 @@ static const char *without_cause(const struct auditing *a, const struct standing
 
 static void check_answer(struct auditing *a, const struct frame *frame, const json_t *body)
 {
-	const char *result = body_text(body, "result"), *name = body_text(body, "family"), *wrong;
+	const char *result = body_text(body, "result"), *wrong;
 	const json_t *act = audit_act(a, body);
 	const char *word = body_text(act, "act");
 	int kind = word ? act_find(view_text(word)) : -1;
-	struct standing now;
 
 	/* What the frame must say to stand there at all is for state_apply() to refuse. */
 	if (!act || !result || strcmp(result, "refused") == 0)
@@ -175,11 +172,11 @@ static void check_answer(struct auditing *a, const struct frame *frame, const js
 		check(a, frame, body, act);
 		a->out->acts++;
 	}
-	if (kind < 0 || !name || !state_family(&a->state, name, &now))
+	if (kind < 0 || !a->now)
 		return;
 	wrong = strcmp(result, "done") == 0
-			? not_so(&now, (enum act)kind, json_object_get(act, "arguments"), frame)
-			: without_cause(a, &now, result, (enum act)kind, body_count(body, "act"));
+			? not_so(a->now, (enum act)kind, json_object_get(act, "arguments"), frame)
+			: without_cause(a, a->now, result, (enum act)kind, body_count(body, "act"));
 	if (wrong)
 		audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence,
 			    "frame %llu (ANSWER): %s is called %s, and %s",

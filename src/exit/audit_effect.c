@@ -5,12 +5,11 @@
 static void check_intent(struct auditing *a, const struct frame *frame, const json_t *body)
 {
 	const char *name = body_text(body, "family");
-	struct standing now;
 	struct sha256 verdict;
 
-	if (!name || !state_family(&a->state, name, &now))
+	if (!a->now)
 		return;
-	if (!body_hash(body, "verdict", &verdict) || !sha256_equal(verdict, now.verdict.hash))
+	if (!body_hash(body, "verdict", &verdict) || !sha256_equal(verdict, a->now->verdict.hash))
 		audit_found(a, AUDIT_NOT_REPRODUCIBLE, frame->sequence,
 			    "frame %llu (INTENT): names a verdict that family %s does not have",
 			    (unsigned long long)frame->sequence, name);

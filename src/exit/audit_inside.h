@@ -19,6 +19,7 @@
 #define AUDIT_KEPT_COUNT    1024
 #define AUDIT_KEPT_ITEM_MAX (64 << 10)
 #define AUDIT_KEPT_SIZE_MAX ((size_t)4 << 20)
+#define AUDIT_AHEAD_COUNT   256 /* items of one verdict that are asked for together */
 #define AUDIT_KEPT_MEMORY                                                                                    \
 	((size_t)64 << 20) /* the last item that still begins below the bound, as it lies in memory */
 
@@ -34,7 +35,9 @@ struct auditing {
 	struct plan *plan;  /* in force; NULL: none yet, or it could not be read */
 	struct arena bound; /* what is made of the plan: rules, by reference and family */
 	struct rules *rules[SIDE_COUNT];
-	struct arena arena; /* of one verdict */
+	struct arena arena;  /* of one verdict */
+	struct buffer basis; /* of the last verdict */
+	struct sha256 basis_id;
 	struct audit_kept *kept;
 	struct arena kept_in;
 	int next_note; /* the first from outside that is not passed yet */
@@ -46,7 +49,8 @@ struct auditing {
 	struct sha256 *last;         /* hashes of the last AUDIT_LAST_COUNT frames, by sequence */
 	uint64_t observed;           /* the intent that the last OBSERVATION is of; 0: none yet */
 	uint64_t drilled;            /* the last DRILL frame by which one ended */
-	struct fault *fault;         /* of the walk itself */
+	const struct standing *now; /* of the family that the frame names, as it was before it; NULL: of none */
+	struct fault *fault;        /* of the walk itself */
 };
 
 /* Records what does not hold, about that frame (0: none); keeps the first sentence of the worst answer. */

@@ -99,16 +99,15 @@ static bool lets_go_by_itself(const struct auditing *a, const struct standing *n
 void audit_stage(struct auditing *a, const struct frame *frame, const json_t *body)
 {
 	int stage = body_word(body, "stage", stage_find), overlay = body_word(body, "overlay", overlay_find);
-	const char *name = body_text(body, "family");
-	struct standing now;
+	const struct standing *now = a->now;
 
 	/* A shadow is nobody's: its drill was asked for. */
-	if (!name || !state_family(&a->state, name, &now) || now.of)
+	if (!now || now->of)
 		return;
-	if (stage == STAGE_SEALED && now.stage != STAGE_SEALED)
-		check_seal(a, frame, body, &now);
-	if (stage == STAGE_RETIRED && now.stage != STAGE_RETIRED)
+	if (stage == STAGE_SEALED && now->stage != STAGE_SEALED)
+		check_seal(a, frame, body, now);
+	if (stage == STAGE_RETIRED && now->stage != STAGE_RETIRED)
 		behind(a, frame, body, "the family was retired", 1u << ACT_RETIRE);
-	if (now.overlay != OVERLAY_NONE && overlay <= OVERLAY_NONE && !lets_go_by_itself(a, &now, body))
+	if (now->overlay != OVERLAY_NONE && overlay <= OVERLAY_NONE && !lets_go_by_itself(a, now, body))
 		behind(a, frame, body, "a held family was let go on", 1u << ACT_RESUME | 1u << ACT_ROLLBACK);
 }

@@ -111,7 +111,7 @@ struct finding {
 	int recorded; /* what audit_blob() returned for an item that is not there */
 };
 
-static struct audit_kept *place_of(struct auditing *a, const struct sha256 *id)
+static struct audit_kept *place_of(const struct auditing *a, const struct sha256 *id)
 {
 	return &a->kept[(id->bytes[0] | id->bytes[1] << 8) % AUDIT_KEPT_COUNT];
 }
@@ -126,10 +126,16 @@ static void forget_when_much(struct auditing *a)
 }
 
 /* Large ones are read anew for each verdict, and so are those that come when there is no room. */
+static bool may_keep(const struct auditing *a, struct view bytes)
+{
+	return bytes.size <= AUDIT_KEPT_ITEM_MAX && a->kept_in.used < AUDIT_KEPT_SIZE_MAX;
+}
+
+/* The store has held the bytes against their hash. */
 static int read_item(struct auditing *a, const struct sha256 *id, struct view bytes,
 		     const struct evidence **out, struct fault *fault)
 {
-	bool keep = bytes.size <= AUDIT_KEPT_ITEM_MAX && a->kept_in.used < AUDIT_KEPT_SIZE_MAX;
+	bool keep = may_keep(a, bytes);
 	struct arena *arena = keep ? &a->kept_in : &a->arena;
 	struct evidence *item = arena_take(arena, sizeof *item);
 	struct view copy = item ? arena_copy(arena, bytes) : VIEW_NULL;
@@ -137,7 +143,7 @@ static int read_item(struct auditing *a, const struct sha256 *id, struct view by
 
 	if (!copy.at)
 		return fault_set(fault, ERR_MEMORY, "no memory for evidence");
-	err = evidence_read(copy, arena, item, fault);
+	err = evidence_read_as(copy, id, arena, item, fault);
 	if (err < 0)
 		return err;
 	if (keep)
@@ -146,16 +152,46 @@ static int read_item(struct auditing *a, const struct sha256 *id, struct view by
 	return 0;
 }
 
+static bool is_kept(const struct auditing *a, const struct sha256 *id)
+{
+	const struct audit_kept *place = place_of(a, id);
+
+	return place->item && sha256_equal(place->id, *id);
+}
+
+/* What cannot be read, or not be kept, is asked for again by itself, and then said. */
+static int keep_item(void *context, const struct sha256 *id, struct view bytes)
+{
+	struct auditing *a = context;
+	const struct evidence *item;
+	int err = may_keep(a, bytes) && !is_kept(a, id) ? read_item(a, id, bytes, &item, NULL) : 0;
+
+	return err == ERR_MEMORY ? err : 0;
+}
+
+/* What a verdict rests on and is not kept, in one question.  A failure shows when each is asked for. */
+static void keep_ahead(struct auditing *a, const struct basis *basis)
+{
+	struct journal_store *store = a->options->store;
+	struct sha256 wanted[AUDIT_AHEAD_COUNT];
+	int count = 0;
+
+	for (int i = 0; i < basis->evidence_count && count < AUDIT_AHEAD_COUNT; i++)
+		if (!is_kept(a, &basis->evidence[i]))
+			wanted[count++] = basis->evidence[i];
+	if (store->ops->blobs_get && count > 1)
+		store->ops->blobs_get(store, wanted, count, keep_item, a, NULL);
+}
+
 /* What was read under its hash once may be believed again. */
 static int give(void *context, const struct sha256 *id, const struct evidence **out, struct fault *fault)
 {
 	struct finding *finding = context;
-	const struct audit_kept *place = place_of(finding->a, id);
 	struct buffer item;
 	int err;
 
-	if (place->item && sha256_equal(place->id, *id)) {
-		*out = place->item;
+	if (is_kept(finding->a, id)) {
+		*out = place_of(finding->a, id)->item;
 		return 0;
 	}
 	buffer_init(&item, EVIDENCE_SIZE_MAX);
@@ -225,11 +261,24 @@ static void forget_wording(json_t *body)
 	}
 }
 
+static bool is_made_again(const json_t *body, json_t *made)
+{
+	json_t *family = json_object_get(body, "family");
+	bool same = family && json_object_set(made, "family", family) == 0 && json_equal(body, made);
+
+	json_object_del(made, "family");
+	return same;
+}
+
 static void compare(struct auditing *a, const struct frame *frame, const json_t *body, json_t *made)
 {
 	static const char *const keys[] = { "verdict", "gates",     "valid_until", "boundary",
 					    "reasons", "authority", "input" };
-	json_t *said = json_deep_copy(body);
+	json_t *said;
+
+	if (is_made_again(body, made))
+		return; /* to the letter, as one finds it who has the same version */
+	said = json_deep_copy(body);
 
 	forget_wording(said);
 	forget_wording(made);
@@ -282,6 +331,8 @@ static int judge_again(struct auditing *a, const struct frame *frame, const json
 			    number);
 		return 0;
 	}
+	if (err == 0)
+		keep_ahead(a, basis);
 	err = err ? err
 		  : basis_audit_log(basis, family, rules, give, &finding, &a->arena, &log, &judged, &fault);
 	if (finding.recorded)
@@ -329,16 +380,28 @@ static int hold_against(struct auditing *a, const struct frame *frame, const jso
 	return judge_again(a, frame, body, &basis, input, family);
 }
 
+/* What does not change is judged again and again on the same grounds. */
+static int read_basis(struct auditing *a, const struct frame *frame, struct sha256 input)
+{
+	int err;
+
+	if (a->basis.size && sha256_equal(a->basis_id, input))
+		return 0;
+	buffer_reset(&a->basis);
+	err = audit_blob(a, frame, input, "what the verdict rests on", &a->basis);
+	if (err)
+		buffer_reset(&a->basis);
+	a->basis_id = input;
+	return err;
+}
+
 int audit_verdict(struct auditing *a, const struct frame *frame, const json_t *body)
 {
-	const char *name = body_text(body, "family");
 	struct sha256 input;
-	struct standing now;
-	struct buffer bytes;
 	int err;
 
 	/* What the frame must say to stand there at all is for state_apply() to refuse. */
-	if (!name || !state_family(&a->state, name, &now) || !body_hash(body, "input", &input))
+	if (!a->now || !body_hash(body, "input", &input))
 		return 0;
 	if (!a->plan) {
 		audit_found(a, AUDIT_UNDECIDED, frame->sequence,
@@ -347,11 +410,9 @@ int audit_verdict(struct auditing *a, const struct frame *frame, const json_t *b
 		return 0;
 	}
 	forget_when_much(a);
-	buffer_init(&bytes, BASIS_SIZE_MAX);
-	err = audit_blob(a, frame, input, "what the verdict rests on", &bytes);
+	err = read_basis(a, frame, input);
 	if (err == 0)
-		err = hold_against(a, frame, body, &now, input, buffer_bytes(&bytes));
-	buffer_done(&bytes);
+		err = hold_against(a, frame, body, a->now, input, buffer_bytes(&a->basis));
 	arena_reset(&a->arena);
 	return err < 0 ? err : 0;
 }

@@ -285,12 +285,14 @@ static void take_lists(struct canon_reader *r, struct evidence *item)
 		item->values[i].unit = canon_take_text(&r->c);
 		item->values[i].number = cursor_i64(&r->c);
 	}
-	item->positions = canon_take_list(r, POSITION_SIZE_MIN, sizeof *item->positions, &item->position_count);
+	item->positions =
+		canon_take_list(r, POSITION_SIZE_MIN, sizeof *item->positions, &item->position_count);
 	for (int i = 0; i < item->position_count; i++)
 		take_position(r, &item->positions[i]);
 	item->excluded = take_remarks(r, &item->excluded_count);
 	item->normalisers = take_remarks(r, &item->normaliser_count);
-	item->artefacts = canon_take_list(r, ARTEFACT_SIZE_MIN, sizeof *item->artefacts, &item->artefact_count);
+	item->artefacts =
+		canon_take_list(r, ARTEFACT_SIZE_MIN, sizeof *item->artefacts, &item->artefact_count);
 	for (int i = 0; i < item->artefact_count; i++) {
 		item->artefacts[i].name = canon_take_text(&r->c);
 		item->artefacts[i].digest = canon_take_hash(&r->c);
@@ -306,12 +308,28 @@ static bool is_written_as(const struct evidence *item, struct view bytes)
 	bool same;
 
 	buffer_init(&again, EVIDENCE_SIZE_MAX);
+	buffer_room(&again, bytes.size); /* at once: it will be as many */
 	same = evidence_write(item, &again) == 0 && view_equal(buffer_bytes(&again), bytes);
 	buffer_done(&again);
 	return same;
 }
 
 int evidence_read(struct view bytes, struct arena *arena, struct evidence *out, struct fault *fault)
+{
+	struct sha256 id = { 0 };
+	struct evidence item;
+	int err;
+
+	if (bytes.size <= EVIDENCE_SIZE_MAX)
+		id = sha256_of(bytes);
+	err = evidence_read_as(bytes, &id, arena, &item, fault);
+	if (err == 0)
+		*out = item;
+	return err;
+}
+
+int evidence_read_as(struct view bytes, const struct sha256 *id, struct arena *arena, struct evidence *out,
+		     struct fault *fault)
 {
 	struct canon_reader r = { cursor_over(bytes), arena };
 	struct evidence item = { 0 };
@@ -347,7 +365,7 @@ int evidence_read(struct view bytes, struct arena *arena, struct evidence *out, 
 	if (cursor_left(&r.c) || !is_written_as(&item, bytes))
 		return fault_set(fault, ERR_MALFORMED, "evidence for %.*s is not in its one encoding",
 				 VIEW_ARGS(item.claim));
-	item.id = sha256_of(bytes);
+	item.id = *id;
 	*out = item;
 	return 0;
 }

@@ -20,6 +20,7 @@
 #include "base/bits.h"
 #include "base/crc32c.h"
 #include "exit/frame.h"
+#include "exit/plain.h"
 
 #define MAGIC "ILJ"
 
@@ -32,7 +33,7 @@ const char *frame_kind_word(enum frame_kind kind)
 		[FRAME_OUTCOME] = "OUTCOME",   [FRAME_QUIET] = "QUIET",   [FRAME_LEVEL] = "LEVEL",
 		[FRAME_DECISION] = "DECISION", [FRAME_RETURN] = "RETURN", [FRAME_CHECKPOINT] = "CHECKPOINT",
 		[FRAME_SNAPSHOT] = "SNAPSHOT", [FRAME_DRILL] = "DRILL",   [FRAME_LEAK] = "LEAK",
-		[FRAME_SCAFFOLD] = "SCAFFOLD", [FRAME_NOTE] = "NOTE",         [FRAME_PAGE] = "PAGE",
+		[FRAME_SCAFFOLD] = "SCAFFOLD", [FRAME_NOTE] = "NOTE",     [FRAME_PAGE] = "PAGE",
 	};
 
 	return kind > 0 && kind < FRAME_KINDS ? words[kind] : NULL;
@@ -136,97 +137,22 @@ int frame_body_write(const json_t *body, struct buffer *out)
 	return out->err;
 }
 
-/*
- * True for text, which is known to be JSON, that can only be canonical: it has no blank, no escape and no fraction, and its
- * keys ascend.  False says nothing: then it is written again and compared, which costs as much as reading it.
- */
-#define PLAIN_DEPTH_MAX 16
-
-struct plain {
-	const uint8_t *at, *end;
-	struct {
-		bool object;
-		struct view key; /* the last one */
-	} levels[PLAIN_DEPTH_MAX];
-	int depth;
-	bool key; /* what comes is a key */
-};
-
-static bool plain_text(struct plain *p)
-{
-	const uint8_t *from = ++p->at;
-	struct view text;
-
-	while (p->at < p->end && *p->at != '"' && *p->at != '\\')
-		p->at++;
-	if (p->at == p->end || *p->at != '"')
-		return false;
-	text = view_of(from, (size_t)(p->at++ - from));
-	if (!p->key)
-		return true;
-	p->key = false;
-	from = p->levels[p->depth].key.at;
-	if (from && view_compare(p->levels[p->depth].key, text) >= 0)
-		return false;
-	p->levels[p->depth].key = text;
-	return true;
-}
-
-static bool plain_number(struct plain *p)
-{
-	if (*p->at == '-' && ++p->at < p->end && *p->at == '0')
-		return false;
-	while (p->at < p->end && *p->at >= '0' && *p->at <= '9')
-		p->at++;
-	return p->at == p->end || (*p->at != '.' && *p->at != 'e' && *p->at != 'E');
-}
-
-static bool plain_mark(struct plain *p)
-{
-	uint8_t mark = *p->at++;
-
-	if (mark == '{' || mark == '[') {
-		if (++p->depth == PLAIN_DEPTH_MAX)
-			return false;
-		p->levels[p->depth].object = p->key = mark == '{';
-		p->levels[p->depth].key = VIEW_NULL;
-		return true;
-	}
-	if (mark == '}' || mark == ']') {
-		p->key = false;
-		return --p->depth >= 0;
-	}
-	p->key = mark == ',' && p->levels[p->depth].object;
-	return mark == ',' || mark == ':' || (mark >= 'a' && mark <= 'z');
-}
-
-static bool is_plain(struct view body)
-{
-	struct plain p = { .at = body.at, .end = body.at + body.size };
-	bool plain = true;
-
-	while (plain && p.at < p.end)
-		plain = *p.at == '"' ? plain_text(&p)
-			: *p.at == '-' || (*p.at >= '0' && *p.at <= '9') ? plain_number(&p)
-									 : plain_mark(&p);
-	return plain && p.depth == 0;
-}
-
 json_t *frame_body_read(const struct frame *frame, struct fault *fault)
 {
+	json_t *body = plain_read(frame->body);
 	json_error_t wrong;
-	json_t *body =
-		json_loadb((const char *)frame->body.at, frame->body.size, JSON_REJECT_DUPLICATES, &wrong);
 	struct buffer again;
 
+	if (body)
+		return body;
+	body = json_loadb((const char *)frame->body.at, frame->body.size, JSON_REJECT_DUPLICATES, &wrong);
 	if (!json_is_object(body)) {
 		json_decref(body);
 		fault_set(fault, ERR_MALFORMED, "frame %llu: its body is no JSON object",
 			  (unsigned long long)frame->sequence);
 		return NULL;
 	}
-	if (is_plain(frame->body))
-		return body;
+	/* Written again it must give the very same bytes, which costs as much as reading it. */
 	buffer_init(&again, FRAME_BODY_SIZE_MAX + 1);
 	if (frame_body_write(body, &again) < 0 || !view_equal(buffer_bytes(&again), frame->body)) {
 		json_decref(body);

@@ -54,6 +54,9 @@ struct journal_lease {
 /* `frame` holds until it returns.  Other than 0 ends the reading.  It may use the store. */
 typedef int journal_each(void *context, int64_t sequence, struct view frame);
 
+/* `bytes`, which have that hash, hold until it returns.  Other than 0 ends the asking.  It may not use the store. */
+typedef int journal_blob_each(void *context, const struct sha256 *hash, struct view bytes);
+
 struct journal_store;
 
 struct journal_store_ops {
@@ -108,6 +111,13 @@ struct journal_store_ops {
 
 	/* As sql_reserve(); surely changes nothing that the other functions speak of.  NULL: there is nothing to reserve. */
 	int (*reserve)(struct journal_store *store, int64_t size, struct fault *fault);
+
+	/*
+	 * Calls `each` for those of the hashes whose bytes are there and have that hash, in any order, in as few questions as it
+	 * can.  Of one that was passed over blob_get() says why.  NULL: one by one is as good.
+	 */
+	int (*blobs_get)(struct journal_store *store, const struct sha256 *hashes, int count,
+			 journal_blob_each *each, void *context, struct fault *fault);
 };
 
 struct journal_store {

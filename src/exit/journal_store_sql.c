@@ -479,6 +479,56 @@ static int store_blob_get(struct journal_store *store, struct sha256 hash, struc
 	return out->err ? fault_set(fault, out->err, "%s: %s is too large", sql_name(own->sql), text) : 0;
 }
 
+/* Of one statement; where fewer are wanted nothing stands for the rest. */
+#define BLOBS_COUNT 32
+
+struct blobs {
+	const struct sha256 *hashes;
+	int count;
+	journal_blob_each *each;
+	void *context;
+};
+
+/* What has the hash of none of them was changed, and is passed over. */
+static int blobs_keep(void *context, const struct sql_value *row, int count)
+{
+	struct blobs *blobs = context;
+	struct sha256 hash;
+
+	if (!sql_row_is(row, count, "b"))
+		return 0;
+	hash = sha256_of(row->bytes);
+	for (int i = 0; i < blobs->count; i++)
+		if (sha256_equal(blobs->hashes[i], hash))
+			return blobs->each(blobs->context, &hash, row->bytes);
+	return 0;
+}
+
+static int store_blobs_get(struct journal_store *store, const struct sha256 *hashes, int count,
+			   journal_blob_each *each, void *context, struct fault *fault)
+{
+	struct store *own = of(store);
+	int err = store->broken ? say_broken(own, fault) : 0;
+
+	for (int from = 0; from < count && err == 0; from += BLOBS_COUNT) {
+		struct blobs blobs = { hashes + from, count - from, each, context };
+		struct sql_value values[BLOBS_COUNT];
+
+		blobs.count = blobs.count < BLOBS_COUNT ? blobs.count : BLOBS_COUNT;
+		for (int i = 0; i < BLOBS_COUNT; i++)
+			values[i] = i < blobs.count ? sql_bytes(view_of(blobs.hashes[i].bytes, SHA256_SIZE))
+						    : (struct sql_value){ SQL_NULL, 0, VIEW_NULL };
+		err = sql_query(
+			own->sql,
+			"SELECT content FROM (VALUES (?), (?), (?), (?), (?), (?), (?), (?), (?), (?), (?),"
+			" (?), (?), (?), (?), (?), (?), (?), (?), (?), (?), (?), (?), (?), (?), (?),"
+			" (?), (?), (?), (?), (?), (?)) AS wanted"
+			" CROSS JOIN interlock_blob WHERE hash = wanted.column1",
+			values, BLOBS_COUNT, blobs_keep, &blobs, fault);
+	}
+	return err;
+}
+
 /* A commit whose answer was lost may still be under way on the server; it holds the row of the head until it ends. */
 static int wait_for_others(struct store *own, struct fault *fault)
 {
@@ -538,6 +588,7 @@ static const struct journal_store_ops ops = {
 	.lease_release = store_lease_release,
 	.blob_put = store_blob_put,
 	.blob_get = store_blob_get,
+	.blobs_get = store_blobs_get,
 	.reopen = store_reopen,
 	.name = store_name,
 	.free = store_free,

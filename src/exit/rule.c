@@ -46,9 +46,9 @@ static bool same_subject(struct view a, struct view b)
 	return a.size == b.size && (!a.size || memcmp(a.at, b.at, a.size) == 0);
 }
 
-static bool about(const struct evidence *item, const char *claim, struct view subject, struct view family)
+static bool about(const struct evidence *item, struct view claim, struct view subject, struct view family)
 {
-	return view_is(item->claim, claim) && same_subject(item->subject, subject) &&
+	return same_subject(item->claim, claim) && same_subject(item->subject, subject) &&
 	       same_subject(item->family, family);
 }
 
@@ -60,8 +60,11 @@ static bool intact(const struct rule_facts *facts, const struct evidence *item)
 /* The item that came last, by the log's order and not by its date. */
 static const struct evidence *latest(const struct rule_facts *facts, const char *claim, struct view subject)
 {
+	struct view asked =
+		view_text(claim); /* measured once, for this is asked of all there is, for each rule */
+
 	for (int i = facts->log->count - 1; i >= 0; i--)
-		if (about(facts->log->items[i], claim, subject, facts->family))
+		if (about(facts->log->items[i], asked, subject, facts->family))
 			return facts->log->items[i];
 	return NULL;
 }
@@ -120,8 +123,7 @@ static bool covers(const struct evidence *later, const struct evidence *former)
 	for (int i = 0, j = 0; i < former->position_count; i++) {
 		const struct position *range = &former->positions[i];
 
-		while (j < later->position_count &&
-		       evidence_position_order(&later->positions[j], range) < 0)
+		while (j < later->position_count && evidence_position_order(&later->positions[j], range) < 0)
 			j++;
 		if (j == later->position_count || evidence_position_order(&later->positions[j], range) != 0 ||
 		    later->positions[j].start > range->start || later->positions[j].end < range->end)
@@ -134,7 +136,8 @@ bool rule_heals(const struct rule *rule, const struct evidence *failed, const st
 {
 	int64_t was, is;
 
-	return rule->sticky && rule->heals && about(failed, rule->claim, item->subject, item->family) &&
+	return rule->sticky && rule->heals &&
+	       about(failed, view_text(rule->claim), item->subject, item->family) &&
 	       view_is(item->claim, rule->claim) && value_of(rule, failed, &was) &&
 	       inside(rule->failure, was) && value_of(rule, item, &is) && inside(rule->success, is) &&
 	       item->status == EVIDENCE_OK && item->covered >= item->total &&
@@ -158,13 +161,13 @@ static const struct evidence *stuck(const struct rule *rule, struct view subject
 				    const struct rule_facts *facts, int64_t *worst)
 {
 	const struct evidence *found = NULL;
+	struct view claim = view_text(rule->claim);
 
 	for (int i = facts->window < 0 ? 0 : facts->window; i < facts->log->count; i++) {
 		const struct evidence *item = facts->log->items[i];
 		int64_t value;
 
-		if (!about(item, rule->claim, subject, facts->family) ||
-		    item->status == EVIDENCE_INSTRUMENT_ERROR)
+		if (!about(item, claim, subject, facts->family) || item->status == EVIDENCE_INSTRUMENT_ERROR)
 			continue;
 		if (!value_of(rule, item, &value) || !inside(rule->failure, value) ||
 		    (found && value <= *worst))

@@ -59,8 +59,14 @@ void state_done(struct state *state);
  */
 int state_apply(struct state *state, const struct frame *frame, struct fault *fault);
 
-/* The same for whoever has read the body already (frame_body_read()), which stays the caller's and as it is. */
-int state_apply_body(struct state *state, const struct frame *frame, const json_t *body, struct fault *fault);
+struct standing;
+
+/*
+ * The same for whoever has read the body already (frame_body_read()), which stays the caller's and as it is; and who may have
+ * asked for the family that it names: `now` is what state_family() said of it in this state, NULL: it is asked here.
+ */
+int state_apply_body(struct state *state, const struct frame *frame, const json_t *body,
+		     const struct standing *now, struct fault *fault);
 
 /* The canonical bytes of the state, which a SNAPSHOT frame names by their hash. */
 #define STATE_SIZE_MAX (64 * 1024 * 1024)

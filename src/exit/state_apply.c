@@ -75,14 +75,16 @@ static int check_lease(struct applying *a)
 	return 0;
 }
 
-static int find_family(struct applying *a)
+static int find_family(struct applying *a, const struct standing *now)
 {
 	const char *name = body_text(a->body, "family");
 	enum about about = kinds[a->frame->kind].about;
 
 	if (about == ABOUT_NONE || (about == ABOUT_EITHER && !name))
 		return 0;
-	if (!name || !state_family(a->state, name, &a->now)) {
+	if (now)
+		a->now = *now;
+	if (!name || (!now && !state_family(a->state, name, &a->now))) {
 		/* An owner may ask before any controller has put the plan in force. */
 		if (about == ABOUT_EITHER)
 			return 0;
@@ -101,13 +103,14 @@ static int check_place(struct applying *a)
 	return 0;
 }
 
-int state_apply_body(struct state *state, const struct frame *frame, const json_t *body, struct fault *fault)
+int state_apply_body(struct state *state, const struct frame *frame, const json_t *body,
+		     const struct standing *now, struct fault *fault)
 {
 	struct applying a = { .state = state, .frame = frame, .body = body, .fault = fault };
 	int err = check_place(&a);
 
 	err = err ? err : check_lease(&a);
-	err = err ? err : find_family(&a);
+	err = err ? err : find_family(&a, now);
 	err = err ? err : kinds[frame->kind].apply(&a);
 	if (err == ERR_MEMORY)
 		return fault_set(fault, err, "no memory for the state of the journal");
@@ -125,7 +128,7 @@ int state_apply(struct state *state, const struct frame *frame, struct fault *fa
 	json_t *body = err ? NULL : frame_body_read(frame, fault);
 
 	if (body)
-		err = state_apply_body(state, frame, body, fault);
+		err = state_apply_body(state, frame, body, NULL, fault);
 	else if (!err)
 		err = ERR_MALFORMED;
 	json_decref(body);
