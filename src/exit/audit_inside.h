@@ -49,8 +49,9 @@ struct auditing {
 	struct sha256 *last;         /* hashes of the last AUDIT_LAST_COUNT frames, by sequence */
 	uint64_t observed;           /* the intent that the last OBSERVATION is of; 0: none yet */
 	uint64_t drilled;            /* the last DRILL frame by which one ended */
-	const struct standing *now; /* of the family that the frame names, as it was before it; NULL: of none */
-	struct fault *fault;        /* of the walk itself */
+	const struct standing
+		*now;        /* of the family that the frame names, as it was before it; NULL: of none */
+	struct fault *fault; /* of the walk itself */
 };
 
 /* Records what does not hold, about that frame (0: none); keeps the first sentence of the worst answer. */
