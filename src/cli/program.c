@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/parent.h"
 #include "base/text.h"
 #include "cli/help.h"
 
@@ -109,6 +110,7 @@ int program_run(int count, char **words)
 	struct output output;
 	enum status status;
 
+	parent_watch();
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write that finds it */
 	signal(SIGXFSZ, SIG_IGN); /* and so is a limit on the size of files: no reason to die in a crossing */
 	output_init(&output, stdout, stderr);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "base/parent.h"
 #include "demo/teller.h"
 #include "loop/exec.h"
 
@@ -78,7 +79,10 @@ static int begin(struct teller *teller, const char *const *words, bool color, in
 		 struct beside **out, struct fault *fault)
 {
 	const char *arguments[WORDS_MAX + 4] = { teller->program };
+	char parent[64];
+	const char *const environment[] = { parent, NULL };
 	struct exec_options options = { .arguments = arguments,
+					.environment = environment,
 					.folder = teller->folder,
 					.timeout_ms = timeout_ms,
 					.output_size_max = OUTPUT_SIZE_MAX };
@@ -87,6 +91,7 @@ static int begin(struct teller *teller, const char *const *words, bool color, in
 
 	if (!beside)
 		return fault_set(fault, ERR_MEMORY, "out of memory");
+	parent_word(parent, sizeof parent); /* killed, we leave none of them behind */
 	for (; words[count - 1] && count < WORDS_MAX; count++)
 		arguments[count] = words[count - 1];
 	if (color) {

@@ -60,6 +60,27 @@ def test_a_whole_exit_from_broker_to_broker(run_folder, interlock):
         consumer.close()
 
 
+def test_a_killed_demo_takes_its_children_along(tmp_path, interlock):
+    """Its folder stays, for nobody is left to remove it; no process does."""
+    process = interlock.start("demo", environment={"TMPDIR": str(tmp_path)})
+    for line in process.stdout:
+        if "interlock run" in line:
+            break
+    deadline = time.monotonic() + 30
+    while not working_in(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert working_in(tmp_path)
+    process.kill()
+    process.wait(timeout=20)
+    deadline = time.monotonic() + 60
+    while working_in(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    left = working_in(tmp_path)
+    for one in left:        # of our own making, so that a failure leaves none of them behind either
+        os.kill(int(one), signal.SIGKILL)
+    assert not left
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_an_interrupted_demo_leaves_nothing(tmp_path, interlock, number):
     process = interlock.start("demo", environment={"TMPDIR": str(tmp_path)})
