@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 #include "broker/api.h"
+#include "broker/broker_config.h"
+#include "broker/connections.h"
 #include "broker/coordinator.h"
 #include "broker/door.h"
 #include "broker/nodes.h"
@@ -135,6 +137,8 @@ static int open_store(struct broker *broker, const struct broker_options *option
 	if (err == 0)
 		err = name_cluster(broker, options, fault);
 	if (err == 0)
+		broker_configs_apply(broker);
+	if (err == 0)
 		err = load_topics(broker, fault);
 	return err;
 }
@@ -172,6 +176,7 @@ int broker_open(struct loop *loop, const struct broker_options *options, struct 
 	if (!broker)
 		return fault_set(fault, ERR_MEMORY, "out of memory");
 	broker->loop = loop;
+	broker->node_wish = options->nodes > 0 ? options->nodes : 1;
 	broker->health.report_ms = options->report_ms;
 	list_init(&broker->doors);
 	list_init(&broker->held);
@@ -192,6 +197,8 @@ int broker_open(struct loop *loop, const struct broker_options *options, struct 
 		err = sessions_new(broker, &broker->sessions);
 	if (err == 0)
 		err = throttle_new(broker, &broker->throttle);
+	if (err == 0)
+		err = connections_open(broker);
 	if (err < 0 && fault && !fault->err)
 		fault_set(fault, err, "the broker cannot start: %s", err_text(err));
 	if (err == 0)
@@ -224,6 +231,7 @@ void broker_free(struct broker *broker)
 	broker->closing = true;
 	nodes_close(broker);
 	doors_close(broker);
+	connections_close(broker);
 	entrances_close(broker);
 	coordinator_stop(broker->coordinator); /* parked requests end */
 	for (struct store_topic *topic = broker->store ? store_topic_next(broker->store, NULL) : NULL; topic;

@@ -41,12 +41,14 @@ struct broker {
 	int door_count;
 	struct list held; /* of connections.c */
 	int held_count;
+	struct timer *listen_again; /* of connections.c, too */
 	int64_t request_bytes; /* of all requests that are not answered */
 	int64_t topics_in_creation;
 	char cluster_id[BROKER_CLUSTER_ID_SIZE];
 	const char *host; /* that clients are told */
 	struct node nodes[BROKER_NODES_MAX];
 	int node_count;
+	int node_wish; /* how many it will be; before they are open as well */
 	const struct node
 		*serving; /* at whose door the request came in that is being started; NULL: none is */
 	struct sessions *sessions;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "broker/api.h"
+#include "broker/broker_config.h"
 #include "broker/configs.h"
 #include "broker/group_config.h"
 #include "broker/topics.h"
@@ -35,6 +36,7 @@ struct alteration_one {
 	int32_t count;
 	int16_t *error;
 	struct view *text;
+	int puts; /* under way, of a broker's */
 };
 
 static void alteration_step(struct alteration *alteration)
@@ -242,6 +244,151 @@ static void alter_group(struct alteration_one *one)
 	}
 }
 
+/* ---- brokers --------------------------------------------------------------------------------------------------------- */
+
+static void broker_altered(void *context, int err, const struct fault *fault)
+{
+	struct alteration_one *one = context;
+
+	if (err < 0)
+		*one->error = topic_error(err);
+	if (--one->puts == 0 && !one->alteration->request->broker->closing)
+		broker_configs_apply(one->alteration->request->broker);
+	alteration_step(one->alteration);
+}
+
+static void put_broker(struct alteration_one *one, const char *id, int place, struct view value)
+{
+	struct request *request = one->alteration->request;
+	int err;
+
+	one->puts++;
+	one->alteration->left++;
+	err = store_setting_put(request->broker->store, VIEW_LITERAL(BROKER_CONFIG_KIND),
+				broker_config_name(&request->arena, id, place), value, broker_altered, one);
+	if (err == 0)
+		return;
+	one->puts--;
+	one->alteration->left--;
+	refuse(one, topic_error(err), err_text(err));
+}
+
+/* What cannot change while it runs, as Kafka lists it; NULL when all can. */
+static const char *names_refused(struct alteration_one *one)
+{
+	struct arena *arena = &one->alteration->request->arena;
+	const char *names = NULL;
+
+	for (int32_t i = 0; i < one->count; i++) {
+		struct view name = one->changes[i].name;
+		int place = property_find(name);
+
+		if (name.size > 100)
+			name.size = 100;
+		/* To take back what cannot have been changed changes nothing.  Kafka keeps names that it does not know; here they would
+		 * have no effect, ever. */
+		if (one->changes[i].operation == OP_DELETE || (place >= 0 && broker_config_dynamic(place)))
+			continue;
+		names = arena_printf(arena, "%s%s%.*s", names ? names : "", names ? ", " : "",
+				     VIEW_ARGS(name));
+	}
+	return names;
+}
+
+/* Decides of all values before anything is changed; false when one was refused. */
+static bool check_broker(struct alteration_one *one)
+{
+	struct arena *arena = &one->alteration->request->arena;
+	const struct properties *properties = &one->alteration->request->broker->properties;
+
+	for (int32_t i = 0; i < one->count; i++) {
+		struct config_change *wish = &one->changes[i];
+		int place = property_find(wish->name);
+		const char *wrong = NULL;
+		bool given;
+
+		if (wish->operation == OP_DELETE)
+			continue;
+		if (!wish->value.at) {
+			refuse(one, KAFKA_INVALID_REQUEST,
+			       arena_printf(arena, "Null value not supported for : %s",
+					    property_table[place].name));
+			return false;
+		}
+		if (wish->operation == OP_APPEND || wish->operation == OP_SUBTRACT) {
+			const char *now = properties_value(properties, property_table[place].name, &given);
+
+			if (property_table[place].type != CONFIG_LIST)
+				wrong = "Append and subtract are for configs that are lists";
+			else
+				wish->value = view_text(list_change(arena, now ? now : "", wish->value,
+								    wish->operation == OP_APPEND));
+		} else if (wish->operation != OP_SET) {
+			wrong = "Unknown operation";
+		}
+		if (!wrong)
+			wrong = broker_config_check(arena, place, wish->value);
+		if (wrong) {
+			refuse(one, KAFKA_INVALID_REQUEST, wrong);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool is_named(const struct alteration_one *one, int place)
+{
+	for (int32_t i = 0; i < one->count; i++)
+		if (view_is(one->changes[i].name, property_table[place].name))
+			return true;
+	return false;
+}
+
+static void keep_broker(struct alteration_one *one, const char *id)
+{
+	struct request *request = one->alteration->request;
+	struct view kind = VIEW_LITERAL(BROKER_CONFIG_KIND);
+
+	for (int i = 0; one->alteration->whole && property_table[i].name; i++)
+		if (!is_named(one, i) &&
+		    store_setting(request->broker->store, kind, broker_config_name(&request->arena, id, i))
+			    .at)
+			put_broker(one, id, i, VIEW_NULL);
+	for (int32_t i = 0; i < one->count; i++) {
+		int place = property_find(one->changes[i].name);
+
+		if (place >= 0)
+			put_broker(one, id, place,
+				   one->changes[i].operation == OP_DELETE ? VIEW_NULL
+									  : one->changes[i].value);
+	}
+}
+
+static void alter_broker(struct alteration_one *one)
+{
+	struct request *request = one->alteration->request;
+	struct arena *arena = &request->arena;
+	const char *id = one->name.size ? arena_printf(arena, "%d", request->node->id) : NULL, *names;
+
+	if (id && !view_is(one->name, id)) {
+		refuse(one, KAFKA_INVALID_REQUEST,
+		       arena_printf(arena, "Unexpected broker id, expected %s, but received %.*s", id,
+				    VIEW_ARGS(one->name)));
+		return;
+	}
+	if (id && request->broker->node_wish > 1) {
+		refuse(one, KAFKA_INVALID_REQUEST,
+		       "The nodes of one process have their configs in common: change them for all brokers");
+		return;
+	}
+	names = names_refused(one);
+	if (names)
+		refuse(one, KAFKA_INVALID_REQUEST,
+		       arena_printf(arena, "Cannot update these configs dynamically: [%s]", names));
+	else if (check_broker(one) && !one->alteration->validate_only)
+		keep_broker(one, id);
+}
+
 /* ---- the requests ---------------------------------------------------------------------------------------------------- */
 
 static void alter(struct alteration_one *one)
@@ -251,10 +398,10 @@ static void alter(struct alteration_one *one)
 	else if (one->type == RESOURCE_GROUP)
 		alter_group(one);
 	else if (one->type == RESOURCE_BROKER)
-		refuse(one, KAFKA_INVALID_REQUEST,
-		       "Configs of brokers are set at their start, and cannot be changed while they run");
+		alter_broker(one);
 	else
-		refuse(one, KAFKA_INVALID_REQUEST, "Only configs of topics and groups can be changed");
+		refuse(one, KAFKA_INVALID_REQUEST,
+		       "Only configs of topics, groups and brokers can be changed");
 }
 
 static void alter_all(struct alteration_one *ones, int32_t count, struct alteration *alteration)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "broker/api.h"
+#include "broker/broker_config.h"
 #include "broker/configs.h"
 #include "broker/group_config.h"
 #include "broker/topics.h"
@@ -11,6 +12,9 @@
 
 typedef struct describe_configs_response_result result_t;
 typedef struct describe_configs_response_config config_t;
+
+/* A topic's own, and four sources of each property that means the same. */
+#define SYNONYMS_MAX (4 * TOPIC_CONFIG_SYNONYMS_MAX + 1)
 
 /* NULL asks for all. */
 static bool wanted(const struct describe_configs_request_resource *in, const char *name)
@@ -34,37 +38,41 @@ static bool add_synonym(struct request *request, config_t *out, const char *name
 	return one->value.at || !value;
 }
 
+/* What properties say that mean one thing, the strongest source first, as Kafka tells it. */
+static bool tell_properties(struct request *request, const char *const names[], int count, bool sensitive,
+			    bool only_for_all, config_t *out)
+{
+	const struct properties *properties = &request->broker->properties;
+
+	for (enum config_source source = CONFIG_SOURCE_DYNAMIC_BROKER; source <= CONFIG_SOURCE_DEFAULT;
+	     source++)
+		for (int i = 0; i < count; i++) {
+			const char *value =
+				properties_value_of(properties, property_find(view_text(names[i])), source);
+
+			if (!value || (only_for_all && source != CONFIG_SOURCE_DYNAMIC_DEFAULT))
+				continue;
+			if (!add_synonym(request, out, names[i], sensitive ? NULL : value, source))
+				return false;
+		}
+	return true;
+}
+
 /* Where the value comes from, strongest first: the topic, broker properties, the default. */
 static bool tell_synonyms(struct request *request, const struct topic_state *state, int place, config_t *out)
 {
 	const struct topic_config *config = &topic_config_table[place];
-	const char *last = config->synonyms[0];
+	int count = 0;
 
-	out->synonyms.at = REQUEST_ARRAY(request, describe_configs_response_synonym_shape,
-					 TOPIC_CONFIG_SYNONYMS_MAX + 2);
+	while (count < TOPIC_CONFIG_SYNONYMS_MAX && config->synonyms[count])
+		count++;
+	out->synonyms.at = REQUEST_ARRAY(request, describe_configs_response_synonym_shape, SYNONYMS_MAX);
 	if (!out->synonyms.at)
 		return false;
 	if (state && state->own[place] &&
 	    !add_synonym(request, out, config->name, state->own[place], CONFIG_SOURCE_TOPIC))
 		return false;
-	for (int i = 0; i < TOPIC_CONFIG_SYNONYMS_MAX && config->synonyms[i]; i++) {
-		bool given;
-		const char *value =
-			properties_value(&request->broker->properties, config->synonyms[i], &given);
-
-		if (given && value &&
-		    !add_synonym(request, out, config->synonyms[i], value, CONFIG_SOURCE_BROKER))
-			return false;
-		if (property_table[property_find(view_text(config->synonyms[i]))].fallback)
-			last = config->synonyms[i];
-	}
-	if (last) {
-		const char *value = property_table[property_find(view_text(last))].fallback;
-
-		if (value && !add_synonym(request, out, last, value, CONFIG_SOURCE_DEFAULT))
-			return false;
-	}
-	return true;
+	return tell_properties(request, config->synonyms, count, false, false, out);
 }
 
 static bool describe_topic(struct request *request, const struct describe_configs_request_resource *in,
@@ -97,47 +105,80 @@ static bool describe_topic(struct request *request, const struct describe_config
 	return out->configs.at != NULL;
 }
 
+/* The properties that mean the same as this one in other units, strongest first; or it alone. */
+static int family_of(const char *name, const char *out[TOPIC_CONFIG_SYNONYMS_MAX])
+{
+	for (const struct topic_config *config = topic_config_table; config->name; config++) {
+		bool found = false;
+		int count = 0;
+
+		for (; count < TOPIC_CONFIG_SYNONYMS_MAX && config->synonyms[count]; count++) {
+			out[count] = config->synonyms[count];
+			found |= strcmp(out[count], name) == 0;
+		}
+		if (found)
+			return count;
+	}
+	out[0] = name;
+	return 1;
+}
+
+static bool describe_property(struct request *request, int place, bool only_for_all, config_t *one)
+{
+	const struct describe_configs_request *asked = request->message;
+	const struct properties *properties = &request->broker->properties;
+	const struct property *property = &property_table[place];
+	const char *family[TOPIC_CONFIG_SYNONYMS_MAX], *value;
+	int count = family_of(property->name, family);
+	bool given;
+
+	value = only_for_all ? properties_value_of(properties, place, CONFIG_SOURCE_DYNAMIC_DEFAULT)
+			     : properties_value(properties, property->name, &given);
+	one->name = view_text(property->name);
+	one->is_sensitive = property->type == CONFIG_PASSWORD;
+	one->value = one->is_sensitive ? VIEW_NULL : arena_copy(&request->arena, view_text(value));
+	one->read_only = !broker_config_dynamic(place);
+	one->config_type = (int8_t)property->type;
+	one->synonyms.at = REQUEST_ARRAY(request, describe_configs_response_synonym_shape, SYNONYMS_MAX);
+	if (!one->synonyms.at ||
+	    !tell_properties(request, family, count, one->is_sensitive, only_for_all, one))
+		return false;
+	/* It begins where this very name has a value: without one it has no synonyms either, as Kafka tells it. */
+	while (one->synonyms.count && !view_is(one->synonyms.at[0].name, property->name)) {
+		one->synonyms.at++;
+		one->synonyms.count--;
+	}
+	one->config_source = one->synonyms.count ? one->synonyms.at[0].source : CONFIG_SOURCE_DEFAULT;
+	if (!asked->include_synonyms)
+		one->synonyms.count = 0;
+	return true;
+}
+
 static bool describe_broker(struct request *request, const struct describe_configs_request_resource *in,
 			    result_t *out)
 {
-	const struct describe_configs_request *asked = request->message;
+	bool for_all = in->resource_name.size == 0;
 	char id[16];
 
 	snprintf(id, sizeof id, "%d", request->node->id);
-	if (in->resource_name.size > 0 && !view_is(in->resource_name, id)) {
+	if (!for_all && !view_is(in->resource_name, id)) {
 		out->error_code = KAFKA_INVALID_REQUEST;
-		out->error_message = VIEW_LITERAL("Unexpected broker id");
+		out->error_message = view_text(
+			arena_printf(&request->arena,
+				     "Unexpected broker id, expected %s or empty string, but received %.*s",
+				     id, VIEW_ARGS(in->resource_name)));
 		return true;
 	}
-	/* The name "" asks for what holds for all brokers: nothing is set there. */
-	if (in->resource_name.size == 0)
-		return true;
 	out->configs.at = REQUEST_ARRAY(request, describe_configs_response_config_shape, PROPERTIES_MAX);
 	for (int i = 0; out->configs.at && property_table[i].name; i++) {
-		const char *name = property_table[i].name;
-		bool given;
-		const char *value = properties_value(&request->broker->properties, name, &given);
-		config_t *one;
-
-		if (!wanted(in, name))
+		if (!wanted(in, property_table[i].name))
 			continue;
-		one = &out->configs.at[out->configs.count++];
-		one->name = view_text(name);
-		one->is_sensitive = property_table[i].type == CONFIG_PASSWORD;
-		one->value = one->is_sensitive ? VIEW_NULL : view_text(value);
-		one->read_only = true;
-		one->config_source = given ? CONFIG_SOURCE_BROKER : CONFIG_SOURCE_DEFAULT;
-		one->config_type = (int8_t)property_table[i].type;
-		if (!asked->include_synonyms)
+		/* The name "" asks for what was set for all brokers. */
+		if (for_all &&
+		    !properties_value_of(&request->broker->properties, i, CONFIG_SOURCE_DYNAMIC_DEFAULT))
 			continue;
-		one->synonyms.at = REQUEST_ARRAY(request, describe_configs_response_synonym_shape, 2);
-		if (!one->synonyms.at)
+		if (!describe_property(request, i, for_all, &out->configs.at[out->configs.count++]))
 			return false;
-		if (given)
-			add_synonym(request, one, name, one->is_sensitive ? NULL : value,
-				    CONFIG_SOURCE_BROKER);
-		if (property_table[i].fallback)
-			add_synonym(request, one, name, property_table[i].fallback, CONFIG_SOURCE_DEFAULT);
 	}
 	return out->configs.at != NULL;
 }

@@ -58,6 +58,10 @@ static void opened(void *owner)
 	if (stream_peer_subject(door->stream, &subject))
 		login_certificate(&door->login, buffer_bytes(&subject));
 	buffer_done(&subject);
+	if (door->login.principal.size &&
+	    !connection_principal_welcome(door->broker, login_principal(&door->login)))
+		pipeline_break(&door->pipeline, "too many connections with this certificate "
+						"(interlock.max.connections.per.principal)");
 }
 
 static void readable(void *owner)
@@ -172,11 +176,24 @@ static int64_t same_address(const struct broker *broker, const char *host)
 {
 	int64_t same = 0;
 
-	if (broker->properties.connections_per_address_max >= INT32_MAX)
+	if (connections_of_address_max(broker, host) >= INT32_MAX)
 		return 0;
 	LIST_EACH(&broker->doors, link)
 	same += strcmp(container_of(link, struct door, link)->host, host) == 0;
 	return same;
+}
+
+int64_t doors_of_principal(const struct broker *broker, struct view principal)
+{
+	int64_t count = 0;
+
+	LIST_EACH(&broker->doors, link)
+	{
+		const struct login *login = &container_of(link, struct door, link)->login;
+
+		count += login->principal.size > 0 && view_equal(login_principal(login), principal);
+	}
+	return count;
 }
 
 void door_open(struct node *node, const struct entrance *entrance, int fd)
@@ -222,7 +239,6 @@ void doors_close(struct broker *broker)
 {
 	while (!list_empty(&broker->doors))
 		door_close(container_of(broker->doors.next, struct door, link));
-	connections_close(broker);
 }
 
 void doors_tick(struct broker *broker)

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "broker/api.h"
 #include "broker/bearer.h"
+#include "broker/connections.h"
 #include "broker/login.h"
 #include "broker/pipeline.h"
 #include "broker/scram_users.h"
@@ -181,6 +182,10 @@ static int step(struct login *login, struct request *request, struct view in, st
 
 	if (err == 1 && !name_user(login))
 		err = fault_set(fault, ERR_LOGIN, "a connection cannot change its user");
+	if (err == 1 && !login->again && !connection_principal_welcome(broker, login_principal(login)))
+		err = fault_set(
+			fault, ERR_LOGIN,
+			"too many connections of this user (interlock.max.connections.per.principal)");
 	if (err == 1) {
 		int64_t session_ms = session_ms_of(login, &broker->properties);
 

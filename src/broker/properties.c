@@ -28,6 +28,9 @@ const struct property property_table[] = {
 	{ "max.incremental.fetch.session.cache.slots", CONFIG_INT,     "1000",       AT(sessions_max), 0, 1000000 },
 	{ "max.connections",                           CONFIG_INT,     "2147483647", AT(connections_max), 0, INT32_MAX },
 	{ "max.connections.per.ip",                    CONFIG_INT,     "2147483647", AT(connections_per_address_max), 0, INT32_MAX },
+	{ "max.connections.per.ip.overrides",          CONFIG_STRING,  "",           AT(connections_overrides), 0, 0 },
+	{ "max.connection.creation.rate",              CONFIG_INT,     "2147483647", AT(connection_rate_max), 0, INT32_MAX },
+	{ "interlock.max.connections.per.principal",   CONFIG_INT,     "2147483647", AT(connections_per_principal_max), 1, INT32_MAX },
 	{ "quota.window.num",                          CONFIG_INT,     "11",         AT(quota_windows), 1, 3600 },
 	{ "quota.window.size.seconds",                 CONFIG_INT,     "1",          AT(quota_window_seconds), 1, 3600 },
 	{ "connections.max.idle.ms",                   CONFIG_LONG,    "600000",     AT(idle_ms), -1, MOST },
@@ -180,6 +183,9 @@ void properties_init(struct properties *properties)
 
 void properties_done(struct properties *properties)
 {
+	for (int i = 0; i < PROPERTIES_MAX; i++)
+		for (int k = 0; k < 2; k++)
+			free(properties->changed[k][i]);
 	arena_done(&properties->arena);
 }
 
@@ -216,11 +222,13 @@ static int unprotected(struct view name, struct view value, struct fault *fault)
 {
 	if (view_is(name, "authorizer.class.name") && value.size > 0)
 		return fault_set(fault, ERR_CONFIG,
-				 "property 'authorizer.class.name': there are no access rules in this version, and whoever "
+				 "property 'authorizer.class.name': there are no access rules in this "
+				 "version, and whoever "
 				 "is let in may do everything; take it out to start without them");
 	if (view_is(name, "ssl.principal.mapping.rules") && value.size > 0 && !view_is(value, "DEFAULT"))
 		return fault_set(fault, ERR_CONFIG,
-				 "property 'ssl.principal.mapping.rules': names are not mapped in this version; take it "
+				 "property 'ssl.principal.mapping.rules': names are not mapped in this "
+				 "version; take it "
 				 "out, and a client is the whole subject of its certificate");
 	return 0;
 }
@@ -263,6 +271,25 @@ const char *properties_listener_value(const struct properties *properties, const
 	return properties_value(properties, name, &given);
 }
 
+/* "a:1,b:2": addresses with how many connections each may have. */
+static bool is_overrides(struct view value)
+{
+	while (value.size > 0) {
+		const uint8_t *comma = memchr(value.at, ',', value.size);
+		struct view item = view_of(value.at, comma ? (size_t)(comma - value.at) : value.size);
+		const uint8_t *colon = memrchr(item.at, ':', item.size);
+		int64_t number;
+
+		if (!colon || colon == item.at ||
+		    !config_value_fits(CONFIG_INT,
+				       view_of(colon + 1, (size_t)(item.at + item.size - colon - 1)), 0,
+				       INT32_MAX, &number))
+			return false;
+		value = comma ? view_of(comma + 1, value.size - item.size - 1) : VIEW_NULL;
+	}
+	return true;
+}
+
 int properties_set(struct properties *properties, struct view name, struct view value, struct fault *fault)
 {
 	int place = property_find(name);
@@ -277,7 +304,8 @@ int properties_set(struct properties *properties, struct view name, struct view 
 		return ERR_CONFIG;
 	if (place < 0)
 		return unknown(name, fault);
-	if (!config_value_fits(property->type, value, property->least, property->most, &number))
+	if (!config_value_fits(property->type, value, property->least, property->most, &number) ||
+	    (view_is(name, "max.connections.per.ip.overrides") && !is_overrides(value)))
 		return fault_set(fault, ERR_CONFIG, "property '%s' cannot have this value", property->name);
 	copy = arena_copy(&properties->arena, value.at ? value : VIEW_LITERAL(""));
 	if (!copy.at)
@@ -326,6 +354,83 @@ const char *properties_value(const struct properties *properties, const char *na
 		*given = false;
 		return NULL;
 	}
-	*given = properties->given[place] != NULL;
-	return *given ? properties->given[place] : property_table[place].fallback;
+	for (enum config_source source = CONFIG_SOURCE_DYNAMIC_BROKER; source < CONFIG_SOURCE_DEFAULT;
+	     source++) {
+		const char *value = properties_value_of(properties, place, source);
+
+		*given = value != NULL;
+		if (value)
+			return value;
+	}
+	return property_table[place].fallback;
+}
+
+const char *properties_value_of(const struct properties *properties, int place, enum config_source source)
+{
+	switch (source) {
+	case CONFIG_SOURCE_DYNAMIC_BROKER: return properties->changed[0][place];
+	case CONFIG_SOURCE_DYNAMIC_DEFAULT: return properties->changed[1][place];
+	case CONFIG_SOURCE_BROKER: return properties->given[place];
+	case CONFIG_SOURCE_DEFAULT: return property_table[place].fallback;
+	default: return NULL;
+	}
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool properties_change(struct properties *properties, int place, enum config_source source, const char *value)
+{
+	char **at = &properties->changed[source == CONFIG_SOURCE_DYNAMIC_DEFAULT][place], *copy = NULL,
+	     *old = *at;
+	const char *before, *after;
+	bool given, differs;
+
+	if (same_text(old, value))
+		return false;
+	if (value && !(copy = strdup(value)))
+		return false; /* the next look at the settings tries again */
+	before = properties_value(properties, property_table[place].name, &given);
+	*at = copy;
+	after = properties_value(properties, property_table[place].name, &given);
+	differs = !same_text(before, after);
+	assign(properties, &property_table[place], after);
+	free(old);
+	return differs;
+}
+
+const char *property_check(int place, struct view value, char *text, size_t size)
+{
+	const struct property *property = &property_table[place];
+	bool of_numbers = property->type == CONFIG_INT || property->type == CONFIG_LONG ||
+			  property->type == CONFIG_SHORT || property->type == CONFIG_DOUBLE;
+	char front[200];
+	int64_t number;
+
+	snprintf(front, sizeof front,
+		 "Invalid value %.*s for configuration %s: ", (int)(value.size > 100 ? 100 : value.size),
+		 (const char *)value.at, property->name);
+	if (view_is(view_text(property->name), "max.connections.per.ip.overrides") && !is_overrides(value))
+		snprintf(text, size, "%sIt is ADDRESS:COUNT of each, with commas", front);
+	else if (config_value_fits(property->type, value, property->least, property->most, &number))
+		return NULL;
+	else if (!of_numbers)
+		snprintf(text, size, "%sExpected value to be either true or false", front);
+	else if (property->type == CONFIG_DOUBLE &&
+		 config_value_fits(property->type, value, INT64_MIN, INT64_MAX, &number))
+		snprintf(text, size, "%sValue must be at least %lld and no more than %lld", front,
+			 (long long)property->least, (long long)property->most);
+	else if (config_value_fits(property->type, value, INT64_MIN, INT64_MAX, &number) &&
+		 number < property->least)
+		snprintf(text, size, "%sValue must be at least %lld", front, (long long)property->least);
+	else if (config_value_fits(property->type, value, INT64_MIN, INT64_MAX, &number))
+		snprintf(text, size, "%sValue must be no more than %lld", front, (long long)property->most);
+	else
+		snprintf(text, size, "%sNot a number of type %s", front,
+			 property->type == CONFIG_DOUBLE ? "DOUBLE"
+			 : property->type == CONFIG_INT  ? "INT"
+							 : "LONG");
+	return text;
 }

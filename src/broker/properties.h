@@ -23,6 +23,16 @@ enum config_type {
 	CONFIG_PASSWORD = 9,
 };
 
+/* Kafka's numbers for sources, as DescribeConfigs tells them. */
+enum config_source {
+	CONFIG_SOURCE_TOPIC = 1,
+	CONFIG_SOURCE_DYNAMIC_BROKER = 2,  /* changed while it runs, for this broker */
+	CONFIG_SOURCE_DYNAMIC_DEFAULT = 3, /* and for all */
+	CONFIG_SOURCE_BROKER = 4,          /* given at the start */
+	CONFIG_SOURCE_DEFAULT = 5,
+	CONFIG_SOURCE_GROUP = 8,
+};
+
 struct property {
 	const char *name;
 	enum config_type type;
@@ -37,6 +47,8 @@ struct property {
 struct properties {
 	struct arena arena;
 	const char *given[PROPERTIES_MAX]; /* by place in the table; NULL: the default holds */
+	/* What was changed while it runs, for this broker and for all; the strings are ours. */
+	char *changed[2][PROPERTIES_MAX];
 	struct {
 		const char *name, *value; /* listener.name.NAME.… */
 	} of_listeners[PROPERTIES_OF_LISTENERS];
@@ -49,12 +61,14 @@ struct properties {
 	int64_t consumer_session_ms, consumer_session_least_ms, consumer_session_most_ms, consumer_size_max;
 	int64_t consumer_heartbeat_ms, consumer_heartbeat_least_ms, consumer_heartbeat_most_ms;
 	int64_t commit_metadata_max, offsets_partitions, offsets_retention_minutes, offsets_check_ms;
-	int64_t transactions_partitions, transaction_timeout_most_ms, transactional_expiry_ms, transactional_check_ms,
-		producer_expiry_ms;
+	int64_t transactions_partitions, transaction_timeout_most_ms, transactional_expiry_ms,
+		transactional_check_ms, producer_expiry_ms;
 	int64_t retention_check_ms;
 	int64_t login_bytes_max, login_timeout_ms, reauth_ms;
 	int64_t quota_windows, quota_window_seconds;
-	const char *advertised; /* "PLAINTEXT://host:port", or NULL */
+	int64_t connection_rate_max, connections_per_principal_max;
+	const char *connections_overrides; /* "127.0.0.1:10,::1:20" */
+	const char *advertised;            /* "PLAINTEXT://host:port", or NULL */
 };
 
 extern const struct property property_table[]; /* ends with a NULL name */
@@ -75,6 +89,19 @@ int properties_read(struct properties *properties, const char *path, properties_
 
 /* The place in the table, or -1. */
 int property_find(struct view name);
+
+/*
+ * Changes one while it runs, or (NULL) takes the change back; `source` is one of the two that are dynamic.  The value was
+ * checked.  True when something else holds now.
+ */
+bool properties_change(struct properties *properties, int place, enum config_source source,
+		       const char *value);
+
+/* What one source from CONFIG_SOURCE_DYNAMIC_BROKER to CONFIG_SOURCE_DEFAULT says; NULL: nothing, or null. */
+const char *properties_value_of(const struct properties *properties, int place, enum config_source source);
+
+/* NULL when the property can have this value, or why not, in Kafka's words; `text` has room for the sentence. */
+const char *property_check(int place, struct view value, char *text, size_t size);
 
 /* What holds; `*given` says whether somebody set it. */
 const char *properties_value(const struct properties *properties, const char *name, bool *given);

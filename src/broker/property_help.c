@@ -1,4 +1,5 @@
 /* property_help.c - the sentences, and the tables of the page. */
+#include "broker/broker_config.h"
 #include "broker/property_help.h"
 #include "broker/topic_config.h"
 
@@ -18,8 +19,11 @@ static const struct sentence properties[] = {
 	{ "queued.max.request.bytes", "of all requests that are not answered; past it nobody is read. -1 is 512 MiB" },
 	{ "fetch.max.bytes", "of one answer to a fetch, but for the first batch" },
 	{ "max.incremental.fetch.session.cache.slots", "fetch sessions (KIP-227) at once" },
-	{ "max.connections", "of all clients; who comes past it is sent away" },
+	{ "max.connections", "of all clients; who comes past it is sent away (Kafka lets them wait)" },
 	{ "max.connections.per.ip", "of one address" },
+	{ "max.connections.per.ip.overrides", "ADDRESS:COUNT of each, with commas: other limits than `max.connections.per.ip` for these" },
+	{ "max.connection.creation.rate", "connections a second that are taken in; more wait" },
+	{ "interlock.max.connections.per.principal", "of one user who logged in, or of one certificate; Kafka has no such property" },
 	{ "quota.window.num", "quotas are measured over so many windows" },
 	{ "quota.window.size.seconds", "of one window" },
 	{ "connections.max.idle.ms", "a connection that was silent so long is closed; -1 never" },
@@ -135,30 +139,38 @@ static const char *default_of(const char *fallback)
 	return *fallback ? fallback : "empty";
 }
 
-static void row(struct buffer *out, const char *name, enum config_type type, const char *fallback,
-		const char *sentence)
+static void row(struct buffer *out, const char *name, const char *mark, enum config_type type,
+		const char *fallback, const char *sentence)
 {
-	buffer_printf(out, "| `%s` | %s | %s | %s |\n", name, type_of(type), default_of(fallback),
+	buffer_printf(out, "| `%s`%s | %s | %s | %s |\n", name, mark, type_of(type), default_of(fallback),
 		      sentence ? sentence : "");
+}
+
+/* A star for what changes while it runs. */
+static const char *mark_of(const struct property *property)
+{
+	return broker_config_dynamic((int)(property - property_table)) ? " \\*" : "";
 }
 
 void properties_document(struct buffer *out)
 {
-	buffer_text(out,
-		    "# What the broker can be told\n\n"
-		    "Kafka's own names with Kafka's defaults, those of 4.3.1. This page is written from the "
-		    "tables that the\n"
-		    "broker reads (`interlock manual broker-properties.md`). How to run it stands in "
-		    "[broker.md](broker.md).\n\n"
-		    "## Properties\n\n"
-		    "In the file of `--config`, or with `--set`. They hold from the start on; none can be "
-		    "changed while it "
-		    "runs. A name that is\n"
-		    "not here is told at the start with the nearest one that is, and changes nothing.\n\n"
-		    "| property | type | default | what it says |\n| --- | --- | --- | --- |\n");
+	buffer_text(
+		out,
+		"# What the broker can be told\n\n"
+		"Kafka's own names with Kafka's defaults, those of 4.3.1. This page is written from the "
+		"tables that the\n"
+		"broker reads (`interlock manual broker-properties.md`). How to run it stands in "
+		"[broker.md](broker.md).\n\n"
+		"## Properties\n\n"
+		"In the file of `--config`, or with `--set`. They hold from the start on; those with a star "
+		"also change while it runs\n"
+		"(`kafka-configs --entity-type brokers`), are kept, and hold at once. A name that is not "
+		"here is told at the start with the\n"
+		"nearest one that is, and changes nothing.\n\n"
+		"| property | type | default | what it says |\n| --- | --- | --- | --- |\n");
 	for (const struct property *property = property_table; property->name; property++)
 		if (!topic_config_from(property->name))
-			row(out, property->name, property->type, property->fallback,
+			row(out, property->name, mark_of(property), property->type, property->fallback,
 			    sentence_of(properties, property->name));
 	buffer_text(out, "\nThe others are defaults for topics that do not say otherwise:\n\n"
 			 "| property | type | default | for topics without |\n| --- | --- | --- | --- |\n");
@@ -166,7 +178,7 @@ void properties_document(struct buffer *out)
 		const char *config = topic_config_from(property->name);
 
 		if (config)
-			buffer_printf(out, "| `%s` | %s | %s | `%s` |\n", property->name,
+			buffer_printf(out, "| `%s`%s | %s | %s | `%s` |\n", property->name, mark_of(property),
 				      type_of(property->type), default_of(property->fallback), config);
 	}
 	buffer_text(out, "\n## Topic configs\n\n"
@@ -175,7 +187,7 @@ void properties_document(struct buffer *out)
 			 "| config | type | default | what it does |\n| --- | --- | --- | --- |\n");
 	for (const struct topic_config *config = topic_config_table; config->name; config++)
 		if (sentence_of(configs, config->name))
-			row(out, config->name, config->type, config->fallback,
+			row(out, config->name, "", config->type, config->fallback,
 			    sentence_of(configs, config->name));
 	buffer_text(out, "\nThese are kept and told as they were set, so that tools which compare topics "
 			 "find them, and "

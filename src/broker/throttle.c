@@ -74,6 +74,8 @@ static void count_one(void *context, struct view name, struct view value)
 
 void throttle_quotas_changed(struct throttle *throttle)
 {
+	if (throttle->broker->closing)
+		return;
 	memset(throttle->active, 0, sizeof throttle->active);
 	store_setting_each(throttle->broker->store, QUOTA_KIND, count_one, throttle);
 }
@@ -374,5 +376,19 @@ int64_t throttle_connection(struct throttle *throttle, struct view ip)
 	wait_ms = quota_rate_wait_ms(&gauge->rate, windows, limit, now_ms(throttle));
 	if (wait_ms > 0)
 		quota_rate_add(&gauge->rate, windows, -1, now_ms(throttle)); /* for it is not let in */
+	return wait_ms < windows->window_ms ? wait_ms : windows->window_ms;
+}
+
+int64_t throttle_all_connections(struct throttle *throttle, int64_t limit)
+{
+	const struct quota_windows *windows = &throttle->windows;
+	struct gauge *gauge;
+	int64_t wait_ms;
+
+	if (limit >= INT32_MAX ||
+	    !(gauge = gauge_named(throttle, QUOTA_CONNECTION_CREATION_RATE, VIEW_LITERAL("all addresses"))))
+		return 0;
+	quota_rate_add(&gauge->rate, windows, 1, now_ms(throttle));
+	wait_ms = quota_rate_wait_ms(&gauge->rate, windows, (double)limit, now_ms(throttle));
 	return wait_ms < windows->window_ms ? wait_ms : windows->window_ms;
 }

@@ -61,6 +61,9 @@ bool throttle_mutate(struct request *request, int64_t count, int16_t strict_sinc
 /* A client has come from this address: 0, or how long to let it wait before it is sent away. */
 int64_t throttle_connection(struct throttle *throttle, struct view ip);
 
+/* A client was taken in, of at most `limit` a second from everywhere: 0, or how long to take in nobody. */
+int64_t throttle_all_connections(struct throttle *throttle, int64_t limit);
+
 /* Hears those again whose time is over. */
 void throttle_unmute(struct throttle *throttle);
 

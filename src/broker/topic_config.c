@@ -138,14 +138,18 @@ void topic_config_value(const struct broker *broker, const struct topic_state *s
 		return;
 	}
 	for (int i = 0; i < TOPIC_CONFIG_SYNONYMS_MAX && config->synonyms[i]; i++) {
-		bool given;
-		const char *text = properties_value(&broker->properties, config->synonyms[i], &given);
+		int property = property_find(view_text(config->synonyms[i]));
 
-		if (!given || !text)
-			continue;
-		scale(text, config->scales[i], out);
-		out->source = CONFIG_SOURCE_BROKER;
-		return;
+		for (enum config_source source = CONFIG_SOURCE_DYNAMIC_BROKER; source < CONFIG_SOURCE_DEFAULT;
+		     source++) {
+			const char *text = properties_value_of(&broker->properties, property, source);
+
+			if (!text)
+				continue;
+			scale(text, config->scales[i], out);
+			out->source = source;
+			return;
+		}
 	}
 	out->text = config->fallback;
 	out->source = CONFIG_SOURCE_DEFAULT;

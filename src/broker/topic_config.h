@@ -1,20 +1,13 @@
 /*
  * topic_config.h - the configuration of topics: every name that Kafka 4.3.1 has, its default, and where a value comes from.
  *
- * A value is the topic's own, or that of a broker property (its synonym), or Kafka's default, in this order.
+ * A value is the topic's own, or that of a broker property (its synonym, wherever that has its value from), or Kafka's default, in
+ * this order.
  */
 #ifndef BROKER_TOPIC_CONFIG_H
 #define BROKER_TOPIC_CONFIG_H
 
 #include "broker/broker_inside.h"
-
-/* Kafka's numbers for sources, as DescribeConfigs tells them. */
-enum config_source {
-	CONFIG_SOURCE_TOPIC = 1,
-	CONFIG_SOURCE_BROKER = 4,
-	CONFIG_SOURCE_DEFAULT = 5,
-	CONFIG_SOURCE_GROUP = 8,
-};
 
 #define TOPIC_CONFIG_SYNONYMS_MAX 3
 

@@ -96,6 +96,9 @@ void store_wait(struct store *store, int timeout_ms);
 /* Looks at the clock: uploads, retention, retries, expiry.  To be called about every 100 ms. */
 void store_tick(struct store *store);
 
+/* Changes what it was opened with. */
+void store_producer_expiry(struct store *store, int64_t producer_expiry_ms);
+
 typedef void store_done(void *context, int err, const struct fault *fault);
 
 /* ---- topics and settings ----------------------------------------------------------------------------------------- */

@@ -155,6 +155,11 @@ void sweep_free(struct store *store)
 	store->sweep = NULL;
 }
 
+void store_producer_expiry(struct store *store, int64_t producer_expiry_ms)
+{
+	store->options.producer_expiry_ms = producer_expiry_ms;
+}
+
 void retain_tick(struct store *store)
 {
 	int64_t now = store_now_ms(store), wall_ms = clock_wall_ms(store->options.clock);

@@ -417,6 +417,21 @@ static void time_on_the_thread_is_counted(void **state)
 	guest_leave(&guest);
 }
 
+/* From everywhere together; what a quota of one address does is seen under a real client. */
+static void connections_come_no_faster_than_they_may(void **state)
+{
+	struct broker *broker = *state;
+	struct throttle *throttle = broker->throttle;
+	assert_int_equal(throttle_connection(throttle, VIEW_LITERAL("10.0.0.1")), 0);
+	assert_int_equal(throttle_all_connections(throttle, INT32_MAX), 0);
+	/* Ten windows of two a second. */
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(throttle_all_connections(throttle, 2), 0);
+	assert_in_range(throttle_all_connections(throttle, 2), 1, 1000);
+	loop_shift_ms += 60000;
+	assert_int_equal(throttle_all_connections(throttle, 2), 0);
+}
+
 /* Who leaves while it is not heard takes nothing with it. */
 static void a_silent_client_may_leave(void **state)
 {
@@ -457,6 +472,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(topics_are_made_no_faster_than_the_quota_says, begin, end),
 		cmocka_unit_test_setup_teardown(time_on_the_thread_is_counted, begin, end),
 		cmocka_unit_test_setup_teardown(a_silent_client_may_leave, begin, end),
+		cmocka_unit_test_setup_teardown(connections_come_no_faster_than_they_may, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

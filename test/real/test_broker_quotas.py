@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from broker import Broker
@@ -22,7 +22,8 @@ class Limited(Broker):
 
     def __init__(self, folder, **properties):
         open_port, self.login_port = free_ports(2)
-        super().__init__(folder, "limited", add_scram=["SCRAM-SHA-256=[name=alice,password=alice-secret]"], **{
+        super().__init__(folder, "limited", add_scram=["SCRAM-SHA-256=[name=alice,password=alice-secret]",
+                                                          "SCRAM-SHA-256=[name=bob,password=bob-secret]"], **{
             "listeners": f"PLAINTEXT://127.0.0.1:{open_port},SASL_PLAINTEXT://127.0.0.1:{self.login_port}",
             "sasl.enabled.mechanisms": "SCRAM-SHA-256", **properties})
         self.port = open_port
@@ -85,7 +86,8 @@ def test_quotas_are_set_told_and_kept(broker, tools):
         assert describe(tools, "--entity-type", "users") == [
             "Quota configs for the default user-principal are request_percentage=1000.0",
             "Quota configs for user-principal 'carol' are consumer_byte_rate=2000000.0, producer_byte_rate=1000000.0",
-            "SCRAM credential configs for user-principal 'alice' are SCRAM-SHA-256=iterations=4096"]
+            "SCRAM credential configs for user-principal 'alice' are SCRAM-SHA-256=iterations=4096",
+            "SCRAM credential configs for user-principal 'bob' are SCRAM-SHA-256=iterations=4096"]
         assert describe(tools, *user("carol"), "--entity-type", "clients") == [
             "Quota configs for user-principal 'carol', client-id 'c1' are request_percentage=200.5",
             "Quota configs for user-principal 'carol', the default client-id are controller_mutation_rate=50.0"]
@@ -111,7 +113,8 @@ def test_quotas_are_set_told_and_kept(broker, tools):
     alter(tools, *address("127.0.0.1"), delete="connection_creation_rate")
     alter(tools, *address(None), delete="connection_creation_rate")
     assert describe(tools, "--entity-type", "users") == [
-        "SCRAM credential configs for user-principal 'alice' are SCRAM-SHA-256=iterations=4096"]
+        "SCRAM credential configs for user-principal 'alice' are SCRAM-SHA-256=iterations=4096",
+        "SCRAM credential configs for user-principal 'bob' are SCRAM-SHA-256=iterations=4096"]
     assert describe(tools, "--entity-type", "ips") == []
 
 
@@ -184,15 +187,18 @@ def test_our_own_lever_sets_quotas_here(broker, topic):
     assert probe(broker, "quota-seen", topic, "producer_byte_rate")[0].endswith(" err 0 absent 0")
 
 
-def entered(port):
-    """Is a connection served?  None while nobody says anything."""
-    with socket.create_connection(("127.0.0.1", port), 10) as line:
-        line.settimeout(30)
+def served(line):
+    line.settimeout(30)
+    try:
         line.sendall(struct.pack(">ihhih", 10, 18, 0, 7, -1))       # ApiVersions, version 0
-        try:
-            return len(line.recv(4)) == 4
-        except ConnectionResetError:
-            return False
+        return len(line.recv(4)) == 4
+    except (ConnectionResetError, BrokenPipeError):
+        return False
+
+
+def entered(port):
+    with socket.create_connection(("127.0.0.1", port), 10) as line:
+        return served(line)
 
 
 def test_who_connects_too_fast_is_held_and_sent_away(broker, tools):
@@ -205,3 +211,96 @@ def test_who_connects_too_fast_is_held_and_sent_away(broker, tools):
     assert entered(broker.port)
     alter(tools, *address("127.0.0.1"), delete="connection_creation_rate")
     assert all(entered(broker.port) for _ in range(20))
+
+
+BROKERS = ["--entity-type", "brokers"]
+ONE, ALL = [*BROKERS, "--entity-name", "1"], [*BROKERS, "--entity-default"]
+
+
+def test_configs_of_the_broker_change_while_it_runs(broker, tools, topic):
+    """The lines and the sentences are those that Apache Kafka 4.3.1 answers the same words with."""
+    create(broker, topic)
+    alter(tools, *ONE, add="log.retention.ms=12345,message.max.bytes=2000000")
+    alter(tools, *ALL, add="log.retention.ms=54321,max.connections.per.ip=200")
+    for_one = ["  log.retention.ms=12345 sensitive=false synonyms={DYNAMIC_BROKER_CONFIG:log.retention.ms=12345, "
+               "DYNAMIC_DEFAULT_BROKER_CONFIG:log.retention.ms=54321, DEFAULT_CONFIG:log.retention.hours=168}",
+               "  message.max.bytes=2000000 sensitive=false synonyms={DYNAMIC_BROKER_CONFIG:message.max.bytes=2000000, "
+               "DEFAULT_CONFIG:message.max.bytes=1048588}", "Dynamic configs for broker 1 are:"]
+    for_all = ["  log.retention.ms=54321 sensitive=false synonyms={DYNAMIC_DEFAULT_BROKER_CONFIG:log.retention.ms=54321}",
+               "  max.connections.per.ip=200 sensitive=false synonyms={DYNAMIC_DEFAULT_BROKER_CONFIG:max.connections.per.ip=200}",
+               "Default configs for brokers in the cluster are:"]
+    for _ in range(2):
+        assert describe(tools, *ONE) == for_one
+        assert describe(tools, *ALL) == for_all
+        of_topic = tools.run("configs", "--describe", "--entity-type", "topics", "--entity-name", topic, "--all")
+        assert "retention.ms=12345 sensitive=false synonyms={DYNAMIC_BROKER_CONFIG:log.retention.ms=12345, " in of_topic
+        assert writes(broker, topic, 1500000) is None           # more than by default
+        broker.stop()
+        broker.start()
+    for wrong, why in (
+            ("log.retention.hours=5", "Cannot update these configs dynamically: [log.retention.hours]"),
+            ("node.id=4,num.partitions=5", "Cannot update these configs dynamically: [node.id, num.partitions]"),
+            ("message.max.bytes=-3", "Invalid value -3 for configuration message.max.bytes: Value must be at least 0"),
+            ("message.max.bytes=abc", "Invalid value abc for configuration message.max.bytes: Not a number of type INT"),
+            ("compression.type=nonsense", "Invalid value nonsense for configuration compression.type: String must be one of: "
+                                          "uncompressed, zstd, lz4, snappy, gzip, producer")):
+        status, _, err = alter(tools, *ONE, add=wrong, status=None)
+        assert status == 1 and f"InvalidRequestException: {why}" in err, err
+    alter(tools, *ONE, delete="log.retention.ms,message.max.bytes")
+    alter(tools, *ALL, delete="log.retention.ms,max.connections.per.ip")
+    assert describe(tools, *ONE) == ["Dynamic configs for broker 1 are:"]
+    assert writes(broker, topic, 1500000) == KafkaError.MSG_SIZE_TOO_LARGE
+
+
+def writes(broker, topic, size):
+    """The code of the error of one record, or None."""
+    told = []
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "message.max.bytes": 5000000, "log_level": 0})
+    producer.produce(topic, bytes(size), callback=lambda error, _: told.append(error and error.code()))
+    assert producer.flush(60) == 0
+    return told[0]
+
+
+def test_connections_are_limited_by_address(broker, tools):
+    alter(tools, *ALL, add="max.connections.per.ip=0,max.connections.per.ip.overrides=[10.1.2.3:7,127.0.0.1:12]")
+    lines = [socket.create_connection(("127.0.0.1", broker.port), 10) for _ in range(20)]
+    taken = [served(line) for line in lines]
+    assert any(taken) and taken.count(True) <= 12, taken
+    for line in lines:
+        line.close()
+    broker.stop()                   # what those who left had is free at once
+    broker.start()
+    alter(tools, *ALL, delete="max.connections.per.ip,max.connections.per.ip.overrides")
+    lines = [socket.create_connection(("127.0.0.1", broker.port), 10) for _ in range(20)]
+    assert all(served(line) for line in lines)
+    for line in lines:
+        line.close()
+
+
+def test_connections_are_limited_by_user(broker, tools):
+    held = []
+
+    def enters(name):
+        told = []
+        held.append(Producer(broker.as_user(name, error_cb=lambda error: told.append(error.code()))))
+        deadline = time.monotonic() + 60
+        while KafkaError._AUTHENTICATION not in told:
+            assert time.monotonic() < deadline, told
+            try:
+                return bool(held[-1].list_topics(timeout=1).brokers)
+            except KafkaException:
+                held[-1].poll(0.05)
+        return False
+
+    alter(tools, *ALL, add="interlock.max.connections.per.principal=2")
+    assert enters("alice")
+    assert any(not enters("alice") for _ in range(3))       # librdkafka opens one or two
+    assert enters("bob")
+    alter(tools, *ALL, delete="interlock.max.connections.per.principal")
+    assert enters("alice")
+
+
+def test_connections_that_come_too_fast_wait(broker, tools):
+    alter(tools, *ALL, add="max.connection.creation.rate=10")
+    assert all(entered(broker.port) for _ in range(110))    # a hundred at once, and then one by one
+    alter(tools, *ALL, delete="max.connection.creation.rate")
