@@ -10,6 +10,7 @@
  *	a committed transaction is there whole, an aborted one not at all, one of which nobody told either way
  *	a reader of committed records never sees one that was aborted, nor an offset with two values
  *	a group's position is one that was acknowledged or a later one that was sent, and never moves back
+ *	what is missing was deleted, was old, or has a later record of its key, each only where somebody asked for that
  */
 #ifndef TEST_BROKER_SIM_H
 #define TEST_BROKER_SIM_H
@@ -53,7 +54,20 @@ struct asked {
 	int32_t partition;
 };
 
-enum client_kind { CLIENT_WRITER, CLIENT_TRANSACTOR, CLIENT_COMMITTER, CLIENT_READER };
+enum client_kind {
+	CLIENT_WRITER,
+	CLIENT_TRANSACTOR,
+	CLIENT_COMMITTER,
+	CLIENT_MEMBER,     /* of a classic group */
+	CLIENT_NEW_MEMBER, /* of a group of KIP-848 */
+	CLIENT_KEEPER,     /* deletes records */
+	CLIENT_READER,
+};
+
+/* Where a group stands: the last that was acknowledged, the last that was sent. */
+struct group_model {
+	int64_t kept[WORLD_PARTITIONS], sent[WORLD_PARTITIONS];
+};
 
 struct client {
 	struct world *world;
@@ -80,9 +94,18 @@ struct client {
 	int64_t position, position_kept, position_sent; /* of its group */
 	bool position_gone[WORLD_POSITIONS_MAX];        /* sent in a transaction that was aborted */
 	int64_t offsets[WORLD_PARTITIONS];              /* a reader's */
+
+	/* a member's: sim_groups.c */
+	char member_id[80], members[4][80];
+	int member_count; /* for its leader */
+	int32_t generation;
+	int64_t sleeps_until_ms;
+	int owned, known_places; /* a bit for each partition */
+	int64_t places[WORLD_PARTITIONS];
+	struct uuid topic_id;
 };
 
-#define CLIENTS 7
+#define CLIENTS 12
 
 struct world {
 	uint64_t seed, hash;
@@ -104,6 +127,13 @@ struct world {
 	char metadata[300], why[1000];
 	bool broken, finishing, opening;
 	struct client clients[CLIENTS];
+	struct group_model groups[2];
+	bool compacts;                  /* of each key the last is enough */
+	bool retains;                   /* what is old goes */
+	bool rotten;                    /* a byte is not what it was: refusing is right, and lying is not */
+	bool refused[WORLD_PARTITIONS]; /* to a reader, for that */
+	int64_t start_asked[WORLD_PARTITIONS]; /* records below it were to be deleted ... */
+	int64_t start_kept[WORLD_PARTITIONS];  /* ... and it was said that they are */
 	struct value *values;
 	struct deed *deeds;
 	uint32_t value_count, deed_count;
@@ -112,6 +142,7 @@ struct world {
 
 struct world_totals {
 	uint64_t crashes, starts, acknowledged, committed, aborted, unknown, positions, read;
+	uint64_t assignments, refused, deleted, cut, superseded, rotten, rot_seen;
 	uint64_t breaks, strays, stalls, troubles, done_and_denied, halves;
 };
 extern struct world_totals world_totals;
@@ -140,7 +171,38 @@ void client_leave(struct client *client); /* the same, and the broker does not k
 void client_answered(struct client *client, struct view frame);
 void client_step(struct client *client);
 void client_ask(struct client *client, int16_t key, int16_t version, const void *request);
+void client_look(
+	struct client *client); /* asks where its group stands; the answer is held against what it knows */
 bool client_idle(const struct client *client);
+
+void client_ask_about(struct client *client, int16_t key, int16_t version, const void *request,
+		      struct asked asked);
+
+/* Room for any answer. */
+union any {
+	struct init_producer_id_response init;
+	struct add_partitions_to_txn_response add;
+	struct produce_response produce;
+	struct add_offsets_to_txn_response add_group;
+	struct txn_offset_commit_response position;
+	struct end_txn_response end;
+	struct offset_commit_response commit;
+	struct offset_fetch_response look;
+	struct fetch_response fetch;
+	struct delete_records_response deleted;
+	struct join_group_response join;
+	struct sync_group_response sync;
+	struct heartbeat_response heartbeat;
+	struct leave_group_response leave;
+	struct consumer_group_heartbeat_response consumer;
+};
+
+/* ---- sim_groups.c */
+void member_init(struct client *client);
+void member_step(struct client *client);
+void member_answered(struct client *client, const struct asked *asked, const union any *in);
+void member_lost_connection(struct client *client);
+bool member_idle(const struct client *client);
 
 /* ---- sim_judge.c */
 uint32_t deed_new(struct world *world);
@@ -148,6 +210,13 @@ uint32_t value_new(struct world *world, uint32_t deed, int32_t partition, int32_
 int value_seen(struct world *world, uint32_t number, int32_t partition, int64_t offset);
 int value_acknowledged(struct world *world, uint32_t number, int64_t offset);
 int position_seen(struct client *client, int64_t position);
+int64_t world_start(const struct world *world, int32_t partition); /* of the log, as the store has it */
+
+#define WORLD_KEYS 5
+static inline uint32_t value_key(uint32_t number)
+{
+	return number % WORLD_KEYS;
+}
 int world_judge(struct world *world);
 
 #endif

@@ -41,6 +41,8 @@ void client_init(struct client *client, struct world *world, enum client_kind ki
 	client->state = kind == CLIENT_COMMITTER ? STATE_COMMIT
 			: kind == CLIENT_READER  ? STATE_LOOK
 						 : STATE_INIT;
+	if (kind == CLIENT_MEMBER || kind == CLIENT_NEW_MEMBER)
+		member_init(client);
 }
 
 void client_connect(struct client *client)
@@ -74,7 +76,7 @@ static bool may_stray(const struct client *client)
 		    client->asked[i].api != API_OFFSET_FETCH &&
 		    client->asked[i].api != API_INIT_PRODUCER_ID && !client->two)
 			return false;
-	return client->kind != CLIENT_COMMITTER;
+	return client->kind < CLIENT_COMMITTER || client->kind > CLIENT_NEW_MEMBER;
 }
 
 void client_leave(struct client *client)
@@ -113,6 +115,12 @@ static void ask(struct client *client, int16_t key, int16_t version, const void 
 	buffer_done(&frame);
 }
 
+void client_ask_about(struct client *client, int16_t key, int16_t version, const void *request,
+		      struct asked asked)
+{
+	ask(client, key, version, request, asked);
+}
+
 void client_ask(struct client *client, int16_t key, int16_t version, const void *request)
 {
 	ask(client, key, version, request, (struct asked){ 0 });
@@ -142,19 +150,6 @@ static bool answer_take(struct client *client, struct asked *asked, void *out)
 	}
 	return true;
 }
-
-/* Room for any answer. */
-union any {
-	struct init_producer_id_response init;
-	struct add_partitions_to_txn_response add;
-	struct produce_response produce;
-	struct add_offsets_to_txn_response add_group;
-	struct txn_offset_commit_response position;
-	struct end_txn_response end;
-	struct offset_commit_response commit;
-	struct offset_fetch_response look;
-	struct fetch_response fetch;
-};
 
 static struct view name_of(struct client *client)
 {
@@ -205,17 +200,18 @@ static void ask_produce(struct client *client, uint32_t number, int32_t partitio
 	struct produce_request request;
 	struct batch_writer writer;
 	struct buffer batch;
-	char text[16];
+	char text[16], key[16];
 
 	options.producer_id = client->producer_id;
 	options.producer_epoch = client->epoch;
 	options.base_sequence = sequence;
 	options.transactional = client->kind == CLIENT_TRANSACTOR;
 	snprintf(text, sizeof text, "%u", number);
+	snprintf(key, sizeof key, "key-%u", value_key(number));
 	batch_writer_init(&writer, &options, NULL, 1 << 16);
 	buffer_init(&batch, 1 << 16);
-	if (batch_writer_add(&writer, clock_wall_ms(&client->world->clock), VIEW_LITERAL("key"),
-			     view_text(text), NULL, 0) < 0 ||
+	if (batch_writer_add(&writer, clock_wall_ms(&client->world->clock), view_text(key), view_text(text),
+			     NULL, 0) < 0 ||
 	    batch_writer_finish(&writer, &batch) < 0)
 		abort();
 	message_default(&produce_request_message, &request);
@@ -504,6 +500,17 @@ static void read_batch(struct client *client, int32_t partition, const struct ba
 	}
 }
 
+/* Who reads below the start of the log goes on there. */
+static bool start_moved(struct client *client, int32_t partition)
+{
+	int64_t start = world_start(client->world, partition);
+
+	if (client->offsets[partition] >= start)
+		return false;
+	client->offsets[partition] = start;
+	return true;
+}
+
 static void fetched(struct client *client, const struct asked *asked, const struct fetch_response *in)
 {
 	const struct fetch_response_partition *part;
@@ -515,6 +522,13 @@ static void fetched(struct client *client, const struct asked *asked, const stru
 	if (in->error_code || in->responses.count != 1)
 		return;
 	part = &in->responses.at[0].partitions.at[0];
+	if (part->error_code == KAFKA_OFFSET_OUT_OF_RANGE && start_moved(client, asked->partition))
+		return;
+	if (client->world->rotten &&
+	    (part->error_code == KAFKA_CORRUPT_MESSAGE || part->error_code == KAFKA_KAFKA_STORAGE_ERROR)) {
+		client->world->refused[asked->partition] = true;
+		return;
+	}
 	if (part->error_code) {
 		if (!kafka_error_retriable(part->error_code))
 			world_broken(client->world, "reading %d at %lld: %s", asked->partition,
@@ -548,12 +562,29 @@ static void fetched(struct client *client, const struct asked *asked, const stru
 	buffer_done(&inflated);
 }
 
+static void deleted(struct client *client, const struct delete_records_response *in)
+{
+	const struct delete_records_response_partition *part = &in->topics.at[0].partitions.at[0];
+	int64_t *kept = &client->world->start_kept[part->partition_index];
+
+	world_note(client->world, "client %d: deleted below %lld of %d: %s", client->number,
+		   (long long)part->low_watermark, part->partition_index, kafka_error_name(part->error_code));
+	if (part->error_code)
+		return;
+	world_totals.deleted++;
+	*kept = part->low_watermark > *kept ? part->low_watermark : *kept;
+}
+
 static void take_answers(struct client *client)
 {
 	struct asked asked;
 	union any in;
 
-	while (answer_take(client, &asked, &in))
+	while (answer_take(client, &asked, &in)) {
+		if (client->kind == CLIENT_MEMBER || client->kind == CLIENT_NEW_MEMBER) {
+			member_answered(client, &asked, &in);
+			continue;
+		}
 		switch (asked.api) {
 		case API_INIT_PRODUCER_ID: init_answered(client, &in.init); break;
 		case API_ADD_PARTITIONS_TO_TXN:
@@ -588,8 +619,10 @@ static void take_answers(struct client *client)
 			client->state = client->kind == CLIENT_COMMITTER ? STATE_REST : client->state;
 			break;
 		case API_FETCH: fetched(client, &asked, &in.fetch); break;
+		case API_DELETE_RECORDS: deleted(client, &in.deleted); break;
 		default: break;
 		}
+	}
 }
 
 /* ---- what comes next */
@@ -686,11 +719,39 @@ static void committer_step(struct client *client)
 	}
 }
 
+/* Some of what a reader has seen may go. */
+static void keeper_step(struct client *client)
+{
+	struct world *world = client->world;
+	int32_t partition = some_partition(client);
+	int64_t seen = world->clients[CLIENTS - 1].offsets[partition];
+	struct delete_records_request request;
+
+	if (client->asked_count || world->finishing || world->compacts || seen == 0 ||
+	    random_below(&world->random, 4))
+		return;
+	message_default(&delete_records_request_message, &request);
+	request.timeout_ms = 10000;
+	request.topics.at = shape_array(&delete_records_request_topic_shape, &client->arena, 1);
+	request.topics.count = 1;
+	request.topics.at[0].name = TOPIC;
+	request.topics.at[0].partitions.at =
+		shape_array(&delete_records_request_partition_shape, &client->arena, 1);
+	request.topics.at[0].partitions.count = 1;
+	request.topics.at[0].partitions.at[0].partition_index = partition;
+	request.topics.at[0].partitions.at[0].offset = (int64_t)random_below(&world->random, (uint64_t)seen);
+	if (request.topics.at[0].partitions.at[0].offset > world->start_asked[partition])
+		world->start_asked[partition] = request.topics.at[0].partitions.at[0].offset;
+	ask(client, API_DELETE_RECORDS, 1, &request, (struct asked){ .partition = partition });
+}
+
 /* A connection that went away in the middle of things. */
 static void after_loss(struct client *client)
 {
 	if (client->kind == CLIENT_WRITER)
 		client->left = client->pending_count > 0;
+	if (client->kind == CLIENT_MEMBER)
+		member_lost_connection(client);
 	/* One that was adding or ending may ask again, or come with a new epoch. */
 	if (client->kind == CLIENT_TRANSACTOR && client->state >= STATE_ADD && client->state <= STATE_END &&
 	    random_below(&client->world->random, 2))
@@ -712,8 +773,20 @@ void client_step(struct client *client)
 		transactor_step(client);
 	else if (client->kind == CLIENT_COMMITTER)
 		committer_step(client);
+	else if (client->kind == CLIENT_KEEPER)
+		keeper_step(client);
+	else if (client->kind != CLIENT_READER)
+		member_step(client);
 	else if (!client->asked_count)
 		ask_fetch(client);
+}
+
+void client_look(struct client *client)
+{
+	if (!client->wire)
+		client_connect(client);
+	if (!client->asked_count)
+		ask_look(client);
 }
 
 bool client_idle(const struct client *client)
@@ -722,5 +795,8 @@ bool client_idle(const struct client *client)
 		return false;
 	if (client->kind == CLIENT_WRITER)
 		return !client->pending_count;
-	return client->kind == CLIENT_READER || client->state == STATE_BEGIN || client->state == STATE_REST;
+	if (client->kind == CLIENT_MEMBER || client->kind == CLIENT_NEW_MEMBER)
+		return member_idle(client);
+	return client->kind == CLIENT_KEEPER || client->kind == CLIENT_READER ||
+	       client->state == STATE_BEGIN || client->state == STATE_REST;
 }

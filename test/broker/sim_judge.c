@@ -1,6 +1,16 @@
 /* sim_judge.c - what clients were told and what readers found, held against each other. */
 #include "sim.h"
 
+int64_t world_start(const struct world *world, int32_t partition)
+{
+	struct store_partition_state state;
+
+	store_partition_state(
+		store_topic_named(world->broker->store, VIEW_LITERAL("orders"))->partitions[partition],
+		&state);
+	return state.log_start;
+}
+
 uint32_t deed_new(struct world *world)
 {
 	assert(world->deed_count < WORLD_VALUES_MAX);
@@ -69,18 +79,56 @@ int position_seen(struct client *client, int64_t position)
 	return 0;
 }
 
+/* May it be missing?  Deleted or old is what is below the start of its log; superseded what has a later one of its key. */
+static bool may_be_gone(const struct world *world, uint32_t number)
+{
+	const struct value *value = &world->values[number];
+
+	if (value->offset < 0)
+		return false;
+	if (value->offset < world_start(world, value->partition) || world->refused[value->partition])
+		return true;
+	for (int64_t offset = value->offset + 1; world->compacts && offset < WORLD_OFFSETS_MAX; offset++) {
+		uint32_t other = world->at[value->partition][offset];
+
+		if (other && world->values[other].found && value_key(other) == value_key(number))
+			return true;
+	}
+	return false;
+}
+
+static int judge_start(struct world *world, int32_t partition)
+{
+	int64_t start = world_start(world, partition);
+
+	if (start < world->start_kept[partition])
+		return world_broken(world, "%d begins at %lld, and was cut at %lld", partition,
+				    (long long)start, (long long)world->start_kept[partition]);
+	if (!world->retains && start > world->start_asked[partition])
+		return world_broken(world, "%d begins at %lld, and nobody asked for more than %lld",
+				    partition, (long long)start, (long long)world->start_asked[partition]);
+	return 0;
+}
+
 /* After a reading from the beginning to the end: `found` tells what is there. */
 int world_judge(struct world *world)
 {
 	uint32_t last[CLIENTS][WORLD_PARTITIONS] = { 0 };
 
+	for (int32_t partition = 0; partition < WORLD_PARTITIONS; partition++)
+		if (judge_start(world, partition) < 0)
+			return -1;
 	for (uint32_t number = 1; number < world->value_count; number++) {
 		struct value *value = &world->values[number];
 		struct deed *deed = &world->deeds[value->deed];
+		bool gone = !value->found && may_be_gone(world, number);
+
+		world_totals.superseded += gone && value->offset >= world_start(world, value->partition);
+		world_totals.cut += gone && value->offset < world_start(world, value->partition);
 
 		deed->seen = deed->seen || value->found;
-		deed->missing = deed->missing || !value->found;
-		if (deed->fate == FATE_KEPT && !value->found)
+		deed->missing = deed->missing || (!value->found && !gone);
+		if (deed->fate == FATE_KEPT && !value->found && !gone)
 			return world_broken(world, "value %u was acknowledged and is not there", number);
 		if (deed->fate == FATE_GONE && value->found)
 			return world_broken(world, "value %u was aborted and is there", number);

@@ -54,15 +54,20 @@ static int run_seeds(uint64_t from, uint64_t count)
 #define TOTAL(name) (unsigned long long)world_totals.name
 	printf("%llu crashes, %llu starts; %llu acknowledged; %llu transactions committed, %llu aborted, "
 	       "%llu unknown; %llu positions, %llu values read; "
+	       "%llu assignments, %llu commits refused to who was behind; records deleted %llu times, %llu "
+	       "gone with them or for their age, %llu for their keys; %llu rotten, %llu seen; "
 	       "%llu connections broken, %llu left with requests on their way, %llu that did not read; "
 	       "%llu troubles with objects, %llu done and denied, %llu done by half\n",
 	       TOTAL(crashes), TOTAL(starts), TOTAL(acknowledged), TOTAL(committed), TOTAL(aborted),
-	       TOTAL(unknown), TOTAL(positions), TOTAL(read), TOTAL(breaks), TOTAL(strays), TOTAL(stalls),
-	       TOTAL(troubles), TOTAL(done_and_denied), TOTAL(halves));
+	       TOTAL(unknown), TOTAL(positions), TOTAL(read), TOTAL(assignments), TOTAL(refused),
+	       TOTAL(deleted), TOTAL(cut), TOTAL(superseded), TOTAL(rotten), TOTAL(rot_seen), TOTAL(breaks),
+	       TOTAL(strays), TOTAL(stalls), TOTAL(troubles), TOTAL(done_and_denied), TOTAL(halves));
 	printf("%llu seeds, %d broken\n", (unsigned long long)(seed - from), broken);
 	/* Worlds in which nothing happens prove nothing. */
 	if (!broken && (!world_totals.crashes || !world_totals.committed || !world_totals.aborted ||
 			!world_totals.positions || !world_totals.read || !world_totals.strays ||
+			!world_totals.assignments || !world_totals.refused || !world_totals.deleted ||
+			!world_totals.cut || !world_totals.superseded || !world_totals.rot_seen ||
 			!world_totals.done_and_denied || !world_totals.halves)) {
 		printf("but something never happened in them\n");
 		return 1;

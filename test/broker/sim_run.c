@@ -7,13 +7,15 @@
 #include "../store/sim.h"
 #include "sim.h"
 
-#define STEPS         1200
+#define STEPS         1000
 #define OPENINGS      200
 #define SETTLE_ROUNDS 400
 
-static const enum client_kind kinds[CLIENTS] = { CLIENT_WRITER,     CLIENT_WRITER,     CLIENT_TRANSACTOR,
-						 CLIENT_TRANSACTOR, CLIENT_TRANSACTOR, CLIENT_COMMITTER,
-						 CLIENT_READER };
+static const enum client_kind kinds[CLIENTS] = {
+	CLIENT_WRITER,     CLIENT_WRITER,     CLIENT_TRANSACTOR, CLIENT_TRANSACTOR,
+	CLIENT_TRANSACTOR, CLIENT_COMMITTER,  CLIENT_MEMBER,     CLIENT_MEMBER,
+	CLIENT_NEW_MEMBER, CLIENT_NEW_MEMBER, CLIENT_KEEPER,     CLIENT_READER,
+};
 
 struct world_totals world_totals;
 
@@ -86,7 +88,13 @@ static void properties_of(struct properties *properties)
 {
 	static const char *const pairs[][2] = { { "offsets.topic.num.partitions", "2" },
 						{ "transaction.state.log.num.partitions", "2" },
-						{ "group.initial.rebalance.delay.ms", "0" } };
+						{ "group.initial.rebalance.delay.ms", "0" },
+						{ "group.min.session.timeout.ms", "500" },
+						{ "group.consumer.min.session.timeout.ms", "500" },
+						{ "group.consumer.session.timeout.ms", "1000" },
+						{ "group.consumer.min.heartbeat.interval.ms", "300" },
+						{ "group.consumer.heartbeat.interval.ms", "300" },
+						{ "log.retention.check.interval.ms", "700" } };
 
 	properties_init(properties);
 	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
@@ -135,6 +143,8 @@ static int open_once(struct world *world)
 	for (int i = 0; i < STORE_LANES; i++)
 		lane_free(world->lanes[i]);
 	loop_free(world->loop);
+	if (world->rotten && (err == ERR_CHECKSUM || err == ERR_UNSUPPORTED || err == ERR_CONFIG))
+		return err; /* as it should */
 	if (!sim_disk_dead(world->disk))
 		return world_broken(world, "it does not open: %s", fault.text);
 	return err;
@@ -253,6 +263,22 @@ static int run_on(struct world *world)
 	return world->broken ? -1 : 0;
 }
 
+/* A third of the worlds compact, a third let go of what is old, a third keep all that nobody deletes. */
+static void add_configs(struct world *world, struct client *client, struct create_topics_request_topic *topic)
+{
+	uint64_t dice = random_below(&world->random, 3);
+
+	world->compacts = dice == 0;
+	world->retains = dice == 1;
+	topic->configs.at = shape_array(&create_topics_request_config_shape, &client->arena, 2);
+	topic->configs.count = world->compacts ? 2 : world->retains ? 1 : 0;
+	topic->configs.at[0].name =
+		world->compacts ? VIEW_LITERAL("cleanup.policy") : VIEW_LITERAL("retention.ms");
+	topic->configs.at[0].value = world->compacts ? VIEW_LITERAL("compact") : VIEW_LITERAL("1500");
+	topic->configs.at[1].name = VIEW_LITERAL("min.cleanable.dirty.ratio");
+	topic->configs.at[1].value = VIEW_LITERAL("0.01");
+}
+
 static int make_topic(struct world *world)
 {
 	struct client *client = &world->clients[CLIENTS - 1];
@@ -266,6 +292,7 @@ static int make_topic(struct world *world)
 	request.topics.at[0].name = VIEW_LITERAL("orders");
 	request.topics.at[0].num_partitions = WORLD_PARTITIONS;
 	request.topics.at[0].replication_factor = 1;
+	add_configs(world, client, &request.topics.at[0]);
 	client_ask(client, API_CREATE_TOPICS, 5, &request);
 	for (int round = 0; round < 100 && !client->answer_count; round++) {
 		settle(world);
@@ -288,10 +315,24 @@ static bool read_all(const struct world *world, const struct client *reader)
 		struct store_partition_state state;
 
 		store_partition_state(orders(world)->partitions[i], &state);
-		if (reader->offsets[i] != state.high_watermark)
+		if (reader->offsets[i] != state.high_watermark && !world->refused[i])
 			return false;
 	}
 	return true;
+}
+
+static int read_from_start(struct world *world)
+{
+	struct client *reader = &world->clients[CLIENTS - 1];
+
+	client_drop(reader); /* with what it asked for */
+	memset(reader->offsets, 0, sizeof reader->offsets);
+	for (uint32_t i = 0; i < world->value_count; i++)
+		world->values[i].found = false;
+	for (int round = 0; round < 400 && !read_all(world, reader); round++)
+		if (run_on(world) < 0)
+			return -1;
+	return read_all(world, reader) ? 0 : world_broken(world, "the reader never comes to the end");
 }
 
 /* Everybody comes to the end of what is under way; then one reader reads all, from the beginning. */
@@ -319,13 +360,8 @@ static int finish(struct world *world)
 					    world->clients[i].state, world->clients[i].asked_count);
 	if (random_below(&world->random, 2) && crash(world) < 0)
 		return -1;
-	client_drop(reader); /* with what it asked for */
-	memset(reader->offsets, 0, sizeof reader->offsets);
-	for (uint32_t i = 0; i < world->value_count; i++)
-		world->values[i].found = false;
-	for (int round = 0; round < 400 && !read_all(world, reader); round++)
-		if (run_on(world) < 0)
-			return -1;
+	if (read_from_start(world) < 0)
+		return -1;
 	for (int32_t i = 0; i < WORLD_PARTITIONS; i++) {
 		struct store_partition_state state;
 
@@ -338,6 +374,54 @@ static int finish(struct world *world)
 	return world_judge(world);
 }
 
+/* What positions say with a rotten byte somewhere: the truth, or nothing. */
+static int look_at_positions(struct world *world)
+{
+	for (int i = 0; i < CLIENTS; i++)
+		if (world->clients[i].kind == CLIENT_TRANSACTOR || world->clients[i].kind == CLIENT_COMMITTER)
+			client_look(&world->clients[i]);
+	for (int round = 0; round < 20; round++)
+		if (run_on(world) < 0)
+			return -1;
+	return 0;
+}
+
+/*
+ * One byte rots while nobody looks.  Then the broker does not open, or what it rotted in is refused to whoever reads it, or it
+ * did not matter: but nothing is served that was not written, and nothing is missing without a word.
+ */
+static int rot(struct world *world)
+{
+	struct sim_rot rotten = { .path = "an object" };
+	bool well = random_below(&world->random, 2), tear;
+	int64_t id;
+
+	if (!well)
+		sim_disk_crash_after(world->disk, 1);
+	close_broker(world);
+	sim_disk_restart(world->disk, well);
+	if (world->objects && random_below(&world->random, 2)
+		    ? !sim_objects_rot(world->objects, &id, &rotten.offset)
+		    : !sim_disk_rot(world->disk, &rotten))
+		return 0;
+	tear = rotten.in_last_write &&
+	       !well; /* the one thing that cannot be told from a tear: wal_format.h */
+	world_note(world, "rot: %s at %llu", rotten.path, (unsigned long long)rotten.offset);
+	world->rotten = true;
+	world_totals.rotten++;
+	if (open_once(world) < 0) {
+		world_totals.rot_seen += !world->broken;
+		return world->broken ? -1 : 0;
+	}
+	if (look_at_positions(world) == 0 && read_from_start(world) == 0)
+		world_judge(world);
+	for (int i = 0; i < WORLD_PARTITIONS; i++)
+		world_totals.rot_seen += world->refused[i];
+	if (tear)
+		world->broken = false;
+	return world->broken ? -1 : 0;
+}
+
 static int live(struct world *world)
 {
 	if (open_broker(world) < 0 || make_topic(world) < 0)
@@ -348,7 +432,9 @@ static int live(struct world *world)
 		if (!world->broken && must_restart(world) && crash(world) < 0)
 			return -1;
 	}
-	return world->broken ? -1 : finish(world);
+	if (world->broken || finish(world) < 0)
+		return -1;
+	return random_below(&world->random, 3) ? 0 : rot(world);
 }
 
 static void remove_metadata(const struct world *world)

@@ -1,0 +1,392 @@
+/*
+ * sim_groups.c - members of groups, of the classic protocol and of KIP-848: they join, own partitions, go on where their group
+ * stands, commit, are late, and leave.
+ *
+ * A member goes on from the position that it finds when it gets a partition.  Who has lost a partition and does not know it yet
+ * must be refused: else his commit would move the group back behind what the next owner has committed.
+ */
+#include "sim.h"
+
+enum {
+	MEMBER_OUT,
+	MEMBER_JOINED, /* classic: the assignment is to be asked for */
+	MEMBER_IN,
+	MEMBER_LEFT, /* at the end: one last look */
+	MEMBER_DONE,
+};
+
+#define TOPIC VIEW_LITERAL("orders")
+
+static struct group_model *group_of(const struct client *client)
+{
+	return &client->world->groups[client->kind == CLIENT_MEMBER];
+}
+
+static struct view group_name(const struct client *client)
+{
+	return client->kind == CLIENT_MEMBER ? VIEW_LITERAL("classic-group") : VIEW_LITERAL("consumer-group");
+}
+
+static struct view member_name(const struct client *client)
+{
+	return view_text(client->member_id);
+}
+
+static void lose_all(struct client *client)
+{
+	client->owned = client->known_places = 0;
+	client->state = MEMBER_OUT;
+}
+
+/* ---- the classic protocol: JoinGroup, SyncGroup, Heartbeat, LeaveGroup */
+
+static void ask_join(struct client *client)
+{
+	struct join_group_request request;
+
+	message_default(&join_group_request_message, &request);
+	request.group_id = group_name(client);
+	request.session_timeout_ms = 1000;
+	request.rebalance_timeout_ms = 500;
+	request.member_id = member_name(client);
+	request.protocol_type = VIEW_LITERAL("consumer");
+	request.protocols.at = shape_array(&join_group_request_protocol_shape, &client->arena, 1);
+	request.protocols.count = 1;
+	request.protocols.at[0].name = VIEW_LITERAL("halves");
+	request.protocols.at[0].metadata = VIEW_LITERAL("");
+	client_ask_about(client, API_JOIN_GROUP, 3, &request, (struct asked){ 0 });
+}
+
+/* The leader's part: who gets what, a byte for each partition. */
+static void ask_sync(struct client *client)
+{
+	static const uint8_t numbers[WORLD_PARTITIONS] = { 0, 1, 2 };
+	struct sync_group_request request;
+	int count = client->member_count;
+
+	message_default(&sync_group_request_message, &request);
+	request.group_id = group_name(client);
+	request.generation_id = client->generation;
+	request.member_id = member_name(client);
+	request.assignments.at = shape_array(&sync_group_request_assignment_shape, &client->arena, 4);
+	request.assignments.count = count;
+	for (int i = 0; i < count; i++) {
+		int turn = (i + client->generation) % count; /* each generation others own them */
+		int from = turn * WORLD_PARTITIONS / count, to = (turn + 1) * WORLD_PARTITIONS / count;
+
+		request.assignments.at[i].member_id = view_text(client->members[i]);
+		request.assignments.at[i].assignment = view_of(numbers + from, (size_t)(to - from));
+	}
+	client_ask_about(client, API_SYNC_GROUP, 3, &request, (struct asked){ 0 });
+}
+
+static void ask_heartbeat(struct client *client)
+{
+	struct heartbeat_request request;
+
+	message_default(&heartbeat_request_message, &request);
+	request.group_id = group_name(client);
+	request.generation_id = client->generation;
+	request.member_id = member_name(client);
+	client_ask_about(client, API_HEARTBEAT, 3, &request, (struct asked){ 0 });
+}
+
+static void ask_leave(struct client *client)
+{
+	struct leave_group_request request;
+
+	message_default(&leave_group_request_message, &request);
+	request.group_id = group_name(client);
+	request.member_id = member_name(client);
+	client_ask_about(client, API_LEAVE_GROUP, 2, &request, (struct asked){ 0 });
+}
+
+static void keep_text(char *out, size_t size, struct view text)
+{
+	snprintf(out, size, "%.*s", (int)text.size, (const char *)text.at);
+}
+
+static void joined(struct client *client, const struct join_group_response *in)
+{
+	if (in->error_code) {
+		*client->member_id = 0;
+		return;
+	}
+	keep_text(client->member_id, sizeof client->member_id, in->member_id);
+	client->generation = in->generation_id;
+	client->member_count = in->members.count < 4 ? in->members.count : 4;
+	for (int i = 0; i < client->member_count; i++)
+		keep_text(client->members[i], sizeof client->members[i], in->members.at[i].member_id);
+	client->state = MEMBER_JOINED;
+}
+
+static void synced(struct client *client, const struct sync_group_response *in)
+{
+	if (in->error_code) {
+		lose_all(client);
+		return;
+	}
+	client->owned = client->known_places = 0;
+	for (size_t i = 0; i < in->assignment.size; i++)
+		client->owned |= 1 << in->assignment.at[i];
+	client->state = MEMBER_IN;
+	world_totals.assignments++;
+	world_note(client->world, "client %d: generation %d owns %x", client->number, client->generation,
+		   (unsigned)client->owned);
+}
+
+/* ---- KIP-848: one heartbeat for all */
+
+static void ask_consumer_heartbeat(struct client *client, int32_t epoch)
+{
+	struct consumer_group_heartbeat_request request;
+	int32_t *numbers = arena_take(&client->arena, WORLD_PARTITIONS * sizeof *numbers);
+
+	message_default(&consumer_group_heartbeat_request_message, &request);
+	request.group_id = group_name(client);
+	request.member_id = member_name(client);
+	request.member_epoch = epoch;
+	request.rebalance_timeout_ms = 500;
+	request.subscribed_topic_names.at = arena_take(&client->arena, sizeof(struct view));
+	request.subscribed_topic_names.at[0] = TOPIC;
+	request.subscribed_topic_names.count = 1;
+	request.topic_partitions.at =
+		shape_array(&consumer_group_heartbeat_request_topic_partition_shape, &client->arena, 1);
+	request.topic_partitions.count = client->owned ? 1 : 0;
+	request.topic_partitions.at[0].topic_id = client->topic_id;
+	request.topic_partitions.at[0].partitions.at = numbers;
+	for (int i = 0; i < WORLD_PARTITIONS; i++)
+		if (client->owned & 1 << i)
+			numbers[request.topic_partitions.at[0].partitions.count++] = i;
+	client_ask_about(client, API_CONSUMER_GROUP_HEARTBEAT, 1, &request, (struct asked){ 0 });
+}
+
+static void consumer_answered(struct client *client, const struct consumer_group_heartbeat_response *in)
+{
+	int before = client->owned;
+
+	if (client->state >= MEMBER_LEFT)
+		return;
+	if (in->error_code && !kafka_error_retriable(in->error_code))
+		lose_all(client);
+	if (in->error_code || in->member_epoch < 0)
+		return;
+	client->generation = in->member_epoch;
+	client->state = MEMBER_IN;
+	if (!in->assignment)
+		return;
+	client->owned = 0;
+	for (int32_t i = 0; i < in->assignment->topic_partitions.count; i++) {
+		client->topic_id = in->assignment->topic_partitions.at[i].topic_id;
+		for (int32_t k = 0; k < in->assignment->topic_partitions.at[i].partitions.count; k++)
+			client->owned |= 1 << in->assignment->topic_partitions.at[i].partitions.at[k];
+	}
+	client->known_places &= client->owned & before;
+	world_totals.assignments += client->owned != before;
+	world_note(client->world, "client %d: epoch %d owns %x", client->number, client->generation,
+		   (unsigned)client->owned);
+}
+
+/* ---- positions, the same for both */
+
+static void ask_place(struct client *client, int32_t partition)
+{
+	struct offset_fetch_request request;
+
+	message_default(&offset_fetch_request_message, &request);
+	request.group_id = group_name(client);
+	request.topics.at = shape_array(&offset_fetch_request_topic_shape, &client->arena, 1);
+	request.topics.count = 1;
+	request.topics.at[0].name = TOPIC;
+	request.topics.at[0].partition_indexes.at = arena_take(&client->arena, sizeof(int32_t));
+	request.topics.at[0].partition_indexes.at[0] = partition;
+	request.topics.at[0].partition_indexes.count = 1;
+	client_ask_about(client, API_OFFSET_FETCH, 7, &request,
+			 (struct asked){ .partition = partition,
+					 .value = (uint32_t)group_of(client)->kept[partition] });
+}
+
+static void ask_commit_place(struct client *client, int32_t partition)
+{
+	struct group_model *group = group_of(client);
+	struct offset_commit_request request;
+	int64_t place = client->places[partition] + 1;
+
+	message_default(&offset_commit_request_message, &request);
+	request.group_id = group_name(client);
+	request.member_id = member_name(client);
+	request.generation_id_or_member_epoch = client->generation;
+	request.topics.at = shape_array(&offset_commit_request_topic_shape, &client->arena, 1);
+	request.topics.count = 1;
+	request.topics.at[0].name = TOPIC;
+	request.topics.at[0].partitions.at =
+		shape_array(&offset_commit_request_partition_shape, &client->arena, 1);
+	request.topics.at[0].partitions.count = 1;
+	request.topics.at[0].partitions.at[0].partition_index = partition;
+	request.topics.at[0].partitions.at[0].committed_offset = place;
+	group->sent[partition] = place > group->sent[partition] ? place : group->sent[partition];
+	client_ask_about(client, API_OFFSET_COMMIT, client->kind == CLIENT_MEMBER ? 7 : 9, &request,
+			 (struct asked){ .partition = partition, .value = (uint32_t)place });
+}
+
+static void place_told(struct client *client, const struct asked *asked,
+		       const struct offset_fetch_response *in)
+{
+	int64_t place;
+
+	if (in->error_code || in->topics.at[0].partitions.at[0].error_code) {
+		world_note(client->world, "client %d: no position: %s", client->number,
+			   kafka_error_name(in->error_code ? in->error_code
+							   : in->topics.at[0].partitions.at[0].error_code));
+		return;
+	}
+	place = in->topics.at[0].partitions.at[0].committed_offset;
+	place = place < 0 ? 0 : place;
+	if (place < (int64_t)asked->value || place > group_of(client)->sent[asked->partition])
+		world_broken(client->world, "%s stands at %lld of %d: kept %lld, sent %lld",
+			     (const char *)group_name(client).at, (long long)place, asked->partition,
+			     (long long)asked->value, (long long)group_of(client)->sent[asked->partition]);
+	world_totals.positions++;
+	client->places[asked->partition] = place;
+	client->known_places |= 1 << asked->partition;
+}
+
+static void committed(struct client *client, const struct asked *asked, int16_t error)
+{
+	struct group_model *group = group_of(client);
+	int64_t place = (int64_t)asked->value;
+
+	world_note(client->world, "client %d: position %lld of %d: %s", client->number, (long long)place,
+		   asked->partition, kafka_error_name(error));
+	if (error == KAFKA_NONE) {
+		client->places[asked->partition] = place;
+		group->kept[asked->partition] =
+			place > group->kept[asked->partition] ? place : group->kept[asked->partition];
+		return;
+	}
+	world_totals.refused += error == KAFKA_ILLEGAL_GENERATION || error == KAFKA_UNKNOWN_MEMBER_ID ||
+				error == KAFKA_STALE_MEMBER_EPOCH;
+	if (!kafka_error_retriable(error) && error != KAFKA_STALE_MEMBER_EPOCH)
+		lose_all(client);
+}
+
+void member_answered(struct client *client, const struct asked *asked, const union any *in)
+{
+	switch (asked->api) {
+	case API_JOIN_GROUP: joined(client, &in->join); break;
+	case API_SYNC_GROUP: synced(client, &in->sync); break;
+	case API_CONSUMER_GROUP_HEARTBEAT: consumer_answered(client, &in->consumer); break;
+	case API_OFFSET_FETCH: place_told(client, asked, &in->look); break;
+	case API_OFFSET_COMMIT:
+		committed(client, asked, in->commit.topics.at[0].partitions.at[0].error_code);
+		break;
+	case API_HEARTBEAT:
+		if (in->heartbeat.error_code && !kafka_error_retriable(in->heartbeat.error_code))
+			lose_all(client);
+		if (in->heartbeat.error_code == KAFKA_REBALANCE_IN_PROGRESS)
+			client->state = MEMBER_OUT; /* and owns what it has until it has joined */
+		if (in->heartbeat.error_code == KAFKA_UNKNOWN_MEMBER_ID)
+			*client->member_id = 0;
+		break;
+	default: break;
+	}
+}
+
+/* ---- what comes next */
+
+static void leave(struct client *client)
+{
+	if (client->kind == CLIENT_MEMBER)
+		ask_leave(client);
+	else
+		ask_consumer_heartbeat(client, -1);
+	lose_all(client);
+}
+
+/* At the end each leaves, and then asks where its group stands. */
+static void finish_step(struct client *client)
+{
+	if (client->state < MEMBER_LEFT) {
+		leave(client);
+		client->known_places = 0;
+		client->state = MEMBER_LEFT;
+		return;
+	}
+	for (int32_t i = 0; i < WORLD_PARTITIONS && client->state == MEMBER_LEFT; i++)
+		if (!(client->known_places & 1 << i)) {
+			ask_place(client, i);
+			return;
+		}
+	client->state = MEMBER_DONE;
+}
+
+static void go_on(struct client *client)
+{
+	struct random *random = &client->world->random;
+	int32_t partition = (int32_t)random_below(random, WORLD_PARTITIONS);
+	uint64_t dice = random_below(random, 100);
+
+	if (dice < 2)
+		leave(client);
+	else if (dice < 6) /* and does not know what happens to the group meanwhile */
+		client->sleeps_until_ms = client->world->now_ms + 1500;
+	else if (dice < 70 && client->owned & 1 << partition && client->known_places & 1 << partition)
+		ask_commit_place(client, partition);
+	else if (dice < 70 && client->owned & 1 << partition)
+		ask_place(client, partition);
+	else if (client->kind == CLIENT_MEMBER)
+		ask_heartbeat(client);
+	else
+		ask_consumer_heartbeat(client, client->generation);
+}
+
+/* As clients do who commit while they rejoin: what they own by then may be another's. */
+static bool commits_before_joining(struct client *client)
+{
+	int32_t partition = (int32_t)random_below(&client->world->random, WORLD_PARTITIONS);
+
+	if (!(client->owned & client->known_places & 1 << partition) || !*client->member_id ||
+	    random_below(&client->world->random, 2))
+		return false;
+	ask_commit_place(client, partition);
+	return true;
+}
+
+void member_step(struct client *client)
+{
+	bool asleep = client->world->now_ms < client->sleeps_until_ms;
+
+	if (client->asked_count || client->state == MEMBER_DONE || (asleep && !client->world->finishing))
+		return;
+	if (client->world->finishing)
+		finish_step(client);
+	else if (client->state == MEMBER_IN)
+		go_on(client);
+	else if (client->kind == CLIENT_NEW_MEMBER)
+		ask_consumer_heartbeat(client, 0);
+	else if (client->state == MEMBER_JOINED)
+		ask_sync(client);
+	else if (!commits_before_joining(client))
+		ask_join(client);
+}
+
+void member_lost_connection(struct client *client)
+{
+	/* Whoever does not know that he has joined, and takes his time, is a generation behind. */
+	if (client->state == MEMBER_OUT)
+		client->sleeps_until_ms = client->world->now_ms + 600;
+	if (client->state == MEMBER_JOINED)
+		client->state = MEMBER_OUT;
+}
+
+bool member_idle(const struct client *client)
+{
+	return client->state == MEMBER_DONE;
+}
+
+void member_init(struct client *client)
+{
+	client->state = MEMBER_OUT;
+	if (client->kind == CLIENT_NEW_MEMBER)
+		snprintf(client->member_id, sizeof client->member_id, "member-%d", client->number);
+}
