@@ -48,6 +48,13 @@ class Signer:
                 else ["rsa", "-pkeyopt", f"rsa_keygen_bits:{bits}"])
         openssl("genpkey", "-algorithm", *kind, "-out", self.key)
 
+    @classmethod
+    def of(cls, key, name):
+        """Of an RSA key that is there already."""
+        one = cls.__new__(cls)
+        one.name, one.curve, one.key = name, None, Path(key)
+        return one
+
     def published(self, **more):
         if self.curve:
             _, name, size = self.CURVES[self.curve]

@@ -3,6 +3,7 @@ with their token.  Under librdkafka, kafka-python, Interlock's own client, and b
 
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -317,6 +318,23 @@ def test_keys_that_change(run_folder):
             stays_out(tokens, first.token(), "no key")
             issuer.keys = lambda: {"keys": []}      # nonsense: those that were there before hold
             comes_in(tokens, second.token())
+
+
+def test_keys_over_https(run_folder, certificates):
+    """Whose certificate is believed says the login module's line, or the system's store."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.server)
+    with TokenIssuer(run_folder / "token-issuer-https") as issuer:
+        issuer.server.socket = context.wrap_socket(issuer.server.socket, server_side=True)
+        url = issuer.keys_url.replace("http:", "https:")
+        line = {f"listener.name.{name}.oauthbearer.sasl.jaas.config":
+                f'{KAFKA}OAuthBearerLoginModule required ssl.truststore.type="PEM" ssl.truststore.location="{certificates.authority}";'
+                for name in ("signed", "brief")}
+        with Tokens(run_folder / "tokens-https", url, **{**line, "sasl.oauthbearer.expected.issuer": "https://us.example"}) as tokens:
+            comes_in(tokens, Signer.of(issuer.key, "one").token(iss="https://us.example"))
+        with pytest.raises(RuntimeError, match="did not start") as told:
+            Tokens(run_folder / "tokens-https-no", url).start()
+        assert url in str(told.value) and "certificate" in str(told.value)
 
 
 def test_keys_that_cannot_be(run_folder, keys):
