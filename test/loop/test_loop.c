@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "loop/bell.h"
@@ -390,10 +392,56 @@ static void another_thread_wakes_the_loop(void **state)
 	loop_free(ringer.play.loop);
 }
 
+static volatile sig_atomic_t waiting;
+
+/* As a busy machine does: nothing for three milliseconds.  When it comes once more, the wait has not ended. */
+static void kept_from_the_processor(int number)
+{
+	struct timespec pause = { .tv_nsec = 3000000 };
+	struct itimerval much_later = { .it_value = { .tv_sec = 20 } };
+
+	(void)number;
+	if (waiting > 1)
+		abort();
+	waiting++;
+	nanosleep(&pause, NULL);
+	setitimer(ITIMER_REAL, &much_later, NULL);
+}
+
+static void rung(void *owner)
+{
+	(void)owner;
+}
+
+/* Wherever the process is held up on its way to sleep, a deadline of a millisecond ends the sleep. */
+static void a_deadline_is_not_slept_through(void **state)
+{
+	struct sigaction action = { .sa_handler = kept_from_the_processor, .sa_flags = SA_RESTART }, before;
+	struct itimerval never = { 0 };
+	struct play play;
+	struct bell *bell; /* something to wait for that never comes */
+
+	play_open(&play);
+	assert_int_equal(bell_new(play.loop, rung, NULL, &bell), 0);
+	assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+	for (int i = 0; i < 400; i++) {
+		struct itimerval soon = { .it_value = { .tv_usec = 1 + i % 40 } };
+
+		waiting = 1;
+		setitimer(ITIMER_REAL, &soon, NULL);
+		assert_int_equal(play_wait(&play, 1), ERR_TIMEOUT);
+		setitimer(ITIMER_REAL, &never, NULL);
+	}
+	sigaction(SIGALRM, &before, NULL);
+	bell_free(bell);
+	loop_free(play.loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(timers_fire_and_may_free_themselves),
+		cmocka_unit_test(a_deadline_is_not_slept_through),
 		cmocka_unit_test(work_is_done_elsewhere_and_told_here),
 		cmocka_unit_test(signals_are_told),
 		cmocka_unit_test(another_thread_wakes_the_loop),
