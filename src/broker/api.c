@@ -1,4 +1,6 @@
 /* api.c - the table of APIs, at the version ranges of Kafka 4.3.1; and ApiVersions, which tells it. */
+#include "broker/access.h"
+#include "broker/access_table.h"
 #include "broker/api.h"
 #include "broker/login.h"
 #include "broker/pipeline.h"
@@ -31,6 +33,8 @@ const struct api_line api_lines[] = {
 	{ API_WRITE_TXN_MARKERS,         1,  2, handle_write_txn_markers },
 	{ API_TXN_OFFSET_COMMIT,         0,  5, handle_txn_offset_commit },
 	{ API_DESCRIBE_ACLS,             1,  3, handle_describe_acls },
+	{ API_CREATE_ACLS,               1,  3, handle_create_acls },
+	{ API_DELETE_ACLS,               1,  3, handle_delete_acls },
 	{ API_DESCRIBE_CONFIGS,          1,  4, handle_describe_configs },
 	{ API_ALTER_CONFIGS,             0,  2, handle_alter_configs },
 	{ API_DESCRIBE_LOG_DIRS,         1,  5, handle_describe_log_dirs },
@@ -106,6 +110,11 @@ void api_start(struct request *request)
 	request->api = api_find(request->head.api_key);
 	if (!request->line || !request->api) {
 		request_fail(request, "an API that is not advertised");
+		return;
+	}
+	/* Whoever adds an API and forgets what it asks has added nothing, and a door less. */
+	if (access_is_on(broker) && !access_line_of(request->head.api_key)) {
+		request_fail(request, "an API without a line in access_table.c");
 		return;
 	}
 	refused = login_refuses(request->pipeline->login, request->head.api_key,

@@ -42,7 +42,8 @@ void produce_resume(struct broker *broker);
 								X(list_partition_reassignments)              \
 									X(alter_client_quotas)
 
-#define API_LOGIN_HANDLERS(X) X(sasl_handshake) X(sasl_authenticate) X(alter_user_scram_credentials)
+#define API_LOGIN_HANDLERS(X)                                                                                \
+	X(sasl_handshake) X(sasl_authenticate) X(alter_user_scram_credentials) X(create_acls) X(delete_acls)
 
 #define X(name) void handle_##name(struct request *request);
 API_HANDLERS(X)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/broker_config.h"
 #include "broker/connections.h"
@@ -60,6 +61,7 @@ static void tick(void *owner)
 	store_tick(broker->store);
 	produce_resume(broker); /* some have waited long enough */
 	doors_tick(broker);
+	access_tick(broker);
 	coordinator_tick(broker);
 	health_look(broker);
 	timer_start(broker->tick, TICK_MS);
@@ -208,6 +210,8 @@ int broker_open(struct loop *loop, const struct broker_options *options, struct 
 	if (err == 0)
 		err = coordinator_new(broker, &broker->coordinator, fault);
 	if (err == 0)
+		err = access_open(broker, fault);
+	if (err == 0)
 		err = add_users(broker, options, fault);
 	if (err == 0)
 		err = entrances_open(broker, fault);
@@ -242,6 +246,7 @@ void broker_free(struct broker *broker)
 	coordinator_free(broker->coordinator);
 	sessions_free(broker->sessions);
 	throttle_free(broker->throttle);
+	access_free(broker->access);
 	timer_free(broker->tick);
 	timer_free(broker->soon);
 	bell_free(broker->bell); /* only now nobody can ring it */

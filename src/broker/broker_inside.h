@@ -14,6 +14,7 @@
 
 #define BROKER_NODES_MAX 16
 
+struct access;
 struct coordinator;
 struct entrances;
 struct sessions;
@@ -53,6 +54,7 @@ struct broker {
 		*serving; /* at whose door the request came in that is being started; NULL: none is */
 	struct sessions *sessions;
 	struct throttle *throttle;
+	struct access *access; /* NULL: there is no authorizer */
 	struct coordinator *coordinator;
 	struct inflater *inflater;
 	struct deflater *deflater;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/broker_config.h"
 #include "broker/configs.h"
@@ -393,6 +394,10 @@ static void alter_broker(struct alteration_one *one)
 
 static void alter(struct alteration_one *one)
 {
+	*one->error =
+		config_access(one->alteration->request, ACL_OPERATION_ALTER_CONFIGS, one->type, one->name);
+	if (*one->error)
+		return;
 	if (one->type == RESOURCE_TOPIC)
 		alter_topic(one);
 	else if (one->type == RESOURCE_GROUP)

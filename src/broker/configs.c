@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/broker_config.h"
 #include "broker/configs.h"
@@ -228,6 +229,18 @@ static bool describe_group(struct request *request, const struct describe_config
 	return out->configs.at != NULL;
 }
 
+int16_t config_access(const struct request *request, int operation, int8_t type, struct view name)
+{
+	switch (type) {
+	case RESOURCE_TOPIC: return access_topic(request, operation, name);
+	case RESOURCE_GROUP: return access_group(request, operation, name);
+	case RESOURCE_BROKER:
+	case RESOURCE_BROKER_LOGGER:
+	case RESOURCE_CLIENT_METRICS: return access_cluster(request, operation);
+	default: return KAFKA_NONE; /* refused for what it is */
+	}
+}
+
 void handle_describe_configs(struct request *request)
 {
 	const struct describe_configs_request *in = request->message;
@@ -241,6 +254,10 @@ void handle_describe_configs(struct request *request)
 
 		out->resource_type = resource->resource_type;
 		out->resource_name = resource->resource_name;
+		out->error_code = config_access(request, ACL_OPERATION_DESCRIBE_CONFIGS,
+						resource->resource_type, resource->resource_name);
+		if (out->error_code)
+			continue;
 		if (resource->resource_type == RESOURCE_TOPIC) {
 			ok = describe_topic(request, resource, out);
 		} else if (resource->resource_type == RESOURCE_BROKER) {
@@ -335,7 +352,9 @@ void handle_list_config_resources(struct request *request)
 	struct list_config_resources_response *response = request_response(request);
 	struct listing listing = { .request = request };
 
-	for (int32_t i = 0; response && i < in->resource_types.count; i++)
+	if (response)
+		response->error_code = access_cluster(request, ACL_OPERATION_DESCRIBE_CONFIGS);
+	for (int32_t i = 0; response && !response->error_code && i < in->resource_types.count; i++)
 		if (!resource_known(in->resource_types.at[i]))
 			response->error_code =
 				KAFKA_UNSUPPORTED_VERSION; /* what Kafka says of a type that it does not know */

@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/view.h"
+
+struct request;
+
 enum resource {
 	RESOURCE_TOPIC = 2,
 	RESOURCE_BROKER = 4,
@@ -12,6 +16,9 @@ enum resource {
 	RESOURCE_CLIENT_METRICS = 16,
 	RESOURCE_GROUP = 32,
 };
+
+/* May its configs be described, or altered?  KAFKA_NONE, or the error of that kind of resource. */
+int16_t config_access(const struct request *request, int operation, int8_t type, struct view name);
 
 static inline bool resource_known(int8_t type)
 {

@@ -1,9 +1,9 @@
 /* consumer_describe.c - ConsumerGroupDescribe: a group of the newer protocol, as an administrator sees it. */
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/consumer_group.h"
 
-#define GROUP_OPERATIONS (1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11) /* as group_list.c */
-#define MEMBER_CONSUMER  1
+#define MEMBER_CONSUMER 1
 
 typedef struct consumer_group_describe_response_group told_t;
 typedef struct consumer_group_describe_response_member told_member_t;
@@ -63,7 +63,7 @@ static bool tell_group(struct request *request, const struct consumer_group *con
 	out->assignment_epoch = consumer->assignment_epoch;
 	out->assignor_name = view_text(consumer_assignor(consumer));
 	if (in->include_authorized_operations)
-		out->authorized_operations = GROUP_OPERATIONS;
+		out->authorized_operations = access_operations(request, ACL_RESOURCE_GROUP, out->group_id);
 	out->members.at =
 		REQUEST_ARRAY(request, consumer_group_describe_response_member_shape, consumer->member_count);
 	if (!out->members.at)
@@ -75,6 +75,33 @@ static bool tell_group(struct request *request, const struct consumer_group *con
 	return true;
 }
 
+static bool may_show(struct request *request, const told_assignment_t *assignment)
+{
+	for (int32_t i = 0; i < assignment->topic_partitions.count; i++)
+		if (access_topic(request, ACL_OPERATION_DESCRIBE,
+				 assignment->topic_partitions.at[i].topic_name))
+			return false;
+	return true;
+}
+
+/* One topic that must not be seen, and nothing is told of the group. */
+static void hide_denied(struct request *request, told_t *out)
+{
+	bool shown = true;
+
+	for (int32_t i = 0; shown && i < out->members.count; i++)
+		shown = may_show(request, &out->members.at[i].assignment) &&
+			may_show(request, &out->members.at[i].target_assignment);
+	if (shown)
+		return;
+	*out = (told_t){ .group_id = out->group_id,
+			 .error_code = KAFKA_TOPIC_AUTHORIZATION_FAILED,
+			 .error_message = VIEW_LITERAL("The group has topics that may not be described."),
+			 .group_state = VIEW_LITERAL(""),
+			 .assignor_name = VIEW_LITERAL(""),
+			 .authorized_operations = INT32_MIN };
+}
+
 static bool describe(struct request *request, struct view id, told_t *out)
 {
 	struct groups *groups = broker_groups(request->broker);
@@ -82,12 +109,18 @@ static bool describe(struct request *request, struct view id, told_t *out)
 
 	out->group_id = id;
 	out->group_state = out->assignor_name = VIEW_LITERAL("");
-	out->error_code = groups_serve(groups, id);
+	out->error_code = access_group(request, ACL_OPERATION_DESCRIBE, id);
+	if (!out->error_code)
+		out->error_code = groups_serve(groups, id);
 	if (out->error_code)
 		return true;
 	group = group_named(groups, id);
-	if (group && group->consumer)
-		return tell_group(request, group->consumer, out);
+	if (group && group->consumer) {
+		if (!tell_group(request, group->consumer, out))
+			return false;
+		hide_denied(request, out);
+		return true;
+	}
 	out->error_code = KAFKA_GROUP_ID_NOT_FOUND;
 	out->error_message = view_text(arena_printf(
 		&request->arena, group ? "Group %.*s is not a consumer group." : "Group %.*s not found.",

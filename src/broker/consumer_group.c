@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "broker/access.h"
 #include "broker/consumer_assign.h"
 #include "broker/consumer_group.h"
 #include "broker/group_config.h"
@@ -42,6 +43,7 @@ static void member_free(struct consumer_member *member)
 	free(member->client_host);
 	free(member->assignor);
 	free(member->regex);
+	free(member->principal);
 	free(member);
 }
 
@@ -241,6 +243,25 @@ static bool words_equal(char **a, int a_count, char **b, int b_count)
 	return true;
 }
 
+static bool has_topic(const struct places *places, const struct store_topic *topic)
+{
+	for (int i = 0; i < places->count; i++)
+		if (memcmp(places->at[i].topic, topic->id, sizeof topic->id) == 0)
+			return true;
+	return false;
+}
+
+static bool may_see(const struct broker *broker, const struct consumer_member *member,
+		    const struct store_topic *topic)
+{
+	if (!access_is_on(broker))
+		return true;
+	if (!member->principal)
+		return has_topic(&member->target, topic) || has_topic(&member->is.assigned, topic);
+	return access_allowed_to(broker, view_text(member->principal), member->client_host,
+				 ACL_OPERATION_DESCRIBE, ACL_RESOURCE_TOPIC, view_text(topic->name));
+}
+
 /* Looks up which of the topics are there. */
 static bool look_up(struct consumer_group *consumer, struct consumer_member *member)
 {
@@ -254,9 +275,14 @@ static bool look_up(struct consumer_group *consumer, struct consumer_member *mem
 		if (topic && topic->owner)
 			ok = places_add(&found, topic->id, 0, 0);
 	}
+	/*
+	 * Of a member that was not heard since the start nobody knows who it is; what it had it keeps until then, and gets
+	 * nothing new.
+	 */
 	for (struct store_topic *topic = member->pattern ? store_topic_next(store, NULL) : NULL; ok && topic;
 	     topic = store_topic_next(store, topic))
-		if (topic->owner && topic_pattern_matches(member->pattern, view_text(topic->name)))
+		if (topic->owner && topic_pattern_matches(member->pattern, view_text(topic->name)) &&
+		    may_see(consumer->group->groups->broker, member, topic))
 			ok = places_add(&found, topic->id, 0, 0);
 	if (!ok) {
 		places_done(&found);
@@ -317,6 +343,11 @@ int consumer_subscribe(struct consumer_group *consumer, struct consumer_member *
 			return ERR_MEMORY;
 	}
 	return changed;
+}
+
+void consumer_look_again(struct consumer_group *consumer)
+{
+	consumer->topics_seen = 0;
 }
 
 bool consumer_subscribed(const struct consumer_group *consumer, struct view topic)

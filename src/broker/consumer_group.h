@@ -23,7 +23,8 @@
 struct consumer_member {
 	struct list link;
 	char *id, *instance_id, *rack_id, *client_id, *client_host, *assignor;
-	char *regex; /* NULL or "": none */
+	char *principal; /* NULL until it is heard: a log of Kafka's has no place for it */
+	char *regex;     /* NULL or "": none */
 	struct topic_pattern *pattern;
 	char **topics;
 	int topic_count;
@@ -75,6 +76,9 @@ int consumer_member_rename(struct consumer_group *consumer, struct consumer_memb
 /* Takes the place of what was subscribed to: 1 when that is another thing, 0, or an error (`fault` for a regular expression). */
 int consumer_subscribe(struct consumer_group *consumer, struct consumer_member *member,
 		       const struct view *topics, int topic_count, struct view regex, struct fault *fault);
+
+/* Patterns may find other topics now: the next consumer_refresh() looks. */
+void consumer_look_again(struct consumer_group *consumer);
 
 /* Somebody is removed or returns: the assignment will be another. */
 void consumer_epoch_next(struct consumer_group *consumer);

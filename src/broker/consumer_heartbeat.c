@@ -2,9 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/consumer_assign.h"
 #include "broker/consumer_group.h"
+#include "broker/login.h"
 #include "broker/pipeline.h"
 
 #define ID_SIZE_MAX   (STORE_TOPIC_NAME_MAX + 200)
@@ -273,8 +275,16 @@ static int take_said(struct request *request, struct consumer_group *consumer, s
 	const asked_t *in = request->message;
 	struct view client = request->head.client_id.at ? request->head.client_id : VIEW_LITERAL("");
 	const char *host = request->pipeline ? request->pipeline->client_host : "";
-	bool changed = false;
+	struct view principal = login_principal(request->pipeline ? request->pipeline->login : NULL);
+	bool changed = false, other = false;
 	int err;
+
+	/* Before what it subscribes to is looked up: a pattern finds what its principal may see. */
+	if (!take_text(&member->principal, principal, &other) ||
+	    !take_text(&member->client_host, view_text(host), &changed))
+		return ERR_MEMORY;
+	if (other)
+		consumer_look_again(consumer);
 
 	err = consumer_subscribe(consumer, member, in->subscribed_topic_names.at,
 				 in->subscribed_topic_names.count, in->subscribed_topic_regex, fault);
@@ -282,8 +292,7 @@ static int take_said(struct request *request, struct consumer_group *consumer, s
 		return err;
 	if (!take_text(&member->rack_id, in->rack_id, &changed) ||
 	    !take_text(&member->assignor, in->server_assignor, &changed) ||
-	    !take_text(&member->client_id, client, &changed) ||
-	    !take_text(&member->client_host, view_text(host), &changed))
+	    !take_text(&member->client_id, client, &changed))
 		return ERR_MEMORY;
 	if (in->rebalance_timeout_ms >= 0 && in->rebalance_timeout_ms != member->rebalance_timeout_ms) {
 		member->rebalance_timeout_ms = in->rebalance_timeout_ms;
@@ -410,15 +419,28 @@ static struct consumer_group *group_of(struct request *request)
 	return NULL;
 }
 
+/* Nobody subscribes to what he may not see. */
+static int16_t access_check(const struct request *request)
+{
+	const asked_t *in = request->message;
+	int16_t error = access_group(request, ACL_OPERATION_READ, in->group_id);
+
+	for (int32_t i = 0; !error && i < in->subscribed_topic_names.count; i++)
+		error = access_topic(request, ACL_OPERATION_DESCRIBE, in->subscribed_topic_names.at[i]);
+	return error;
+}
+
 void handle_consumer_group_heartbeat(struct request *request)
 {
 	const asked_t *in = request->message;
-	const char *fault = fault_of(in, request_version(request));
-	int16_t error =
-		fault ? KAFKA_INVALID_REQUEST : groups_serve(broker_groups(request->broker), in->group_id);
+	int16_t error = access_check(request);
+	const char *fault = error ? NULL : fault_of(in, request_version(request));
 	struct consumer_group *consumer;
 	struct places owned = { 0 };
 
+	if (!error)
+		error = fault ? KAFKA_INVALID_REQUEST
+			      : groups_serve(broker_groups(request->broker), in->group_id);
 	if (!error && in->server_assignor.at && !assignor_named(in->server_assignor)) {
 		error = KAFKA_UNSUPPORTED_ASSIGNOR;
 		fault = arena_printf(

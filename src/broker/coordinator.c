@@ -1,6 +1,7 @@
 /* coordinator.c - FindCoordinator, and what the coordinators have in common. */
 #include <stdlib.h>
 
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/coordinator.h"
 #include "broker/entrance.h"
@@ -87,12 +88,18 @@ static bool may_serve(int16_t error)
 }
 
 /* The node that leads its state, once the topic of that is there. */
-static int16_t find(struct broker *broker, int8_t type, struct view key, const struct node **out)
+static int16_t find(struct request *request, int8_t type, struct view key, const struct node **out)
 {
+	struct broker *broker = request->broker;
 	struct internal_log *log;
-	int16_t error;
+	int16_t error = type == KEY_GROUP         ? access_group(request, ACL_OPERATION_DESCRIBE, key)
+			: type == KEY_TRANSACTION ? access_transactional(request, ACL_OPERATION_DESCRIBE, key)
+			: type == KEY_SHARE       ? access_cluster(request, ACL_OPERATION_CLUSTER_ACTION)
+						  : KAFKA_NONE;
 
 	*out = NULL;
+	if (error)
+		return error;
 	if (type == KEY_SHARE)
 		return KAFKA_COORDINATOR_NOT_AVAILABLE;
 	if (type != KEY_GROUP && type != KEY_TRANSACTION)
@@ -116,7 +123,6 @@ static int16_t find(struct broker *broker, int8_t type, struct view key, const s
 static bool find_each(struct request *request, struct find_coordinator_response *response)
 {
 	const struct find_coordinator_request *in = request->message;
-	struct broker *broker = request->broker;
 	int32_t count = in->coordinator_keys.count;
 
 	response->coordinators.at =
@@ -129,7 +135,7 @@ static bool find_each(struct request *request, struct find_coordinator_response 
 		const struct node *node;
 
 		out->key = in->coordinator_keys.at[i];
-		out->error_code = find(broker, in->key_type, out->key, &node);
+		out->error_code = find(request, in->key_type, out->key, &node);
 		out->node_id = node ? node->id : -1;
 		out->host = node ? entrance_host(request) : VIEW_LITERAL("");
 		out->port = node ? entrance_port(request, node) : -1;
@@ -141,14 +147,13 @@ void handle_find_coordinator(struct request *request)
 {
 	const struct find_coordinator_request *in = request->message;
 	struct find_coordinator_response *response = request_response(request);
-	struct broker *broker = request->broker;
 	const struct node *node;
 
 	if (response && request_version(request) >= 4) {
 		if (!find_each(request, response))
 			response = NULL;
 	} else if (response) {
-		response->error_code = find(broker, in->key_type, in->key, &node);
+		response->error_code = find(request, in->key_type, in->key, &node);
 		response->node_id = node ? node->id : -1;
 		response->host = node ? entrance_host(request) : VIEW_LITERAL("");
 		response->port = node ? entrance_port(request, node) : -1;

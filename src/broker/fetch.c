@@ -9,6 +9,7 @@
  * A parked fetch holds no batches.  What changed is looked at once the store has told all, so that a hundred appends of
  * one group wake a fetch once.
  */
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/nodes.h"
 #include "broker/session.h"
@@ -27,6 +28,7 @@ struct fetch_one {
 	struct fetching *fetching;
 	struct fetch_want want;
 	struct store_watch watch;
+	bool denied; /* asked once, when the request came in */
 
 	int16_t error;
 	bool diverges;
@@ -117,6 +119,10 @@ static void read_one(struct fetch_one *one, int64_t room)
 
 	one->error = KAFKA_NONE;
 	one->diverges = false;
+	if (one->denied) {
+		fail_one(one, KAFKA_TOPIC_AUTHORIZATION_FAILED);
+		return;
+	}
 	if (!partition) {
 		fail_one(one, one->want.name || topic_of(fetching, &one->want)
 				      ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION
@@ -509,6 +515,24 @@ static bool add_all(struct fetching *fetching, const struct session *session)
 	return true;
 }
 
+/* A topic that is not there has no name to ask for when it goes by id: that is what is told then. */
+static void check_access(struct fetching *fetching)
+{
+	if (!access_is_on(fetching->request->broker))
+		return;
+	for (int i = 0; i < fetching->count; i++) {
+		struct fetch_one *one = &fetching->ones[i];
+		const struct store_topic *topic = topic_of(fetching, &one->want);
+		const char *name = one->want.name ? one->want.name : topic ? topic->name : NULL;
+
+		if (i > 0 && same_topic(&one->want, &one[-1].want))
+			one->denied = one[-1].denied;
+		else
+			one->denied =
+				name && access_topic(fetching->request, ACL_OPERATION_READ, view_text(name));
+	}
+}
+
 static void refuse(struct request *request, int16_t error)
 {
 	struct fetch_response *response = request_response(request);
@@ -544,5 +568,6 @@ void handle_fetch(struct request *request)
 	request->own = fetching;
 	request->gone = gone;
 	request->done = done;
+	check_access(fetching);
 	attempt(fetching);
 }

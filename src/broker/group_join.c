@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/consumer_group.h"
 #include "broker/pipeline.h"
@@ -337,12 +338,20 @@ static bool room_for(const struct group *group, const struct broker *broker)
 	return group->member_count < broker->properties.group_size_max;
 }
 
+/* All four ask the same of who takes part, before anything else. */
+static int16_t may_join(const struct request *request, struct view group)
+{
+	int16_t error = access_group(request, ACL_OPERATION_READ, group);
+
+	return error ? error : groups_serve(broker_groups(request->broker), group);
+}
+
 void handle_join_group(struct request *request)
 {
 	const struct join_group_request *in = request->message;
 	struct broker *broker = request->broker;
 	struct groups *groups = broker_groups(broker);
-	int16_t error = groups_serve(groups, in->group_id);
+	int16_t error = may_join(request, in->group_id);
 	struct group *group;
 
 	if (!error && (in->session_timeout_ms < broker->properties.session_timeout_least_ms ||
@@ -498,7 +507,7 @@ void handle_sync_group(struct request *request)
 {
 	const struct sync_group_request *in = request->message;
 	struct groups *groups = broker_groups(request->broker);
-	int16_t error = groups_serve(groups, in->group_id);
+	int16_t error = may_join(request, in->group_id);
 	struct group *group = error ? NULL : group_named(groups, in->group_id);
 	struct member *member = NULL;
 	struct request *older;
@@ -539,7 +548,7 @@ void handle_heartbeat(struct request *request)
 	const struct heartbeat_request *in = request->message;
 	struct heartbeat_response *response = request_response(request);
 	struct groups *groups = broker_groups(request->broker);
-	int16_t error = groups_serve(groups, in->group_id);
+	int16_t error = may_join(request, in->group_id);
 	struct group *group = error ? NULL : group_named(groups, in->group_id);
 	struct member *member;
 
@@ -644,7 +653,7 @@ void handle_leave_group(struct request *request)
 	const struct leave_group_request *in = request->message;
 	struct leave_group_response *response = request_response(request);
 	struct groups *groups = broker_groups(request->broker);
-	int16_t error = groups_serve(groups, in->group_id);
+	int16_t error = may_join(request, in->group_id);
 	struct group *group = error ? NULL : group_named(groups, in->group_id);
 
 	if (response && !error && request_version(request) >= 3) {

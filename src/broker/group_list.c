@@ -2,12 +2,10 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/consumer_group.h"
 #include "broker/nodes.h"
-
-/* READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS: there is no authorizer, all is allowed. */
-#define GROUP_OPERATIONS (1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11)
 
 /* ---- ListGroups ------------------------------------------------------------------------------------------------------ */
 
@@ -27,6 +25,8 @@ void handle_list_groups(struct request *request)
 	const struct list_groups_request *in = request->message;
 	struct list_groups_response *response = request_response(request);
 	struct groups *groups = broker_groups(request->broker);
+	bool all = access_allowed_silently(request, ACL_OPERATION_DESCRIBE, ACL_RESOURCE_CLUSTER,
+					   ACCESS_CLUSTER);
 
 	if (response)
 		response->groups.at =
@@ -47,7 +47,9 @@ void handle_list_groups(struct request *request)
 
 		if (!node_leads(request->node, internal_log_place(&groups->log, view_text(group->id))) ||
 		    !among(in->states_filter.at, in->states_filter.count, group_state_name(group)) ||
-		    !among(in->types_filter.at, in->types_filter.count, group_type_name(group)))
+		    !among(in->types_filter.at, in->types_filter.count, group_type_name(group)) ||
+		    !(all || access_allowed_silently(request, ACL_OPERATION_DESCRIBE, ACL_RESOURCE_GROUP,
+						     view_text(group->id))))
 			continue;
 		out = &response->groups.at[response->groups.count++];
 		out->group_id = view_text(group->id);
@@ -93,10 +95,14 @@ static bool describe_group(struct request *request, struct view id,
 	struct group *group;
 
 	out->group_id = id;
-	out->error_code = groups_serve(groups, id);
+	out->error_code = access_group(request, ACL_OPERATION_DESCRIBE, id);
+	if (!out->error_code)
+		out->error_code = groups_serve(groups, id);
 	out->group_state = VIEW_LITERAL("");
 	if (out->error_code)
 		return true;
+	if (in->include_authorized_operations)
+		out->authorized_operations = access_operations(request, ACL_RESOURCE_GROUP, id);
 	group = group_named(groups, id);
 	if (!group || group->consumer) {
 		out->group_state = VIEW_LITERAL("Dead");
@@ -113,8 +119,6 @@ static bool describe_group(struct request *request, struct view id,
 	out->protocol_type = view_text(group->protocol_type ? group->protocol_type : "");
 	out->protocol_data =
 		view_text(group->state == GROUP_STABLE && group->protocol_name ? group->protocol_name : "");
-	if (in->include_authorized_operations)
-		out->authorized_operations = GROUP_OPERATIONS;
 	return describe_members(request, group, out);
 }
 
@@ -172,7 +176,9 @@ static void remove_one(struct removal *removal, struct delete_groups_response_re
 	struct group *group;
 	int err;
 
-	result->error_code = groups_serve(groups, result->group_id);
+	result->error_code = access_group(request, ACL_OPERATION_DELETE, result->group_id);
+	if (!result->error_code)
+		result->error_code = groups_serve(groups, result->group_id);
 	if (result->error_code)
 		return;
 	group = group_named(groups, result->group_id);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/bits.h"
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/consumer_group.h"
 
@@ -206,6 +207,7 @@ struct committing {
 	struct offset_commit_response *response;
 	struct view *names; /* of the request's topics */
 	int64_t now_ms;
+	bool denied; /* the whole group */
 };
 
 static void committed(void *context, const struct store_appended *appended)
@@ -287,6 +289,7 @@ static bool commit_all(struct committing *committing, struct internal_batch *bat
 	for (int32_t i = 0; i < in->topics.count; i++) {
 		const struct offset_commit_request_topic *topic = &in->topics.at[i];
 		struct offset_commit_response_topic *out = &response->topics.at[i];
+		int16_t denied = KAFKA_NONE;
 
 		committing->names[i] = name_of(request, topic);
 		out->name = topic->name;
@@ -296,11 +299,13 @@ static bool commit_all(struct committing *committing, struct internal_batch *bat
 		if (!out->partitions.at)
 			return false;
 		out->partitions.count = topic->partitions.count;
+		if (!committing->denied && committing->names[i].at)
+			denied = access_topic(request, ACL_OPERATION_READ, committing->names[i]);
 		for (int32_t k = 0; k < topic->partitions.count; k++) {
 			out->partitions.at[k].partition_index = topic->partitions.at[k].partition_index;
 			out->partitions.at[k].error_code =
 				commit_one(request, batch, committing->names[i], &topic->partitions.at[k],
-					   error, committing->now_ms);
+					   denied ? denied : error, committing->now_ms);
 			*count += out->partitions.at[k].error_code == KAFKA_NONE;
 		}
 	}
@@ -330,7 +335,8 @@ void handle_offset_commit(struct request *request)
 	const struct offset_commit_request *in = request->message;
 	struct groups *groups = broker_groups(request->broker);
 	struct committing *committing = arena_take(&request->arena, sizeof *committing);
-	int16_t error = groups_serve(groups, in->group_id);
+	int16_t denied = access_group(request, ACL_OPERATION_READ, in->group_id),
+		error = denied ? denied : groups_serve(groups, in->group_id);
 	struct internal_batch batch;
 	int count = 0, err;
 
@@ -339,6 +345,7 @@ void handle_offset_commit(struct request *request)
 		return;
 	}
 	committing->request = request;
+	committing->denied = denied != KAFKA_NONE;
 	committing->now_ms = broker_wall_ms(request->broker);
 	if (!error)
 		error = commit_check(group_named(groups, in->group_id), in->member_id, in->group_instance_id,
@@ -422,7 +429,7 @@ static bool fetch_all(struct request *request, struct group *group, struct offse
 	keys[n++] = slot->key;
 	qsort(keys, n, sizeof *keys, by_topic);
 	for (size_t i = 0; i < n;) {
-		struct offset_fetch_response_group_topic *topic = &out->topics.at[out->topics.count++];
+		struct offset_fetch_response_group_topic *topic = &out->topics.at[out->topics.count];
 		struct store_topic *known;
 		int32_t partition;
 		size_t end = i;
@@ -432,6 +439,11 @@ static bool fetch_all(struct request *request, struct group *group, struct offse
 		for (other = name; end < n && view_equal(name, other);)
 			if (++end < n)
 				position_key_split(keys[end], &other, &partition);
+		if (!access_allowed_silently(request, ACL_OPERATION_DESCRIBE, ACL_RESOURCE_TOPIC, name)) {
+			i = end;
+			continue;
+		}
+		out->topics.count++;
 		topic->name = name;
 		known = store_topic_named(request->broker->store, name);
 		if (known)
@@ -467,9 +479,12 @@ static bool fetch_some(struct request *request, struct group *group,
 		struct store_topic *known =
 			ids ? store_topic_by_id(request->broker->store, asked->topic_id.bytes) : NULL;
 		struct view name = ids ? VIEW_NULL : asked->name;
+		int16_t denied = KAFKA_NONE;
 
 		if (known)
 			name = arena_copy(&request->arena, view_text(known->name));
+		if (name.at)
+			denied = access_topic(request, ACL_OPERATION_DESCRIBE, name);
 		topic->name = asked->name;
 		topic->topic_id = asked->topic_id;
 		topic->partitions.at = REQUEST_ARRAY(request, offset_fetch_response_group_partition_shape,
@@ -481,10 +496,10 @@ static bool fetch_some(struct request *request, struct group *group,
 			struct offset_fetch_response_group_partition *one = &topic->partitions.at[k];
 
 			one->partition_index = asked->partition_indexes.at[k];
-			fetch_position(request, name.at ? group : NULL, name.at ? name : VIEW_LITERAL(""),
-				       one);
-			if (!name.at)
-				one->error_code = KAFKA_UNKNOWN_TOPIC_ID;
+			fetch_position(request, name.at && !denied ? group : NULL,
+				       name.at ? name : VIEW_LITERAL(""), one);
+			if (denied || !name.at)
+				one->error_code = denied ? denied : KAFKA_UNKNOWN_TOPIC_ID;
 		}
 	}
 	return true;
@@ -497,7 +512,9 @@ static bool fetch_group(struct request *request, const struct offset_fetch_reque
 	struct group *group;
 
 	out->group_id = in->group_id;
-	out->error_code = groups_serve(groups, in->group_id);
+	out->error_code = access_group(request, ACL_OPERATION_DESCRIBE, in->group_id);
+	if (!out->error_code)
+		out->error_code = groups_serve(groups, in->group_id);
 	if (out->error_code)
 		return true;
 	group = group_named(groups, in->group_id);
@@ -699,6 +716,7 @@ static bool fill_deleted(struct deleting *deleting, const struct group *group)
 	for (int32_t i = 0; i < in->topics.count; i++) {
 		struct offset_delete_response_topic *topic = &response->topics.at[i];
 		bool taken = group_subscribed(group, in->topics.at[i].name, &request->arena);
+		int16_t denied = access_topic(request, ACL_OPERATION_READ, in->topics.at[i].name);
 
 		topic->name = in->topics.at[i].name;
 		topic->partitions.at = REQUEST_ARRAY(request, offset_delete_response_partition_shape,
@@ -709,8 +727,9 @@ static bool fill_deleted(struct deleting *deleting, const struct group *group)
 		for (int32_t k = 0; k < topic->partitions.count; k++) {
 			topic->partitions.at[k].partition_index =
 				in->topics.at[i].partitions.at[k].partition_index;
-			topic->partitions.at[k].error_code =
-				taken ? KAFKA_GROUP_SUBSCRIBED_TO_TOPIC : KAFKA_NONE;
+			topic->partitions.at[k].error_code = denied  ? denied
+							     : taken ? KAFKA_GROUP_SUBSCRIBED_TO_TOPIC
+								     : KAFKA_NONE;
 		}
 	}
 	return true;
@@ -722,7 +741,8 @@ void handle_offset_delete(struct request *request)
 	struct groups *groups = broker_groups(request->broker);
 	struct deleting *deleting = arena_take(&request->arena, sizeof *deleting);
 	struct offset_delete_response *response = request_response(request);
-	int16_t error = groups_serve(groups, in->group_id);
+	int16_t denied = access_group(request, ACL_OPERATION_DELETE, in->group_id),
+		error = denied ? denied : groups_serve(groups, in->group_id);
 	struct group *group = error ? NULL : group_named(groups, in->group_id);
 	int err;
 

@@ -1,4 +1,5 @@
 /* log_dirs.c - DescribeLogDirs (KIP-113, KIP-827): one directory, the store's, and what each partition takes there. */
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/nodes.h"
 
@@ -80,6 +81,11 @@ void handle_describe_log_dirs(struct request *request)
 		response->results.at = REQUEST_ARRAY(request, describe_log_dirs_response_result_shape, 1);
 	if (!response || !response->results.at) {
 		request_answer(request, NULL);
+		return;
+	}
+	response->error_code = access_cluster(request, ACL_OPERATION_DESCRIBE);
+	if (response->error_code) {
+		request_answer(request, response);
 		return;
 	}
 	response->results.count = 1;

@@ -1,6 +1,7 @@
 /* metadata.c - Metadata, DescribeCluster, DescribeTopicPartitions: who is who. */
 #include <stdlib.h>
 
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/entrance.h"
 #include "broker/nodes.h"
@@ -80,10 +81,28 @@ static void tell_topic(struct asking *asking, struct store_topic *topic, struct 
 	}
 }
 
+/* Of what was denied nothing more is told. */
+static void tell_operations(struct asking *asking)
+{
+	const struct metadata_request *in = asking->request->message;
+
+	for (int32_t i = 0; in->include_topic_authorized_operations && i < asking->response->topics.count;
+	     i++) {
+		struct metadata_response_topic *topic = &asking->response->topics.at[i];
+
+		if (topic->name.at && topic->error_code != KAFKA_TOPIC_AUTHORIZATION_FAILED &&
+		    topic->error_code != KAFKA_UNKNOWN_TOPIC_ID)
+			topic->topic_authorized_operations =
+				access_operations(asking->request, ACL_RESOURCE_TOPIC, topic->name);
+	}
+}
+
 static void asking_step(struct asking *asking)
 {
-	if (--asking->left == 0)
-		request_answer(asking->request, asking->response);
+	if (--asking->left > 0)
+		return;
+	tell_operations(asking);
+	request_answer(asking->request, asking->response);
 }
 
 static void auto_made(void *context, int16_t error, struct store_topic *topic)
@@ -128,6 +147,12 @@ static void auto_create(struct asking *asking, struct metadata_response_topic *o
 	}
 }
 
+static bool may_create(const struct request *request, struct view name)
+{
+	return access_allowed_silently(request, ACL_OPERATION_CREATE, ACL_RESOURCE_CLUSTER, ACCESS_CLUSTER) ||
+	       access_allowed(request, ACL_OPERATION_CREATE, ACL_RESOURCE_TOPIC, name);
+}
+
 static void ask_by_name(struct asking *asking, struct view name, struct metadata_response_topic *out)
 {
 	const struct metadata_request *in = asking->request->message;
@@ -135,9 +160,16 @@ static void ask_by_name(struct asking *asking, struct view name, struct metadata
 	struct store_topic *topic = store_topic_named(broker->store, name);
 
 	out->name = name;
+	/* Whether it is there is not told to who may not know. */
+	out->error_code = access_topic(asking->request, ACL_OPERATION_DESCRIBE, name);
+	if (out->error_code)
+		return;
 	out->is_internal = topic_name_internal(name);
 	if (topic && topic->owner)
 		tell_topic(asking, topic, out);
+	else if (in->allow_auto_topic_creation && broker->properties.auto_create &&
+		 !may_create(asking->request, name))
+		out->error_code = KAFKA_TOPIC_AUTHORIZATION_FAILED;
 	else if (!topic_name_legal(name))
 		out->error_code = KAFKA_INVALID_TOPIC_EXCEPTION;
 	else if (in->allow_auto_topic_creation && broker->properties.auto_create && !out->is_internal)
@@ -151,10 +183,12 @@ static void ask_by_id(struct asking *asking, const struct uuid *id, struct metad
 	struct store_topic *topic = store_topic_by_id(asking->request->broker->store, id->bytes);
 
 	out->topic_id = *id;
-	if (topic && topic->owner)
-		tell_topic(asking, topic, out);
-	else
+	out->name = VIEW_NULL;
+	if (!topic || !topic->owner)
 		out->error_code = KAFKA_UNKNOWN_TOPIC_ID;
+	else if (!(out->error_code =
+			   access_topic(asking->request, ACL_OPERATION_DESCRIBE, view_text(topic->name))))
+		tell_topic(asking, topic, out);
 	if (!out->name.at && request_version(asking->request) < 12)
 		out->name = VIEW_LITERAL("");
 }
@@ -177,7 +211,8 @@ static bool ask_all(struct asking *asking)
 		return false;
 	for (struct store_topic *topic = store_topic_next(store, NULL); topic;
 	     topic = store_topic_next(store, topic))
-		if (topic->owner)
+		if (topic->owner && access_allowed_silently(asking->request, ACL_OPERATION_DESCRIBE,
+							    ACL_RESOURCE_TOPIC, view_text(topic->name)))
 			tell_topic(asking, topic,
 				   &asking->response->topics.at[asking->response->topics.count++]);
 	return true;
@@ -201,6 +236,13 @@ static bool ask_some(struct asking *asking)
 			ask_by_id(asking, &in->topics.at[i].topic_id, &asking->response->topics.at[i]);
 	}
 	return true;
+}
+
+static int32_t cluster_operations(const struct request *request)
+{
+	return access_cluster(request, ACL_OPERATION_DESCRIBE)
+		       ? 0
+		       : access_operations(request, ACL_RESOURCE_CLUSTER, ACCESS_CLUSTER);
 }
 
 /* Ids and names are asked for in versions of their own (Kafka refuses what mixes them). */
@@ -242,6 +284,8 @@ void handle_metadata(struct request *request)
 	}
 	response->cluster_id = view_text(broker->cluster_id);
 	response->controller_id = broker->nodes[0].id;
+	if (in->include_cluster_authorized_operations)
+		response->cluster_authorized_operations = cluster_operations(request);
 	if (!asking->nodes || !(all ? ask_all(asking) : ask_some(asking))) {
 		request_answer(request, NULL);
 		return;
@@ -275,6 +319,8 @@ void handle_describe_cluster(struct request *request)
 		request_answer(request, response);
 		return;
 	}
+	if (in->include_cluster_authorized_operations)
+		response->cluster_authorized_operations = cluster_operations(request);
 	response->controller_id = broker->nodes[0].id;
 	response->brokers.count = broker->node_count;
 	for (int i = 0; i < broker->node_count; i++) {
@@ -346,6 +392,15 @@ static int32_t page_topic(struct request *request, struct store_topic *topic, in
 	return count;
 }
 
+/* When all are asked for, what is not allowed is as if it were not there. */
+static bool may_show(struct request *request, struct view name)
+{
+	const struct describe_topic_partitions_request *in = request->message;
+
+	return in->topics.count > 0 ||
+	       access_allowed_silently(request, ACL_OPERATION_DESCRIBE, ACL_RESOURCE_TOPIC, name);
+}
+
 static bool page(struct request *request, struct describe_topic_partitions_response *response)
 {
 	const struct describe_topic_partitions_request *in = request->message;
@@ -364,7 +419,8 @@ static bool page(struct request *request, struct describe_topic_partitions_respo
 		struct store_topic *topic = store_topic_named(request->broker->store, names[i]);
 		struct describe_topic_partitions_response_topic *out;
 
-		if (order < 0 || (i > 0 && view_equal(names[i], names[i - 1])))
+		if (order < 0 || (i > 0 && view_equal(names[i], names[i - 1])) ||
+		    !may_show(request, names[i]))
 			continue;
 		if (room == 0) {
 			response->next_cursor = arena_take(&request->arena, sizeof *response->next_cursor);
@@ -375,6 +431,10 @@ static bool page(struct request *request, struct describe_topic_partitions_respo
 		}
 		out = &response->topics.at[response->topics.count++];
 		out->name = names[i];
+		out->error_code = access_topic(request, ACL_OPERATION_DESCRIBE, names[i]);
+		if (out->error_code)
+			continue;
+		out->topic_authorized_operations = access_operations(request, ACL_RESOURCE_TOPIC, names[i]);
 		if (!topic) {
 			out->error_code = topic_name_legal(names[i]) ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION
 								     : KAFKA_INVALID_TOPIC_EXCEPTION;

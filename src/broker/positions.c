@@ -1,7 +1,9 @@
 /* positions.c - ListOffsets, OffsetForLeaderEpoch, DeleteRecords, DescribeProducers: questions about places in a log. */
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/nodes.h"
 #include "broker/topic_config.h"
+#include "broker/topics.h"
 
 #define OFFSETS_WAIT_MS 30000
 #define EPOCHS_SINCE    4 /* version of ListOffsets whose answer has leader epochs */
@@ -227,6 +229,7 @@ static bool list_topic(struct listing *listing, const struct list_offsets_reques
 		       struct list_offsets_response_topic *out)
 {
 	struct request *request = listing->request;
+	int16_t denied = access_topic(request, ACL_OPERATION_DESCRIBE, in->name);
 
 	out->name = in->name;
 	out->partitions.at =
@@ -243,8 +246,10 @@ static bool list_topic(struct listing *listing, const struct list_offsets_reques
 					     .timestamp = in->partitions.at[k].timestamp };
 		store_watch_init(&one->watch, listing_changed);
 		one->result->partition_index = in->partitions.at[k].partition_index;
-		one->waiting = list_one(request, in->name, one->timestamp,
-					in->partitions.at[k].current_leader_epoch, one->result) == 1;
+		one->result->error_code = denied;
+		one->waiting =
+			!denied && list_one(request, in->name, one->timestamp,
+					    in->partitions.at[k].current_leader_epoch, one->result) == 1;
 		listing->left += one->waiting;
 	}
 	return true;
@@ -278,7 +283,7 @@ void handle_list_offsets(struct request *request)
 
 /* ---- OffsetForLeaderEpoch -------------------------------------------------------------------------------------------- */
 
-static void end_one(struct request *request, struct view topic,
+static void end_one(struct request *request, struct view topic, int16_t denied,
 		    const struct offset_for_leader_epoch_request_partition *in,
 		    struct offset_for_leader_epoch_response_partition *out)
 {
@@ -286,7 +291,7 @@ static void end_one(struct request *request, struct view topic,
 	struct store_partition_state state;
 
 	out->partition = in->partition;
-	out->error_code = place_error(request, partition);
+	out->error_code = denied ? denied : place_error(request, partition);
 	if (out->error_code)
 		return;
 	store_partition_state(partition, &state);
@@ -299,6 +304,9 @@ void handle_offset_for_leader_epoch(struct request *request)
 {
 	const struct offset_for_leader_epoch_request *in = request->message;
 	struct offset_for_leader_epoch_response *response = request_response(request);
+	/* Other brokers ask for all topics. */
+	bool all = access_allowed_silently(request, ACL_OPERATION_CLUSTER_ACTION, ACL_RESOURCE_CLUSTER,
+					   ACCESS_CLUSTER);
 	bool ok = response &&
 		  (response->topics.at = REQUEST_ARRAY(request, offset_for_leader_epoch_response_topic_shape,
 						       in->topics.count));
@@ -306,6 +314,8 @@ void handle_offset_for_leader_epoch(struct request *request)
 	for (int32_t i = 0; ok && i < in->topics.count; i++) {
 		struct offset_for_leader_epoch_response_topic *topic = &response->topics.at[i];
 		int32_t count = in->topics.at[i].partitions.count;
+		int16_t denied = all ? KAFKA_NONE
+				     : access_topic(request, ACL_OPERATION_DESCRIBE, in->topics.at[i].topic);
 
 		response->topics.count++;
 		topic->topic = in->topics.at[i].topic;
@@ -314,7 +324,7 @@ void handle_offset_for_leader_epoch(struct request *request)
 		ok = topic->partitions.at != NULL;
 		topic->partitions.count = ok ? count : 0;
 		for (int32_t k = 0; ok && k < count; k++)
-			end_one(request, topic->topic, &in->topics.at[i].partitions.at[k],
+			end_one(request, topic->topic, denied, &in->topics.at[i].partitions.at[k],
 				&topic->partitions.at[k]);
 	}
 	request_answer(request, ok ? response : NULL);
@@ -366,7 +376,7 @@ static void was_cut(void *context, int err, const struct fault *fault)
 	cutting_step(one->cutting);
 }
 
-static void cut_one(struct cutting *cutting, struct view topic,
+static void cut_one(struct cutting *cutting, struct view topic, int16_t denied,
 		    const struct delete_records_request_partition *in,
 		    struct delete_records_response_partition *out)
 {
@@ -379,7 +389,9 @@ static void cut_one(struct cutting *cutting, struct view topic,
 
 	out->partition_index = in->partition_index;
 	out->low_watermark = -1;
-	out->error_code = one ? place_error(request, partition) : KAFKA_UNKNOWN_SERVER_ERROR;
+	out->error_code = !one     ? KAFKA_UNKNOWN_SERVER_ERROR
+			  : denied ? denied
+				   : place_error(request, partition);
 	if (out->error_code)
 		return;
 	if (!topic_state(store_partition_topic(partition))->deletes) {
@@ -420,6 +432,8 @@ void handle_delete_records(struct request *request)
 		struct delete_records_response_topic *topic = &response->topics.at[i];
 		int32_t count = in->topics.at[i].partitions.count;
 
+		int16_t denied = access_topic(request, ACL_OPERATION_DELETE, in->topics.at[i].name);
+
 		response->topics.count++;
 		topic->name = in->topics.at[i].name;
 		topic->partitions.at = REQUEST_ARRAY(request, delete_records_response_partition_shape, count);
@@ -427,7 +441,7 @@ void handle_delete_records(struct request *request)
 			continue; /* told as an empty list */
 		topic->partitions.count = count;
 		for (int32_t k = 0; k < count; k++)
-			cut_one(cutting, topic->name, &in->topics.at[i].partitions.at[k],
+			cut_one(cutting, topic->name, denied, &in->topics.at[i].partitions.at[k],
 				&topic->partitions.at[k]);
 	}
 	if (ok)
@@ -466,13 +480,14 @@ static void tell_producer(void *context, const struct store_producer *producer)
 	one->current_txn_start_offset = producer->transaction_first;
 }
 
-static bool tell_producers(struct request *request, struct view topic, int32_t index, producers_t *out)
+static bool tell_producers(struct request *request, struct view topic, int32_t index, int16_t denied,
+			   producers_t *out)
 {
 	struct partition *partition = partition_find(request->broker, topic, index);
 	struct producers_into into = { .out = out };
 
 	out->partition_index = index;
-	out->error_code = place_error(request, partition);
+	out->error_code = denied ? denied : place_error(request, partition);
 	if (out->error_code)
 		return true;
 	store_producer_each(partition, count_producer, &into);
@@ -495,6 +510,9 @@ void handle_describe_producers(struct request *request)
 	for (int32_t i = 0; ok && i < in->topics.count; i++) {
 		struct describe_producers_response_topic *topic = &response->topics.at[i];
 		int32_t count = in->topics.at[i].partition_indexes.count;
+		int16_t denied = !topic_name_legal(in->topics.at[i].name)
+					 ? KAFKA_INVALID_TOPIC_EXCEPTION
+					 : access_topic(request, ACL_OPERATION_READ, in->topics.at[i].name);
 
 		response->topics.count++;
 		topic->name = in->topics.at[i].name;
@@ -504,7 +522,7 @@ void handle_describe_producers(struct request *request)
 		topic->partitions.count = ok ? count : 0;
 		for (int32_t k = 0; ok && k < count; k++)
 			ok = tell_producers(request, topic->name, in->topics.at[i].partition_indexes.at[k],
-					    &topic->partitions.at[k]);
+					    denied, &topic->partitions.at[k]);
 	}
 	request_answer(request, ok ? response : NULL);
 }

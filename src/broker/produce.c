@@ -7,6 +7,7 @@
  * that nobody is overtaken; they go on in order once there is room.  Who has waited as long as his request says, or finds too
  * much parked, is told to try again: nothing of that partition was written.
  */
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/coordinator.h"
 #include "broker/group.h"
@@ -298,6 +299,8 @@ static bool produce_next(struct production *production)
 	result_t *result = &production->response->responses.at[production->topic]
 				    .partition_responses.at[production->partition];
 
+	if (result->error_code)
+		return true; /* refused before it began */
 	result->index = one->index;
 	if (asked->acks < -1 || asked->acks > 1)
 		refuse(production, result, KAFKA_INVALID_REQUIRED_ACKS, NULL);
@@ -378,7 +381,54 @@ void produce_resume(struct broker *broker)
 	}
 }
 
-static void produce_now(struct request *request)
+/* Does a batch of it belong to a transaction? */
+static bool is_transactional(const struct produce_request *in)
+{
+	for (int32_t i = 0; i < in->topic_data.count; i++)
+		for (int32_t k = 0; k < in->topic_data.at[i].partition_data.count; k++) {
+			struct view rest = in->topic_data.at[i].partition_data.at[k].records;
+			struct batch batch;
+
+			if (rest.at && batch_next(&rest, &batch) == 1 && batch.head.transactional)
+				return true;
+		}
+	return false;
+}
+
+/* What may not be written is refused before anything is looked at: nobody learns what is there. */
+static void check_access(struct production *production)
+{
+	struct request *request = production->request;
+	const struct produce_request *in = request->message;
+	struct store *store = request->broker->store;
+	int16_t whole = KAFKA_NONE;
+
+	if (!access_is_on(request->broker))
+		return;
+	if (is_transactional(in))
+		whole = in->transactional_id.at
+				? access_transactional(request, ACL_OPERATION_WRITE, in->transactional_id)
+				: KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+	for (int32_t i = 0; i < in->topic_data.count; i++) {
+		struct produce_response_topic *out = &production->response->responses.at[i];
+		struct store_topic *topic = request_version(request) >= TOPIC_IDS_SINCE
+						    ? store_topic_by_id(store, out->topic_id.bytes)
+						    : NULL;
+		struct view name = topic ? view_text(topic->name) : out->name;
+		int16_t error = whole;
+
+		if (!error && name.size > 0)
+			error = access_topic(request, ACL_OPERATION_WRITE, name);
+		for (int32_t k = 0; error && k < out->partition_responses.count; k++) {
+			out->partition_responses.at[k].index =
+				in->topic_data.at[i].partition_data.at[k].index;
+			refuse(production, &out->partition_responses.at[k], error, NULL);
+		}
+	}
+}
+
+/* Kept in the request; NULL when memory is out. */
+static struct production *production_new(struct request *request)
 {
 	const struct produce_request *in = request->message;
 	struct production *production = arena_take(&request->arena, sizeof *production);
@@ -386,18 +436,23 @@ static void produce_now(struct request *request)
 
 	if (!production || !response ||
 	    !(response->responses.at =
-		      REQUEST_ARRAY(request, produce_response_topic_shape, in->topic_data.count))) {
-		request_answer(request, NULL);
-		return;
-	}
+		      REQUEST_ARRAY(request, produce_response_topic_shape, in->topic_data.count)))
+		return NULL;
 	response->responses.count = in->topic_data.count;
 	for (int32_t i = 0; i < in->topic_data.count; i++)
-		if (!prepare_topic(request, &in->topic_data.at[i], &response->responses.at[i])) {
-			request_answer(request, NULL);
-			return;
-		}
+		if (!prepare_topic(request, &in->topic_data.at[i], &response->responses.at[i]))
+			return NULL;
 	*production = (struct production){ .request = request, .response = response, .left = 1 };
 	list_init(&production->parked);
+	request->own = production;
+	check_access(production);
+	return production;
+}
+
+static void produce_now(struct request *request)
+{
+	struct production *production = request->own;
+
 	if (!list_empty(&request->broker->parked) || !go_on(production)) {
 		if (park(production))
 			return;
@@ -431,13 +486,15 @@ static int new_places(struct request *request, const struct transaction *transac
 						    : store_topic_named(store, asked->name);
 
 		for (int32_t k = 0; topic && k < asked->partition_data.count && count < room; k++) {
+			const struct production *production = request->own;
 			struct view bytes = asked->partition_data.at[k].records,
 				    name = view_text(topic->name);
 			int32_t index = asked->partition_data.at[k].index;
 			uint8_t raw[POSITION_KEY_MAX];
 			struct batch batch;
 
-			if (!bytes.at || batch_next(&bytes, &batch) != 1 || !batch.head.transactional ||
+			if (production->response->responses.at[i].partition_responses.at[k].error_code ||
+			    !bytes.at || batch_next(&bytes, &batch) != 1 || !batch.head.transactional ||
 			    transaction_owner_check(transaction, batch.head.producer_id,
 						    batch.head.producer_epoch) ||
 			    index < 0 || index >= topic->partition_count ||
@@ -476,6 +533,8 @@ static bool add_places(struct request *request)
 
 void handle_produce(struct request *request)
 {
-	if (!add_places(request))
+	if (!production_new(request))
+		request_answer(request, NULL);
+	else if (!add_places(request))
 		produce_now(request);
 }

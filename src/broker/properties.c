@@ -87,6 +87,12 @@ const struct property property_table[] = {
 	{ "sasl.oauthbearer.scope.claim.name",         CONFIG_STRING,  "scope",      0, 0, 0 },
 	{ "sasl.oauthbearer.sub.claim.name",           CONFIG_STRING,  "sub",        0, 0, 0 },
 
+	/* Who may do what: access.c. */
+	{ "authorizer.class.name",                     CONFIG_STRING,  "",           AT(authorizer), 0, 0 },
+	{ "super.users",                               CONFIG_STRING,  "",           0, 0, 0 },
+	{ "allow.everyone.if.no.acl.found",            CONFIG_BOOLEAN, "false",      AT(allow_unruled), 0, 1 },
+	{ "log4j.logger.kafka.authorizer.logger",      CONFIG_STRING,  "INFO",       0, 0, 0 },
+
 	/* Topics take their defaults from these: topic_config.c. */
 	{ "compression.type",                          CONFIG_STRING,  "producer",   0, 0, 0 },
 	{ "log.cleanup.policy",                        CONFIG_LIST,    "delete",     0, 0, 0 },
@@ -214,17 +220,24 @@ static int unknown(struct view name, struct fault *fault)
 	return ERR_NOT_FOUND;
 }
 
+#define STANDARD_AUTHORIZER "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
+
 /*
  * Whoever sets one of these counts on being protected by it. A warning among others would leave him believing that he is, so
  * the broker does not start.
  */
 static int unprotected(struct view name, struct view value, struct fault *fault)
 {
-	if (view_is(name, "authorizer.class.name") && value.size > 0)
-		return fault_set(fault, ERR_CONFIG,
-				 "property 'authorizer.class.name': there are no access rules in this "
-				 "version, and whoever "
-				 "is let in may do everything; take it out to start without them");
+	if (view_is(name, "authorizer.class.name") && value.size > 0 && !view_is(value, STANDARD_AUTHORIZER))
+		return fault_set(
+			fault, ERR_CONFIG,
+			"property 'authorizer.class.name': the authorizer here is " STANDARD_AUTHORIZER "%s",
+			view_is(value, "kafka.security.authorizer.AclAuthorizer") ||
+					view_is(value, "kafka.security.auth.SimpleAclAuthorizer")
+				? ", as it is in Apache Kafka since 4.0; the one that is named kept its "
+				  "rules in ZooKeeper, "
+				  "and they have to be made again"
+				: "; no other class can be loaded");
 	if (view_is(name, "ssl.principal.mapping.rules") && value.size > 0 && !view_is(value, "DEFAULT"))
 		return fault_set(fault, ERR_CONFIG,
 				 "property 'ssl.principal.mapping.rules': names are not mapped in this "

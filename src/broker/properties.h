@@ -69,6 +69,8 @@ struct properties {
 	int64_t connection_rate_max, connections_per_principal_max;
 	const char *connections_overrides; /* "127.0.0.1:10,::1:20" */
 	const char *advertised;            /* "PLAINTEXT://host:port", or NULL */
+	const char *authorizer;            /* a class name, or "" */
+	int64_t allow_unruled;
 };
 
 extern const struct property property_table[]; /* ends with a NULL name */

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <math.h>
 
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/quota.h"
 #include "broker/settings.h"
@@ -160,7 +161,9 @@ void handle_describe_client_quotas(struct request *request)
 	struct store *store = request->broker->store;
 	const char *text = NULL;
 
-	if (response)
+	if (response && (response->error_code = access_cluster(request, ACL_OPERATION_DESCRIBE_CONFIGS)))
+		text = "Cluster authorization failed.";
+	else if (response)
 		response->error_code = read_filter(request, &describing.filter, &text);
 	if (response && response->error_code) {
 		response->error_message = view_text(text);
@@ -403,6 +406,7 @@ void handle_alter_client_quotas(struct request *request)
 	bool ok = settings && named.at &&
 		  (response->entries.at = REQUEST_ARRAY(request, alter_client_quotas_response_entry_shape,
 							in->entries.count));
+	int16_t denied;
 
 	if (in->entries.count > ENTITIES_EACH_REQUEST_MAX) {
 		request_fail(request, "quotas of more than 2,000 entities in one request");
@@ -415,7 +419,12 @@ void handle_alter_client_quotas(struct request *request)
 		return;
 	}
 	response->entries.count = in->entries.count;
-	for (int32_t i = 0; i < in->entries.count; i++)
+	denied = access_cluster(request, ACL_OPERATION_ALTER_CONFIGS);
+	for (int32_t i = 0; denied && i < in->entries.count; i++) {
+		response->entries.at[i].error_code = denied;
+		response->entries.at[i].error_message = VIEW_LITERAL("Cluster authorization failed.");
+	}
+	for (int32_t i = 0; !denied && i < in->entries.count; i++)
 		alter_one(settings, &in->entries.at[i], &response->entries.at[i], &named);
 	settings_end(settings);
 }

@@ -4,6 +4,7 @@
  * A partition has one replica, on the node that leads it.  So it has the leader that it prefers, nothing is ever on its way, and the only
  * assignment that can be is the one there is.
  */
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/nodes.h"
 
@@ -21,6 +22,7 @@ static struct partition *partition_of(struct request *request, struct view topic
 static bool elect(struct request *request, struct elect_leaders_response *response)
 {
 	const struct elect_leaders_request *in = request->message;
+	int16_t denied = response->error_code;
 	int32_t count = in->topic_partitions.count > 0 ? in->topic_partitions.count : 0;
 
 	/* All partitions: Kafka tells of those only where there was something to do. */
@@ -45,11 +47,13 @@ static bool elect(struct request *request, struct elect_leaders_response *respon
 			bool known = partition_of(request, topic->topic, topic->partitions.at[k]) != NULL;
 
 			one->partition_id = topic->partitions.at[k];
-			one->error_code =
-				known ? KAFKA_ELECTION_NOT_NEEDED : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+			one->error_code = denied  ? denied
+					  : known ? KAFKA_ELECTION_NOT_NEEDED
+						  : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
 			one->error_message =
-				known ? VIEW_LITERAL("Leader election not needed for topic partition.")
-				      : VIEW_LITERAL("No such partition.");
+				denied  ? VIEW_LITERAL("Cluster authorization failed.")
+				: known ? VIEW_LITERAL("Leader election not needed for topic partition.")
+					: VIEW_LITERAL("No such partition.");
 		}
 	}
 	return true;
@@ -60,7 +64,9 @@ void handle_elect_leaders(struct request *request)
 	const struct elect_leaders_request *in = request->message;
 	struct elect_leaders_response *response = request_response(request);
 
-	if (response && (in->election_type < 0 || in->election_type > 1))
+	if (response)
+		response->error_code = access_cluster(request, ACL_OPERATION_ALTER);
+	if (response && !response->error_code && (in->election_type < 0 || in->election_type > 1))
 		response->error_code = KAFKA_INVALID_REQUEST;
 	else if (response && !elect(request, response))
 		response = NULL;
@@ -97,8 +103,12 @@ void handle_alter_partition_reassignments(struct request *request)
 		  (response->responses.at = REQUEST_ARRAY(
 			   request, alter_partition_reassignments_response_topic_shape, in->topics.count));
 
-	if (ok)
+	if (ok) {
 		response->allow_replication_factor_change = in->allow_replication_factor_change;
+		response->error_code = access_cluster(request, ACL_OPERATION_ALTER);
+		if (response->error_code)
+			response->error_message = VIEW_LITERAL("Cluster authorization failed.");
+	}
 	for (int32_t i = 0; ok && i < in->topics.count; i++) {
 		struct alter_partition_reassignments_response_topic *out =
 			&response->responses.at[response->responses.count++];
@@ -113,8 +123,11 @@ void handle_alter_partition_reassignments(struct request *request)
 				&out->partitions.at[out->partitions.count++];
 
 			one->partition_index = in->topics.at[i].partitions.at[k].partition_index;
-			one->error_code = reassign(request, out->name, &in->topics.at[i].partitions.at[k],
-						   &one->error_message);
+			one->error_message = response->error_message;
+			one->error_code = response->error_code ? response->error_code
+							       : reassign(request, out->name,
+									  &in->topics.at[i].partitions.at[k],
+									  &one->error_message);
 		}
 	}
 	request_answer(request, ok ? response : NULL);
@@ -123,5 +136,9 @@ void handle_alter_partition_reassignments(struct request *request)
 /* Nothing is on its way: an answer as it begins. */
 void handle_list_partition_reassignments(struct request *request)
 {
-	request_answer(request, request_response(request));
+	struct list_partition_reassignments_response *response = request_response(request);
+
+	if (response)
+		response->error_code = access_cluster(request, ACL_OPERATION_DESCRIBE);
+	request_answer(request, response);
 }

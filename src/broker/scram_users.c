@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "base/text.h"
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/scram_users.h"
 #include "broker/settings.h"
@@ -217,7 +218,11 @@ void handle_describe_user_scram_credentials(struct request *request)
 	struct describe_user_scram_credentials_response *response = request_response(request);
 	bool ok = response != NULL;
 
-	if (ok && in->users.count <= 0) {
+	if (ok)
+		response->error_code = access_cluster(request, ACL_OPERATION_DESCRIBE);
+	if (ok && response->error_code) {
+		response->error_message = VIEW_LITERAL("Cluster authorization failed.");
+	} else if (ok && in->users.count <= 0) {
 		ok = tell_all(request, response);
 	} else if (ok) {
 		response->results.at = REQUEST_ARRAY(
@@ -287,6 +292,17 @@ static void check(const struct alter_user_scram_credentials_request *in, altered
 	else if (times_named(in, one->user, mechanism) > 1)
 		refuse(one, KAFKA_DUPLICATE_RESOURCE,
 		       "A user credential cannot be altered twice in the same request");
+}
+
+static void refuse_all(const struct alter_user_scram_credentials_request *in,
+		       struct alter_user_scram_credentials_response *response)
+{
+	for (int32_t i = 0; i < in->deletions.count; i++)
+		refuse(result_of(response, in->deletions.at[i].name), KAFKA_CLUSTER_AUTHORIZATION_FAILED,
+		       "Cluster authorization failed.");
+	for (int32_t i = 0; i < in->upsertions.count; i++)
+		refuse(result_of(response, in->upsertions.at[i].name), KAFKA_CLUSTER_AUTHORIZATION_FAILED,
+		       "Cluster authorization failed.");
 }
 
 /* Decides of every user before anything is changed. */
@@ -376,7 +392,10 @@ void handle_alter_user_scram_credentials(struct request *request)
 		request_answer(request, NULL);
 		return;
 	}
-	check_all(request, in, response);
+	if (access_cluster(request, ACL_OPERATION_ALTER))
+		refuse_all(in, response);
+	else
+		check_all(request, in, response);
 	alter_all(in, response, settings);
 	settings_end(settings);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/coordinator.h"
 #include "broker/throttle.h"
@@ -107,6 +108,7 @@ struct creation {
 	struct create_topics_response *response;
 	int left;           /* what is not answered, and one while we still ask */
 	int64_t partitions; /* asked for so far */
+	bool any;           /* whatever it is called: CREATE on the cluster */
 };
 
 struct creation_topic {
@@ -143,6 +145,21 @@ static void tell_configs(struct request *request, struct store_topic *topic,
 	}
 }
 
+/* Who may not see configs is told of none, and not of the counts either, as in Kafka. */
+static void tell_made(struct request *request, struct store_topic *topic,
+		      struct create_topics_response_topic *out, int32_t partitions,
+		      const struct topic_state *state)
+{
+	if (!access_allowed_silently(request, ACL_OPERATION_DESCRIBE_CONFIGS, ACL_RESOURCE_TOPIC,
+				     out->name)) {
+		out->topic_config_error_code = KAFKA_TOPIC_AUTHORIZATION_FAILED;
+		return;
+	}
+	out->num_partitions = partitions;
+	out->replication_factor = state->replication_factor;
+	tell_configs(request, topic, out, state);
+}
+
 static void creation_made(void *context, int16_t error, struct store_topic *topic)
 {
 	struct creation_topic *one = context;
@@ -151,9 +168,7 @@ static void creation_made(void *context, int16_t error, struct store_topic *topi
 	one->result->error_code = error;
 	if (topic) {
 		memcpy(one->result->topic_id.bytes, topic->id, 16);
-		one->result->num_partitions = topic->partition_count;
-		one->result->replication_factor = topic_state(topic)->replication_factor;
-		tell_configs(request, topic, one->result, topic_state(topic));
+		tell_made(request, topic, one->result, topic->partition_count, topic_state(topic));
 	}
 	creation_step(one->creation);
 }
@@ -250,6 +265,10 @@ static void create_one(struct creation *creation, int32_t place)
 		refuse(request, result, KAFKA_INVALID_REQUEST, "Duplicate topic name.");
 		return;
 	}
+	if (!creation->any && access_topic(request, ACL_OPERATION_CREATE, topic->name)) {
+		refuse(request, result, KAFKA_TOPIC_AUTHORIZATION_FAILED, "Authorization failed.");
+		return;
+	}
 	if (!topic_name_legal(topic->name)) {
 		refuse(request, result, KAFKA_INVALID_TOPIC_EXCEPTION, "Topic name is invalid");
 		return;
@@ -280,9 +299,8 @@ static void create_one(struct creation *creation, int32_t place)
 		struct topic_state state = { 0 };
 
 		memcpy(state.own, wish.own, sizeof state.own);
-		result->num_partitions = wish.partition_count;
-		result->replication_factor = wish.replication_factor;
-		tell_configs(request, NULL, result, &state);
+		state.replication_factor = wish.replication_factor;
+		tell_made(request, NULL, result, wish.partition_count, &state);
 		return;
 	}
 	one = arena_take(&request->arena, sizeof *one);
@@ -312,7 +330,9 @@ void handle_create_topics(struct request *request)
 		return;
 	}
 	response->topics.count = in->topics.count;
-	*creation = (struct creation){ request, response, 1, 0 };
+	*creation = (struct creation){ .request = request, .response = response, .left = 1 };
+	creation->any =
+		access_allowed_silently(request, ACL_OPERATION_CREATE, ACL_RESOURCE_CLUSTER, ACCESS_CLUSTER);
 	for (int32_t i = 0; i < in->topics.count; i++)
 		create_one(creation, i);
 	creation_step(creation);
@@ -324,6 +344,7 @@ struct deletion {
 	struct request *request;
 	struct delete_topics_response *response;
 	int left;
+	bool any; /* whatever it is called: DELETE on the cluster */
 };
 
 struct deletion_topic {
@@ -350,6 +371,11 @@ static void deleted(void *context, int err, const struct fault *fault)
 	deletion_step(one->deletion);
 }
 
+static bool deletion_denied(const struct deletion *deletion, int operation, struct view name)
+{
+	return !deletion->any && access_topic(deletion->request, operation, name) != KAFKA_NONE;
+}
+
 static void delete_one(struct deletion *deletion, struct delete_topics_response_topic *result,
 		       struct view name, const struct uuid *id)
 {
@@ -368,8 +394,19 @@ static void delete_one(struct deletion *deletion, struct delete_topics_response_
 			request_version(request) < 3 ? KAFKA_INVALID_REQUEST : KAFKA_TOPIC_DELETION_DISABLED;
 		return;
 	}
+	if (name.at && deletion_denied(deletion, ACL_OPERATION_DESCRIBE, name)) {
+		result->error_code = KAFKA_TOPIC_AUTHORIZATION_FAILED;
+		return;
+	}
 	if (!topic || !one) {
 		result->error_code = name.at ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : KAFKA_UNKNOWN_TOPIC_ID;
+		return;
+	}
+	if (deletion_denied(deletion, ACL_OPERATION_DELETE, view_text(topic->name))) {
+		result->error_code = KAFKA_TOPIC_AUTHORIZATION_FAILED;
+		/* Its name is for those who may see it. */
+		if (!name.at && !deletion_denied(deletion, ACL_OPERATION_DESCRIBE, view_text(topic->name)))
+			result->name = arena_copy(&request->arena, view_text(topic->name));
 		return;
 	}
 	if (topic_name_internal(view_text(topic->name))) {
@@ -407,7 +444,9 @@ void handle_delete_topics(struct request *request)
 		return;
 	}
 	response->responses.count = count;
-	*deletion = (struct deletion){ request, response, 1 };
+	*deletion = (struct deletion){ .request = request, .response = response, .left = 1 };
+	deletion->any =
+		access_allowed_silently(request, ACL_OPERATION_DELETE, ACL_RESOURCE_CLUSTER, ACCESS_CLUSTER);
 	for (int32_t i = 0; i < count; i++)
 		delete_one(deletion, &response->responses.at[i],
 			   ids ? in->topics.at[i].name : in->topic_names.at[i],
@@ -451,6 +490,9 @@ static void add_one(struct addition *addition, const struct create_partitions_re
 	int err;
 
 	result->name = in->name;
+	result->error_code = access_topic(request, ACL_OPERATION_ALTER, in->name);
+	if (result->error_code)
+		return;
 	if (!topic) {
 		result->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
 		return;

@@ -1,4 +1,5 @@
 /* transaction_list.c - ListTransactions, DescribeTransactions: what an administrator sees of transactions. */
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/group.h"
 #include "broker/nodes.h"
@@ -60,7 +61,10 @@ void handle_list_transactions(struct request *request)
 
 			if (!node_leads(request->node,
 					internal_log_place(&all->log, view_text(transaction->id))) ||
-			    !listed(in, transaction, wall_ms))
+			    !listed(in, transaction, wall_ms) ||
+			    !access_allowed_silently(request, ACL_OPERATION_DESCRIBE,
+						     ACL_RESOURCE_TRANSACTIONAL_ID,
+						     view_text(transaction->id)))
 				continue;
 			out = &response->transaction_states.at[response->transaction_states.count++];
 			out->transactional_id = view_text(transaction->id);
@@ -81,7 +85,9 @@ static bool describe_one(struct request *request, struct view id,
 
 	out->transactional_id = id;
 	out->transaction_state = VIEW_LITERAL("");
-	out->error_code = transactions_serve(broker_transactions(request->broker), id);
+	out->error_code = access_transactional(request, ACL_OPERATION_DESCRIBE, id);
+	if (!out->error_code)
+		out->error_code = transactions_serve(broker_transactions(request->broker), id);
 	transaction = out->error_code ? NULL : transaction_named(broker_transactions(request->broker), id);
 	if (!out->error_code && (!transaction || transaction->is.producer_id < 0))
 		out->error_code = KAFKA_TRANSACTIONAL_ID_NOT_FOUND;
@@ -101,9 +107,11 @@ static bool describe_one(struct request *request, struct view id,
 	{
 		struct describe_transactions_response_topic *topic = &out->topics.at[out->topics.count];
 
-		topic->partitions.at = &ids[out->topics.count++];
+		topic->partitions.at = &ids[out->topics.count];
 		topic->partitions.count = 1;
 		position_key_split(slot->key, &topic->topic, topic->partitions.at);
+		out->topics.count += access_allowed_silently(request, ACL_OPERATION_DESCRIBE,
+							     ACL_RESOURCE_TOPIC, topic->topic);
 	}
 	return true;
 }

@@ -5,6 +5,7 @@
  * administrator who ends a transaction that hangs (kafka-transactions abort).  The log itself refuses a marker of an older coordinator
  * or of a producer that a later epoch has fenced.
  */
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/group.h"
 #include "broker/nodes.h"
@@ -16,6 +17,7 @@ struct writing {
 	struct request *request;
 	struct write_txn_markers_response *response;
 	int left;
+	int16_t denied;
 };
 
 struct writing_one {
@@ -85,7 +87,9 @@ static bool write_one(struct writing *writing, const marker_t *marker, struct vi
 	if (!one)
 		return false;
 	*one = (struct writing_one){ writing, marker, name, index, error };
-	if (!topic || !topic->owner || index < 0 || index >= topic->partition_count) {
+	if (writing->denied) {
+		*error = writing->denied;
+	} else if (!topic || !topic->owner || index < 0 || index >= topic->partition_count) {
 		*error = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
 	} else if (!node_leads(request->node, topic->partitions[index])) {
 		*error = KAFKA_NOT_LEADER_OR_FOLLOWER;
@@ -143,7 +147,10 @@ void handle_write_txn_markers(struct request *request)
 		request_answer(request, NULL);
 		return;
 	}
-	*writing = (struct writing){ request, response, 1 };
+	*writing = (struct writing){ .request = request, .response = response, .left = 1 };
+	/* Other brokers, and since KIP-664 whoever may alter the cluster. */
+	if (!access_allowed_silently(request, ACL_OPERATION_ALTER, ACL_RESOURCE_CLUSTER, ACCESS_CLUSTER))
+		writing->denied = access_cluster(request, ACL_OPERATION_CLUSTER_ACTION);
 	response->markers.count = in->markers.count;
 	for (int32_t i = 0; ok && i < in->markers.count; i++)
 		ok = write_marker(writing, &in->markers.at[i], &response->markers.at[i]);

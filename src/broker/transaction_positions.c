@@ -1,4 +1,5 @@
 /* transaction_positions.c - TxnOffsetCommit: positions of a group that count once their transaction does. */
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/group.h"
 #include "broker/transaction.h"
@@ -66,6 +67,8 @@ static void txn_commit(struct request *request, int16_t error)
 	struct txn_committing *committing = arena_take(&request->arena, sizeof *committing);
 	struct txn_offset_commit_response *response = request_response(request);
 	struct internal_batch batch;
+	bool whole = error == KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED ||
+		     error == KAFKA_GROUP_AUTHORIZATION_FAILED;
 	bool ok = committing && response &&
 		  (response->topics.at =
 			   REQUEST_ARRAY(request, txn_offset_commit_response_topic_shape, in->topics.count));
@@ -86,6 +89,9 @@ static void txn_commit(struct request *request, int16_t error)
 		struct txn_offset_commit_response_topic *out = &response->topics.at[i];
 		int32_t partitions = in->topics.at[i].partitions.count;
 
+		int16_t denied =
+			whole ? error : access_topic(request, ACL_OPERATION_READ, in->topics.at[i].name);
+
 		out->name = in->topics.at[i].name;
 		out->partitions.at =
 			REQUEST_ARRAY(request, txn_offset_commit_response_partition_shape, partitions);
@@ -96,7 +102,7 @@ static void txn_commit(struct request *request, int16_t error)
 				in->topics.at[i].partitions.at[k].partition_index;
 			out->partitions.at[k].error_code =
 				txn_commit_one(request, &batch, out->name, &in->topics.at[i].partitions.at[k],
-					       error, committing->now_ms);
+					       denied ? denied : error, committing->now_ms);
 			count += out->partitions.at[k].error_code == KAFKA_NONE;
 		}
 	}
@@ -121,10 +127,14 @@ void handle_txn_offset_commit(struct request *request)
 {
 	const struct txn_offset_commit_request *in = request->message;
 	struct groups *groups = broker_groups(request->broker);
-	int16_t error = transactions_ready(broker_transactions(request->broker), in->transactional_id);
+	int16_t error = access_transactional(request, ACL_OPERATION_WRITE, in->transactional_id);
 	struct transaction *transaction = NULL;
 	struct view key = VIEW_NULL;
 
+	if (!error)
+		error = access_group(request, ACL_OPERATION_READ, in->group_id);
+	if (!error)
+		error = transactions_ready(broker_transactions(request->broker), in->transactional_id);
 	if (!error)
 		error = groups_serve(groups, in->group_id);
 	if (!error)

@@ -1,6 +1,7 @@
 /* transaction_requests.c - InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn; and what a produce request needs. */
 #include <stdlib.h>
 
+#include "broker/access.h"
 #include "broker/api.h"
 #include "broker/coordinator.h"
 #include "broker/group.h"
@@ -105,13 +106,25 @@ static void init_again(struct request *request, struct transaction *transaction)
 	}
 }
 
+/* An idempotent producer is one that may write somewhere (KIP-679). */
+static int16_t may_init(const struct request *request, struct view transactional_id)
+{
+	if (transactional_id.at)
+		return access_transactional(request, ACL_OPERATION_WRITE, transactional_id);
+	if (access_allowed_silently(request, ACL_OPERATION_IDEMPOTENT_WRITE, ACL_RESOURCE_CLUSTER,
+				    ACCESS_CLUSTER) ||
+	    access_to_some(request, ACL_OPERATION_WRITE, ACL_RESOURCE_TOPIC))
+		return KAFKA_NONE;
+	return access_cluster(request, ACL_OPERATION_IDEMPOTENT_WRITE);
+}
+
 void handle_init_producer_id(struct request *request)
 {
 	const struct init_producer_id_request *in = request->message;
 	struct transaction *transaction;
-	int16_t error = KAFKA_NONE;
+	int16_t error = may_init(request, in->transactional_id);
 
-	if ((in->producer_id >= 0) != (in->producer_epoch >= 0))
+	if (!error && (in->producer_id >= 0) != (in->producer_epoch >= 0))
 		error = KAFKA_INVALID_REQUEST;
 	if (!error && !in->transactional_id.at) {
 		producer_id_take(request->broker, given, request);
@@ -208,6 +221,18 @@ static void partitions_added(void *context, int16_t error)
 	partitions_step(adding);
 }
 
+/* What clients ask, and not other brokers. */
+#define BROKERS_SINCE 4
+
+static int16_t may_add(const struct request *request, struct view topic)
+{
+	if (request_version(request) >= BROKERS_SINCE)
+		return KAFKA_NONE;
+	/* Kafka leaves internal topics out of what it asks for, and so denies them to everybody. */
+	return topic_name_internal(topic) ? KAFKA_TOPIC_AUTHORIZATION_FAILED
+					  : access_topic(request, ACL_OPERATION_WRITE, topic);
+}
+
 /* All or nothing: one that is not known, and none is added.  The keys, or NULL. */
 static struct view *partition_keys(struct request *request,
 				   const struct add_partitions_to_txn_request_topic *topics, int32_t count,
@@ -230,6 +255,7 @@ static struct view *partition_keys(struct request *request,
 		struct add_partitions_to_txn_response_topic_result *result =
 			&adding->results[adding->count++];
 		int32_t partitions = topics[i].partitions.count;
+		int16_t denied = may_add(request, topics[i].name);
 
 		result->name = topics[i].name;
 		result->results_by_partition.at = REQUEST_ARRAY(
@@ -242,6 +268,11 @@ static struct view *partition_keys(struct request *request,
 			uint8_t raw[POSITION_KEY_MAX];
 
 			result->results_by_partition.at[k].partition_index = index;
+			if (denied) {
+				result->results_by_partition.at[k].partition_error_code = denied;
+				*known = false;
+				continue;
+			}
 			if (!topic || index < 0 || index >= topic->partition_count) {
 				result->results_by_partition.at[k].partition_error_code =
 					KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
@@ -266,7 +297,10 @@ static bool add_partitions(struct partitions_adding *adding, struct view id, int
 {
 	struct request *request = adding->request;
 	struct transaction *transaction;
-	int16_t error = transactions_serve(broker_transactions(request->broker), id);
+	int16_t denied = request_version(request) < BROKERS_SINCE
+				 ? access_transactional(request, ACL_OPERATION_WRITE, id)
+				 : KAFKA_NONE,
+		error = denied ? denied : transactions_serve(broker_transactions(request->broker), id);
 	int keys_count;
 	bool known;
 	struct view *keys = partition_keys(request, topics, count, adding, &keys_count, &known);
@@ -278,6 +312,8 @@ static bool add_partitions(struct partitions_adding *adding, struct view id, int
 		error = transaction_owner_check(transaction, producer_id, epoch);
 	if (error == KAFKA_PRODUCER_FENCED && request_version(request) < FENCED_NEW_END)
 		error = KAFKA_INVALID_PRODUCER_EPOCH;
+	if (!denied && !known)
+		return true; /* each says what is wrong with it */
 	if (error) {
 		tell_partitions(adding, error);
 	} else if (verify_only) {
@@ -289,7 +325,7 @@ static bool add_partitions(struct partitions_adding *adding, struct view id, int
 									topics[i].partitions.at[k])
 						? KAFKA_NONE
 						: KAFKA_TRANSACTION_ABORTABLE;
-	} else if (known) {
+	} else {
 		++*adding->left;
 		transaction_add(transaction, keys, keys_count, partitions_added, adding);
 	}
@@ -313,6 +349,12 @@ void handle_add_partitions_to_txn(struct request *request)
 	}
 	if (!ok) {
 		request_answer(request, NULL);
+		return;
+	}
+	if (batch)
+		response->error_code = access_cluster(request, ACL_OPERATION_CLUSTER_ACTION);
+	if (response->error_code) {
+		request_answer(request, response);
 		return;
 	}
 	*left = 1;
@@ -373,10 +415,14 @@ static void offsets_added(void *context, int16_t error)
 void handle_add_offsets_to_txn(struct request *request)
 {
 	const struct add_offsets_to_txn_request *in = request->message;
-	int16_t error = transactions_serve(broker_transactions(request->broker), in->transactional_id);
+	int16_t error = access_transactional(request, ACL_OPERATION_WRITE, in->transactional_id);
 	struct transaction *transaction = NULL;
 	struct view key;
 
+	if (!error)
+		error = access_group(request, ACL_OPERATION_READ, in->group_id);
+	if (!error)
+		error = transactions_serve(broker_transactions(request->broker), in->transactional_id);
 	if (!error) {
 		transaction = transaction_named(broker_transactions(request->broker), in->transactional_id);
 		error = transaction_owner_check(transaction, in->producer_id, in->producer_epoch);
@@ -471,7 +517,8 @@ void handle_end_txn(struct request *request)
 {
 	const struct end_txn_request *in = request->message;
 	struct transactions *all = broker_transactions(request->broker);
-	int16_t error = transactions_serve(all, in->transactional_id);
+	int16_t denied = access_transactional(request, ACL_OPERATION_WRITE, in->transactional_id),
+		error = denied ? denied : transactions_serve(all, in->transactional_id);
 	struct transaction *transaction = error ? NULL : transaction_named(all, in->transactional_id);
 	enum transaction_end_step step = TRANSACTION_END_ANSWER;
 
