@@ -9,6 +9,7 @@
 #include "broker/bearer.h"
 #include "broker/door.h"
 #include "broker/entrance.h"
+#include "broker/principal_rules.h"
 #include "broker/login.h"
 #include "broker/pipeline.h"
 #include "client/jaas.h"
@@ -163,6 +164,7 @@ static int read_store(struct entrance *entrance, const char *which, struct tls_o
 static int open_tls(struct entrance *entrance, struct fault *fault)
 {
 	const char *client = value_of(entrance, "ssl.client.auth");
+	const char *names = value_of(entrance, "ssl.principal.mapping.rules");
 	struct tls_options options = {
 		.server = true,
 		.certificate_file = value_of(entrance, "ssl.keystore.location"),
@@ -208,6 +210,8 @@ static int open_tls(struct entrance *entrance, struct fault *fault)
 	}
 	if (err == 0)
 		err = tls_new(&options, &entrance->tls, fault);
+	if (err == 0 && names && *names && strcmp(names, "DEFAULT") != 0)
+		err = principal_rules_new(view_text(names), &entrance->names, fault);
 	return err < 0 ? fault_at(fault, "listener %s", entrance->name) : 0;
 }
 
@@ -401,6 +405,7 @@ void entrances_close(struct broker *broker)
 		return;
 	for (int i = 0; i < broker->entrances->count; i++) {
 		tls_free(broker->entrances->at[i].tls);
+		principal_rules_free(broker->entrances->at[i].names);
 		bearer_free(broker->entrances->at[i].bearer);
 	}
 	free(broker->entrances);

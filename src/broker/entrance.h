@@ -27,6 +27,7 @@ struct entrance {
 	const char *name, *lower_name;
 	bool uses_tls, uses_login;
 	struct tls *tls;
+	struct principal_rules *names; /* of certificates; NULL: the subject is the name */
 	struct listener *listener;
 	const char *mechanisms[MECHANISMS_MAX]; /* in the order of sasl.enabled.mechanisms */
 	int mechanism_count;

@@ -9,6 +9,7 @@
 #include "broker/bearer.h"
 #include "broker/connections.h"
 #include "broker/login.h"
+#include "broker/principal_rules.h"
 #include "broker/pipeline.h"
 #include "broker/scram_users.h"
 #include "loop/sasl_server.h"
@@ -38,8 +39,11 @@ void login_certificate(struct login *login, struct view subject)
 		return;
 	buffer_reset(&login->principal);
 	buffer_text(&login->principal, "User:");
-	buffer_view(&login->principal, subject);
-	if (login->principal.err < 0)
+	if (login->entrance && login->entrance->names)
+		login->nameless = !principal_rules_name(login->entrance->names, subject, &login->principal);
+	else
+		buffer_view(&login->principal, subject);
+	if (login->principal.err < 0 || login->nameless)
 		buffer_reset(&login->principal);
 }
 
@@ -63,6 +67,8 @@ int64_t login_frame_size_max(const struct login *login, const struct broker *bro
 
 const char *login_refuses(const struct login *login, int16_t api_key, int64_t now_ms)
 {
+	if (login && login->nameless)
+		return "no rule of ssl.principal.mapping.rules names its certificate";
 	if (!login || api_key == API_API_VERSIONS || api_key == API_SASL_HANDSHAKE ||
 	    api_key == API_SASL_AUTHENTICATE)
 		return login && login->state == LOGIN_FAILED ? "a request behind a failed login" : NULL;

@@ -71,6 +71,7 @@ const struct property property_table[] = {
 	{ "ssl.truststore.password",                   CONFIG_PASSWORD, NULL,        0, 0, 0 },
 	{ "ssl.truststore.certificates",               CONFIG_PASSWORD, NULL,        0, 0, 0 },
 	{ "ssl.client.auth",                           CONFIG_STRING,  "none",       0, 0, 0 },
+	{ "ssl.principal.mapping.rules",               CONFIG_STRING,  "DEFAULT",    0, 0, 0 },
 	{ "ssl.enabled.protocols",                     CONFIG_LIST,    "TLSv1.2,TLSv1.3", 0, 0, 0 },
 	{ "ssl.cipher.suites",                         CONFIG_LIST,    "",           0, 0, 0 },
 	{ "sasl.enabled.mechanisms",                   CONFIG_LIST,    "GSSAPI",     0, 0, 0 },
@@ -238,11 +239,6 @@ static int unprotected(struct view name, struct view value, struct fault *fault)
 				  "rules in ZooKeeper, "
 				  "and they have to be made again"
 				: "; no other class can be loaded");
-	if (view_is(name, "ssl.principal.mapping.rules") && value.size > 0 && !view_is(value, "DEFAULT"))
-		return fault_set(fault, ERR_CONFIG,
-				 "property 'ssl.principal.mapping.rules': names are not mapped in this "
-				 "version; take it "
-				 "out, and a client is the whole subject of its certificate");
 	return 0;
 }
 

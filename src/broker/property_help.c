@@ -62,6 +62,7 @@ static const struct sentence properties[] = {
 	{ "ssl.truststore.password", "of a PKCS12 store" },
 	{ "ssl.truststore.certificates", "these as text" },
 	{ "ssl.client.auth", "a client's certificate: none, requested or required" },
+	{ "ssl.principal.mapping.rules", "a name for whoever shows a certificate: RULE:PATTERN/REPLACEMENT/[LU], with commas between them, DEFAULT for the whole subject" },
 	{ "ssl.enabled.protocols", "TLSv1.2, TLSv1.3 or both" },
 	{ "ssl.cipher.suites", "as Java or OpenSSL name them; empty: OpenSSL's own" },
 	{ "sasl.enabled.mechanisms", "of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER; a listener with a login needs it" },

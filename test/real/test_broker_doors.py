@@ -291,8 +291,10 @@ def test_stores_in_pkcs12(run_folder, certificates, stores, interlock, propertie
     ({"listeners": "ODD://127.0.0.1:0"}, "says nothing of the listener 'ODD'"),
     ({"listeners": "PLAINTEXT://127.0.0.1"}, "no usable port"),
     ({"ssl.truststore.location": "/nowhere.pem"}, "nowhere.pem"),
-    ({"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer"}, "no access rules"),
-    ({"ssl.principal.mapping.rules": "RULE:^CN=(.*?),.*$/$1/"}, "not mapped"),
+    ({"authorizer.class.name": "kafka.security.authorizer.AclAuthorizer"}, "ZooKeeper"),
+    ({"authorizer.class.name": "org.example.Mine"}, "no other class can be loaded"),
+    ({"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users": "root"}, "super.users"),
+    ({"ssl.principal.mapping.rules": "RULE:^CN=(.*?),.*$/$1"}, "RULE:PATTERN/REPLACEMENT/"),
     ({"advertised.listeners": "OTHER://broker.example:9092"}, "OTHER"),
     ({"listener.name.sasl_ssl.plain.sasl.jaas.config": "what"}, "jaas.config")])
 def test_properties_that_cannot_be(run_folder, certificates, wrong, words):
