@@ -238,9 +238,10 @@ const struct verb verb_broker = {
 		"the APIs that it "
 		"has: produce (also idempotent and in transactions), fetch, topics and their configs, "
 		"offsets, consumer groups "
-		"of both protocols; listeners with TLS and logins by PLAIN and SCRAM. Not in this version: "
+		"of both protocols; listeners with TLS and logins by PLAIN and SCRAM, access rules. Not in "
+		"this version: "
 		"both protocols in one group at once, "
-		"ACLs, quotas, nodes in several processes. A "
+		"nodes in several processes. A "
 		"replication factor of any size is accepted and kept as a label: there is one copy, on the "
 		"disk under --data.\n\n"
 		"A property that has no effect in this version is told at the start, and is not an error.",
