@@ -82,14 +82,6 @@ int access_open(struct broker *broker, struct fault *fault)
 	return err < 0 ? err : acls_load(broker, access->rules, fault);
 }
 
-void access_free(struct access *access)
-{
-	if (!access)
-		return;
-	access_rules_free(access->rules);
-	free(access);
-}
-
 struct access_rules *access_rules_of(const struct broker *broker)
 {
 	return broker->access ? broker->access->rules : NULL;
@@ -111,6 +103,15 @@ static void tell_left_out(struct access *access)
 		log_line(LOG_INFO, "broker: access: %lld more answers were not written here",
 			 (long long)access->left_out);
 	access->left_out = 0;
+}
+
+void access_free(struct access *access)
+{
+	if (!access)
+		return;
+	tell_left_out(access);
+	access_rules_free(access->rules);
+	free(access);
 }
 
 /* A client that is refused tries again, and must not fill the disk. */

@@ -1,11 +1,15 @@
 """Access rules of our broker: the same questions by the same people to Apache Kafka, and what tools and clients see."""
 
-import re
 import time
 
 import pytest
 from confluent_kafka import KafkaException, Producer
-from confluent_kafka.admin import AclBinding, AclBindingFilter, AclOperation, AclPermissionType, AdminClient, ResourcePatternType, ResourceType
+from confluent_kafka.admin import (AclBinding, AclBindingFilter, AclOperation, AclPermissionType, AdminClient, NewTopic,
+                                   ResourcePatternType, ResourceType)
+
+from kafka.admin import (ACL, ACLFilter, ACLOperation, ACLPermissionType, ACLResourcePatternType as PythonPattern, KafkaAdminClient,
+                         ResourcePattern, ResourcePatternFilter, ResourceType as PythonType)
+from kafka.errors import ClusterAuthorizationFailedError
 
 from broker import Broker
 from java_tools import JavaTools
@@ -311,3 +315,168 @@ def test_as_apache_kafka_answers(run_folder, certificates, messages):
         finally:
             for side in sides:
                 side.close()
+
+
+# ---- tools and clients ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def guarded(run_folder):
+    with Guarded(run_folder / "access") as broker:
+        yield broker
+
+
+def rule(user, kind, name, operation, pattern=ResourcePatternType.LITERAL, permission=AclPermissionType.ALLOW):
+    return AclBinding(kind, name, pattern, f"User:{user}", "*", operation, permission)
+
+
+def make(broker, *rules):
+    for future in broker.admin().create_acls(list(rules)).values():
+        future.result(20)
+
+
+def write(broker, user, topic):
+    """The name of the error of one record, or None."""
+    told = []
+    client = Producer(broker.client(user, **{"message.timeout.ms": 15000}))
+    client.produce(topic, b"v", callback=lambda error, _: told.append(error))
+    assert client.flush(20) == 0
+    return told[0] and told[0].name()
+
+
+def rules_of(admin, user, pattern=ResourcePatternType.ANY, name=None):
+    some = AclBindingFilter(ResourceType.ANY, name, pattern, f"User:{user}", None, AclOperation.ANY, AclPermissionType.ANY)
+    return {(one.restype.name, one.name, one.resource_pattern_type.name, one.operation.name, one.permission_type.name)
+            for one in admin.describe_acls(some).result(20)}
+
+
+def test_rules_hold_at_once_are_found_and_outlive_a_crash(run_folder):
+    with Guarded(run_folder / "access-again") as broker:
+        admin = broker.admin()
+        admin.create_topics([NewTopic(name, 1, 1) for name in ("orders", "orders-old", "other")])["other"].result(20)
+        assert write(broker, "writer", "orders") == "TOPIC_AUTHORIZATION_FAILED"
+        make(broker, rule("writer", ResourceType.TOPIC, "orders", AclOperation.WRITE, ResourcePatternType.PREFIXED),
+             rule("writer", ResourceType.TOPIC, "orders-old", AclOperation.WRITE, permission=AclPermissionType.DENY),
+             rule("writer", ResourceType.TOPIC, "*", AclOperation.DESCRIBE))
+        all_of_them = {("TOPIC", "orders", "PREFIXED", "WRITE", "ALLOW"), ("TOPIC", "orders-old", "LITERAL", "WRITE", "DENY"),
+                       ("TOPIC", "*", "LITERAL", "DESCRIBE", "ALLOW")}
+        for again in (False, True):
+            assert write(broker, "writer", "orders") is None
+            assert write(broker, "writer", "orders-old") == "TOPIC_AUTHORIZATION_FAILED"
+            assert write(broker, "writer", "other") == "TOPIC_AUTHORIZATION_FAILED"
+            assert rules_of(admin, "writer") == all_of_them
+            assert rules_of(admin, "writer", ResourcePatternType.MATCH, "orders-old") == all_of_them
+            assert rules_of(admin, "writer", ResourcePatternType.MATCH, "order") == {("TOPIC", "*", "LITERAL", "DESCRIBE", "ALLOW")}
+            assert rules_of(admin, "writer", ResourcePatternType.LITERAL, "orders") == set()
+            assert rules_of(admin, "writer", ResourcePatternType.PREFIXED, "orders") == {("TOPIC", "orders", "PREFIXED", "WRITE", "ALLOW")}
+            if not again:
+                broker.kill()
+                broker.start()
+        told = admin.delete_acls([AclBindingFilter(ResourceType.TOPIC, None, ResourcePatternType.ANY, "User:writer", None,
+                                                   AclOperation.WRITE, AclPermissionType.ANY)])
+        assert sum(len(future.result(20)) for future in told.values()) == 2
+        assert rules_of(admin, "writer") == {("TOPIC", "*", "LITERAL", "DESCRIBE", "ALLOW")}
+        assert write(broker, "writer", "orders") == "TOPIC_AUTHORIZATION_FAILED"
+        broker.stop()
+        said = [line for line in broker.said if "broker: access:" in line]
+        assert any("User:writer is denied operation write from host 127.0.0.1 on resource topic:orders for request Produce" in line
+                   for line in said), said
+
+
+def test_kafka_python_makes_finds_and_removes_rules(guarded):
+    def admin(user):
+        return KafkaAdminClient(bootstrap_servers=f"127.0.0.1:{guarded.door}", security_protocol="SASL_PLAINTEXT",
+                                sasl_mechanism="PLAIN", sasl_plain_username=user, sasl_plain_password=SECRETS[user])
+
+    root, nobody = admin("root"), admin("nobody")
+    one = ACL("User:grouper", "*", ACLOperation.READ, ACLPermissionType.ALLOW, ResourcePattern(PythonType.GROUP, "by-python"))
+    some = ACLFilter("User:grouper", "*", ACLOperation.ANY, ACLPermissionType.ANY, ResourcePatternFilter(
+        PythonType.GROUP, "by-python", PythonPattern.LITERAL))
+    assert not root.create_acls([one])["failed"]
+    acls, error = root.describe_acls(some)
+    assert [(acl.principal, acl.operation) for acl in acls] == [("User:grouper", ACLOperation.READ)] and error.errno == 0
+    with pytest.raises(ClusterAuthorizationFailedError):
+        nobody.describe_acls(some)
+    assert nobody.create_acls([one])["failed"]
+    (_, removed, error), = root.delete_acls([some])
+    assert len(removed) == 1 and error.errno == 0
+    root.close()
+    nobody.close()
+
+
+def test_what_is_refused_does_not_fill_the_log(run_folder, messages):
+    with Guarded(run_folder / "access-log") as broker, Speaker(broker.door, messages, "nobody", SECRETS["nobody"]) as one:
+        for _ in range(500):
+            assert one.ask("Heartbeat", 4, group_id="g\n\x1b[31m", generation_id=1, member_id="m")["error_code"] == 30
+        broker.stop()
+        said = [line for line in broker.said if "broker: access:" in line]
+        left = sum(int(line.split("access: ")[1].split()[0]) for line in said if "more answers" in line)
+        told = [line for line in said if "denied" in line]
+        assert len(told) + left == 500 and left > 0
+        assert not any("\x1b" in line for line in said)
+
+
+def test_what_is_allowed_is_told_when_it_is_asked_for(run_folder):
+    with Guarded(run_folder / "access-debug", **{"log4j.logger.kafka.authorizer.logger": "DEBUG"}) as broker:
+        make(broker, rule("describer", ResourceType.TOPIC, "absent", AclOperation.DESCRIBE))
+        admin = AdminClient(broker.client("describer"))
+        assert "absent" in admin.list_topics("absent", timeout=10).topics
+        broker.stop()
+    said = "".join(broker.said)
+    assert "User:describer is allowed operation describe from host 127.0.0.1 on resource topic:absent for request Metadata" in said
+
+
+def test_as_many_as_there_is_room_for(guarded, messages):
+    """Kafka's controller takes ten thousand changes in one request, and no more."""
+    with Speaker(guarded.door, messages, "root", SECRETS["root"]) as one:
+        told = one.ask("CreateAcls", 3, creations=[
+            {"resource_type": TOPIC, "resource_name": f"t{number}", "resource_pattern_type": LITERAL, "principal": "User:x", "host": "*",
+             "operation": READ, "permission_type": ALLOW} for number in range(10001)])
+        assert {result["error_code"] for result in told["results"]} == {44}
+    assert rules_of(guarded.admin(), "x") == set()
+
+
+def test_a_certificate_has_a_name(run_folder, certificates):
+    """One rule makes a user of the client's subject, and another nobody."""
+    port = free_ports(1)[0]
+    for rules, wanted in (("RULE:^.*CN=([a-z]*).*$/made-of-$1/U,DEFAULT", "User:MADE-OF-ALICE"), ("RULE:^CN=nobody$/x/", None)):
+        with Broker(run_folder / f"access-names-{wanted is None}", **{
+                "listeners": f"SSL://127.0.0.1:{port}", "ssl.client.auth": "required", "ssl.keystore.type": "PEM",
+                "ssl.keystore.location": certificates.server, "ssl.truststore.type": "PEM", "ssl.truststore.location": certificates.authority,
+                "ssl.principal.mapping.rules": rules, "authorizer.class.name": AUTHORIZER}) as broker:
+            admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "security.protocol": "SSL", "log_level": 0,
+                                 "ssl.ca.location": str(certificates.authority),
+                                 "ssl.certificate.location": str(certificates.client_certificate),
+                                 "ssl.key.location": str(certificates.client_key)})
+            if wanted:
+                with pytest.raises(KafkaException):
+                    admin.create_topics([NewTopic("named", 1, 1)])["named"].result(20)
+                broker.stop()
+                assert any(f"{wanted} is denied operation create" in line for line in broker.said), broker.said
+            else:
+                with pytest.raises(KafkaException):
+                    admin.list_topics(timeout=2)
+                broker.stop()
+                assert any("names its certificate" in line for line in broker.said), broker.said
+
+
+def test_kafka_acls(guarded, topic):
+    """Kafka's own tool: conveniences for producers and consumers, prefixes, lists by principal, removal."""
+    with JavaTools(guarded.bootstrap) as tools:
+        tools.run("acls", "--add", "--allow-principal", "User:reader", "--consumer", "--topic", topic, "--group", "g")
+        tools.run("acls", "--add", "--allow-principal", "User:writer", "--producer", "--transactional-id", "tx", "--idempotent",
+                  "--topic", topic, "--resource-pattern-type", "prefixed")
+        tools.run("acls", "--add", "--deny-principal", "User:writer", "--deny-host", "10.0.0.1", "--operation", "Write", "--topic", topic)
+        told = tools.run("acls", "--list", "--topic", topic, "--resource-pattern-type", "match")
+        assert "principal=User:reader, host=*, operation=READ, permissionType=ALLOW" in told
+        assert "principal=User:writer, host=10.0.0.1, operation=WRITE, permissionType=DENY" in told
+        assert "patternType=PREFIXED" in told
+        told = tools.run("acls", "--list", "--principal", "User:writer")
+        assert "IDEMPOTENT_WRITE" in told and "User:reader" not in told
+        assert write(guarded, "reader", topic) == "TOPIC_AUTHORIZATION_FAILED"
+        assert write(guarded, "writer", topic) is None          # and made it: a producer may create
+        tools.run("acls", "--remove", "--force", "--allow-principal", "User:writer", "--operation", "Write", "--topic", topic,
+                  "--resource-pattern-type", "prefixed")
+        assert write(guarded, "writer", topic) == "TOPIC_AUTHORIZATION_FAILED"
+        tools.run("acls", "--remove", "--force", "--topic", topic, "--resource-pattern-type", "match")
+        assert topic not in tools.run("acls", "--list")
