@@ -13,7 +13,7 @@ import threading
 
 from confluent_kafka.admin import AdminClient
 
-from kafka_cluster import free_ports
+from kafka_cluster import USERS, free_ports
 from program import Program
 
 SANITIZER = re.compile(r"Sanitizer|runtime error|Assertion")
@@ -90,3 +90,25 @@ class Broker:
                 self.process.kill()
                 self.process.wait()
         assert not SANITIZER.search("".join(self.said)), "".join(self.said)
+
+
+class GuardedBroker(Broker):
+    """As KafkaCluster(..., secure=True): INTERNAL lets everybody in as a super user, SASL asks for one of USERS."""
+
+    def __init__(self, folder, name="guarded", **properties):
+        self.ports_of = dict(zip(("INTERNAL", "SASL"), free_ports(2)))
+        super().__init__(folder, name, add_scram=[f"SCRAM-SHA-256=[name={user},password={secret}]" for user, secret in USERS.items()], **{
+            "listeners": ",".join(f"{listener}://127.0.0.1:{port}" for listener, port in self.ports_of.items()),
+            "listener.security.protocol.map": "INTERNAL:PLAINTEXT,SASL:SASL_PLAINTEXT", "sasl.enabled.mechanisms": "SCRAM-SHA-256",
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:admin;User:ANONYMOUS", "offsets.topic.num.partitions": 4,
+            "transaction.state.log.num.partitions": 4, "num.partitions": 4, **properties})
+
+    def start(self):
+        super().start()
+        self.ports = self.ports_of          # the node's, by listener, as a node of KafkaCluster has them
+        self.port = self.ports_of["INTERNAL"]
+        return self
+
+    def addresses(self, listener, nodes=None):
+        return f"127.0.0.1:{self.ports_of[listener]}"
