@@ -434,12 +434,15 @@ static void park(struct fetching *fetching)
 		if (partition)
 			store_watch_start(partition, &fetching->ones[i].watch);
 	}
+	throttle_time_end(fetching->request);
 }
 
 static void attempt(struct fetching *fetching)
 {
 	const struct fetch_request *in = fetching->request->message;
 	int64_t room = fetching->request->broker->properties.fetch_bytes_max;
+
+	throttle_time_go_on(fetching->request);
 
 	if (in->max_bytes < room)
 		room = in->max_bytes;

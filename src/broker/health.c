@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "broker/broker_inside.h"
+#include "broker/throttle.h"
 
 static void tell_writes(struct health *health, const struct store_numbers *now)
 {
@@ -44,10 +45,10 @@ static void report(struct broker *broker, const struct store_numbers *now)
 		 "broker: connections=%d unanswered_bytes=%" PRId64 " cache_bytes=%" PRId64
 		 " unflushed_bytes=%" PRId64 " read_bytes=%" PRId64 " wal_bytes=%" PRIu64
 		 " wal_groups=%" PRIu64 " wal_bytes_on_disk=%" PRIu64 " flushes=%" PRId64
-		 " flush_failures=%" PRId64 " rewrites=%" PRId64 " disk_free_bytes=%" PRId64,
+		 " flush_failures=%" PRId64 " rewrites=%" PRId64 " disk_free_bytes=%" PRId64 " throttled=%d",
 		 broker->door_count, broker->request_bytes, now->cache_bytes, now->unflushed_bytes,
 		 now->read_bytes, now->wal_bytes, now->wal_groups, now->wal_bytes_on_disk, now->flushes,
-		 now->flush_failures, now->rewrites, usable);
+		 now->flush_failures, now->rewrites, usable, throttle_muted(broker->throttle));
 }
 
 void health_look(struct broker *broker)

@@ -5,6 +5,7 @@
 #include "broker/api.h"
 #include "broker/entrance.h"
 #include "broker/nodes.h"
+#include "broker/throttle.h"
 #include "broker/topics.h"
 
 #define PARTITIONS_EACH_PAGE 2000
@@ -136,6 +137,12 @@ static void auto_create(struct asking *asking, struct metadata_response_topic *o
 	}
 	if (!one) {
 		out->error_code = KAFKA_UNKNOWN_SERVER_ERROR;
+		return;
+	}
+	/* Whoever is over his quota of new partitions gets the topic later; for asking he does not have to wait. */
+	if (!throttle_mutate(request, wish.partition_count, 0)) {
+		request->throttle_ms = 0;
+		out->error_code = KAFKA_LEADER_NOT_AVAILABLE;
 		return;
 	}
 	*one = (struct asking_topic){ asking, out };

@@ -167,18 +167,25 @@ static bool limit_of(const struct request *request, enum quota_key key, double *
 			   client_id.at ? client_id : VIEW_LITERAL(""), limit, shares);
 }
 
-/* NULL when there is no quota, or no memory for keeping to it. */
+/*
+ * NULL when there is no quota, or no memory for keeping to it.  Each node has its own measure, as each broker of Kafka has; only
+ * what is made and deleted is measured in one place there, the controller.
+ */
 static struct gauge *gauge_of(const struct request *request, enum quota_key key, double *limit)
 {
 	struct quota_entity shares;
-	uint8_t bytes[QUOTA_NAME_MAX];
+	uint8_t bytes[1 + QUOTA_NAME_MAX];
+	struct view name;
 
 	if (!limit_of(request, key, limit, &shares))
 		return NULL;
 	for (int i = 0; i < QUOTA_TYPES; i++)
 		if (shares.name[i].size > SHARE_NAME_MAX)
 			shares.name[i].size = SHARE_NAME_MAX;
-	return gauge_named(request->broker->throttle, key, quota_entity_name(&shares, bytes));
+	bytes[0] =
+		key == QUOTA_CONTROLLER_MUTATION_RATE ? 0 : (uint8_t)(request->node - request->broker->nodes);
+	name = quota_entity_name(&shares, bytes + 1);
+	return gauge_named(request->broker->throttle, key, view_of(bytes, 1 + name.size));
 }
 
 /* Counts, and says how long to be silent. */
@@ -391,4 +398,13 @@ int64_t throttle_all_connections(struct throttle *throttle, int64_t limit)
 	quota_rate_add(&gauge->rate, windows, 1, now_ms(throttle));
 	wait_ms = quota_rate_wait_ms(&gauge->rate, windows, (double)limit, now_ms(throttle));
 	return wait_ms < windows->window_ms ? wait_ms : windows->window_ms;
+}
+
+int throttle_muted(const struct throttle *throttle)
+{
+	int count = 0;
+
+	LIST_EACH(&throttle->muted, link)
+	count++;
+	return count;
 }

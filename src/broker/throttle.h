@@ -42,6 +42,13 @@ static inline bool throttle_wants_time(const struct throttle *throttle)
 void throttle_time_begin(struct request *request);
 void throttle_time_end(struct request *request);
 
+/* Again, for a request that was parked; nothing when the thread is at it already. */
+static inline void throttle_time_go_on(struct request *request)
+{
+	if (throttle_wants_time(request->broker->throttle) && !request->thread_since_ns)
+		throttle_time_begin(request);
+}
+
 /* For request.c: an answer is about to be written (NULL: the request has none); may set its throttle_time_ms. */
 void throttle_answer(struct request *request, void *response);
 
@@ -63,6 +70,9 @@ int64_t throttle_connection(struct throttle *throttle, struct view ip);
 
 /* A client was taken in, of at most `limit` a second from everywhere: 0, or how long to take in nobody. */
 int64_t throttle_all_connections(struct throttle *throttle, int64_t limit);
+
+/* How many are not heard now. */
+int throttle_muted(const struct throttle *throttle);
 
 /* Hears those again whose time is over. */
 void throttle_unmute(struct throttle *throttle);

@@ -2,30 +2,37 @@
 librdkafka."""
 
 import socket
+import ssl
 import struct
 import subprocess
 import time
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource, NewTopic
 
 from broker import Broker
 from java_tools import JavaTools
 from kafka_cluster import ROOT, free_ports
 
+SASL_AUTHENTICATION_FAILED = 58
 PROBE = ROOT / "build" / "test" / "unit" / "lever_probe"
 
 
 class Limited(Broker):
-    """One broker that is open at one port, and asks who comes at another."""
+    """One broker that is open at one port, and asks who comes at two others."""
 
-    def __init__(self, folder, **properties):
-        open_port, self.login_port = free_ports(2)
+    def __init__(self, folder, certificates, **properties):
+        open_port, self.login_port, self.mutual_port = free_ports(3)
         super().__init__(folder, "limited", add_scram=["SCRAM-SHA-256=[name=alice,password=alice-secret]",
                                                           "SCRAM-SHA-256=[name=bob,password=bob-secret]"], **{
-            "listeners": f"PLAINTEXT://127.0.0.1:{open_port},SASL_PLAINTEXT://127.0.0.1:{self.login_port}",
-            "sasl.enabled.mechanisms": "SCRAM-SHA-256", **properties})
+            "listeners": f"PLAINTEXT://127.0.0.1:{open_port},SASL_PLAINTEXT://127.0.0.1:{self.login_port},"
+                         f"SSL://127.0.0.1:{self.mutual_port}",
+            "ssl.keystore.type": "PEM", "ssl.keystore.location": certificates.server, "ssl.client.auth": "required",
+            "ssl.truststore.type": "PEM", "ssl.truststore.location": certificates.authority,
+            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
+            "listener.name.sasl_plaintext.plain.sasl.jaas.config":
+                'x.PlainLoginModule required user_carol="carol-secret" user_dave="dave-secret";', **properties})
         self.port = open_port
 
     def as_user(self, name, **more):
@@ -35,8 +42,8 @@ class Limited(Broker):
 
 
 @pytest.fixture(scope="module")
-def broker(run_folder):
-    with Limited(run_folder / "limited") as one:
+def broker(run_folder, certificates):
+    with Limited(run_folder / "limited", certificates) as one:
         yield one
 
 
@@ -192,7 +199,7 @@ def served(line):
     try:
         line.sendall(struct.pack(">ihhih", 10, 18, 0, 7, -1))       # ApiVersions, version 0
         return len(line.recv(4)) == 4
-    except (ConnectionResetError, BrokenPipeError):
+    except (ConnectionError, ssl.SSLError):
         return False
 
 
@@ -252,6 +259,47 @@ def test_configs_of_the_broker_change_while_it_runs(broker, tools, topic):
     assert writes(broker, topic, 1500000) == KafkaError.MSG_SIZE_TOO_LARGE
 
 
+def test_the_older_way_to_alter_says_all_that_is_set(broker, tools):
+    """AlterConfigs, as librdkafka sends it; what it does not name goes back."""
+    admin, one = broker.admin(), ConfigResource(ConfigResource.Type.BROKER, "1")
+
+    def say(**configs):
+        for future in admin.alter_configs([ConfigResource(ConfigResource.Type.BROKER, "1", set_config=configs)]).values():
+            future.result(20)
+
+    def own():
+        told = admin.describe_configs([one])[one].result(20)
+        assert not told["log.retention.bytes"].is_read_only and told["log.retention.hours"].is_read_only
+        return {name: entry.value for name, entry in told.items() if entry.source == ConfigSource.DYNAMIC_BROKER_CONFIG.value}
+
+    say(**{"log.retention.bytes": "1000000", "compression.type": "zstd"})
+    assert own() == {"log.retention.bytes": "1000000", "compression.type": "zstd"}
+    say(**{"compression.type": "lz4"})
+    assert own() == {"compression.type": "lz4"}
+    with pytest.raises(KafkaException, match="Cannot update these configs dynamically"):
+        say(**{"compression.type": "gzip", "num.partitions": "3"})
+    assert own() == {"compression.type": "lz4"}
+    say()
+    assert own() == {}
+
+
+def test_quotas_hold_at_each_node(run_folder, topic):
+    """Of several nodes each counts for itself, as Kafka's brokers do; what is set at one holds at all."""
+    with Broker(run_folder / topic, nodes=3) as three:
+        probe(three, "quota", "ANONYMOUS", "producer_byte_rate", 10000)
+        assert all(line.endswith(" there 10000") for line in probe(three, "quota-seen", "ANONYMOUS", "producer_byte_rate"))
+        three.admin().create_topics([NewTopic(topic, 3, 1)])[topic].result(20)
+        told = []
+        producer = Producer({"bootstrap.servers": three.bootstrap, "throttle_cb": told.append, "log_level": 0})
+        for partition in range(3):
+            producer.produce(topic, bytes(60000), partition=partition)      # 180,000 in all, 60,000 for each
+        assert producer.flush(60) == 0
+        assert not [event for event in told if event.throttle_time]
+        one = ConfigResource(ConfigResource.Type.BROKER, "2", set_config={"message.max.bytes": "5"})
+        with pytest.raises(KafkaException, match="configs in common"):
+            three.admin().alter_configs([one])[one].result(20)
+
+
 def writes(broker, topic, size):
     """The code of the error of one record, or None."""
     told = []
@@ -277,27 +325,54 @@ def test_connections_are_limited_by_address(broker, tools):
         line.close()
 
 
+def log_in(broker, name):
+    """A connection and the code of the error of its login by PLAIN, by hand: clients open and close more of them than one sees."""
+    line = socket.create_connection(("127.0.0.1", broker.login_port), 10)
+    line.settimeout(30)
+
+    def ask(key, version, body):
+        line.sendall(struct.pack(">ihhih", 10 + len(body), key, version, 7, -1) + body)
+        size, = struct.unpack(">i", line.recv(4, socket.MSG_WAITALL))
+        return struct.unpack_from(">h", line.recv(size, socket.MSG_WAITALL), 4)[0]
+
+    token = f"\0{name}\0{name}-secret".encode()
+    assert ask(17, 1, struct.pack(">h", 5) + b"PLAIN") == 0
+    return line, ask(36, 0, struct.pack(">i", len(token)) + token)
+
+
 def test_connections_are_limited_by_user(broker, tools):
-    held = []
-
-    def enters(name):
-        told = []
-        held.append(Producer(broker.as_user(name, error_cb=lambda error: told.append(error.code()))))
-        deadline = time.monotonic() + 60
-        while KafkaError._AUTHENTICATION not in told:
-            assert time.monotonic() < deadline, told
-            try:
-                return bool(held[-1].list_topics(timeout=1).brokers)
-            except KafkaException:
-                held[-1].poll(0.05)
-        return False
-
     alter(tools, *ALL, add="interlock.max.connections.per.principal=2")
-    assert enters("alice")
-    assert any(not enters("alice") for _ in range(3))       # librdkafka opens one or two
-    assert enters("bob")
+    lines = [log_in(broker, name) for name in ("carol", "carol", "carol", "dave")]
+    assert [error for _, error in lines] == [0, 0, SASL_AUTHENTICATION_FAILED, 0]
+    for line, _ in lines:
+        line.close()
     alter(tools, *ALL, delete="interlock.max.connections.per.principal")
-    assert enters("alice")
+    lines = [log_in(broker, "carol") for _ in range(5)]
+    assert [error for _, error in lines] == [0] * 5
+    for line, _ in lines:
+        line.close()
+
+
+def test_connections_are_limited_by_certificate(broker, tools, certificates):
+    context = ssl.create_default_context(cafile=certificates.authority)
+    context.load_cert_chain(certificates.client_certificate, certificates.client_key)
+
+    def come():
+        line = socket.create_connection(("127.0.0.1", broker.mutual_port), 10)
+        return context.wrap_socket(line, server_hostname="localhost")
+
+    alter(tools, *ALL, add="interlock.max.connections.per.principal=1")
+    first, second = come(), come()
+    assert [served(first), served(second)] == [True, False]
+    first.close()
+    second.close()
+    deadline = time.monotonic() + 30
+    while True:                     # once the broker has seen the first leave
+        with come() as line:
+            if served(line):
+                break
+        assert time.monotonic() < deadline
+    alter(tools, *ALL, delete="interlock.max.connections.per.principal")
 
 
 def test_connections_that_come_too_fast_wait(broker, tools):
