@@ -96,6 +96,7 @@ struct fake_cluster {
 	const char *id; /* of the cluster */
 	int wait_ms; /* how long an empty fetch waits */
 	bool no_sessions;
+	int looks; /* how often somebody asked for the metadata */
 };
 
 /* ---- logs ---- */
@@ -178,6 +179,7 @@ static inline void fake_metadata(struct fake_broker_node *node, struct fake_peer
 	struct metadata_response_partition parts[FAKE_TOPICS][FAKE_PARTS];
 	int32_t nobody[1] = { 1 };
 
+	c->looks++;
 	message_default(&metadata_response_message, &said);
 	memset(brokers, 0, sizeof brokers);
 	memset(topics, 0, sizeof topics);
