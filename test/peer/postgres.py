@@ -11,7 +11,9 @@ anybody of this machine who can reach the folder is believed.
 
     with Cut(server, "answer") as cut:      # a wire that is cut at the next COMMIT once cut.armed is set:
         cut.address(schema)                 # before it is passed on ("request"), or when its answer comes ("answer"),
-                                            # or which holds it back for two seconds and then passes it on ("late")
+                                            # or which holds it back for two seconds and then passes it on ("late");
+                                            # "request dropped", "answer dropped": from there on nothing passes on this
+                                            # connection, either way, and nobody is told, as where packets are dropped
 """
 
 import glob
@@ -193,7 +195,10 @@ class Cut:
                         break
                     if self.at == "late":
                         time.sleep(2)
-                server.sendall(data)
+                    if self.at == "answer dropped":
+                        server.sendall(data)
+                if not (cut.is_set() and self.at.endswith("dropped")):
+                    server.sendall(data)
                 if cut.is_set() and self.at == "answer":
                     return          # the other thread ends both when the answer is here
         except OSError:
@@ -205,7 +210,8 @@ class Cut:
             while data := server.recv(65536):
                 if cut.is_set() and self.at == "answer":
                     break
-                client.sendall(data)
+                if not (cut.is_set() and self.at.endswith("dropped")):
+                    client.sendall(data)
         except OSError:
             pass
         close(client, server)

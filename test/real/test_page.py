@@ -1,7 +1,9 @@
 """A family stays held and nobody looks: somebody is called, also while every broker is away, and the journal says so."""
 
 import json
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import yaml
@@ -22,43 +24,97 @@ def until(what, process, timeout=60):
     return seen
 
 
+class ByCommand:
+    """What calls somebody, and fails until it is told to work; `calls`: each that came, as (family, sentence)."""
+
+    def __init__(self, folder):
+        self.file, self.works = folder / "calls", folder / "works"
+        self.call = script(folder / "page", f'test -e {self.works} || exit 1\n'
+                                            f'printf "%s|%s\\n" "$INTERLOCK_FAMILY" "$1" >> {self.file}\n')
+
+    def heal(self):
+        self.works.touch()
+
+    @property
+    def calls(self):
+        return [tuple(line.split("|", 1)) for line in self.file.read_text().splitlines()] if self.file.exists() else []
+
+
+class ByAddress:
+    """The same behind http; the address says whose it is."""
+
+    def __init__(self, folder):
+        self.well, self.calls, outer = False, [], self
+
+        class Door(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_PUT(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if outer.well:
+                    outer.calls.append((self.path.strip("/"), body["value"]))
+                self.send_response(200 if outer.well else 503)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, *words):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.call = f"http://127.0.0.1:{self.server.server_port}/refunds"
+
+    def heal(self):
+        self.well = True
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
 def test_somebody_is_called(interlock, tmp_path):
-    calls, works = tmp_path / "calls", tmp_path / "works"
-    page = script(tmp_path / "page", f'test -e {works} || exit 1\nprintf "%s|%s\\n" "$INTERLOCK_FAMILY" "$1" >> {calls}\n')
+    """By a command for one family, by an address for another; neither works at first."""
+    pagers = {"orders": ByCommand(tmp_path), "refunds": ByAddress(tmp_path)}
     flag = {"get": script(tmp_path / "get", "echo source\n"), "set": script(tmp_path / "set", '[ "$1" = source ]\n')}
-    (tmp_path / "exit.yaml").write_text("")
 
     def run(*words, status=0):
         return interlock.run(*words, "--json", folder=tmp_path, status=status).json
 
     with Broker(tmp_path / "a") as source, Broker(tmp_path / "b") as target:
         for cluster in (source, target):
-            create_topic(cluster, "orders", 1)
-            produce(cluster, "orders", [record(b"k", b"v%d" % i) for i in range(10)])
+            for name in pagers:
+                create_topic(cluster, name, 1)
+                produce(cluster, name, [record(b"k", b"v%d" % i) for i in range(10)])
         (tmp_path / "exit.yaml").write_text(yaml.safe_dump({
             "exit": "paging", "source": source.bootstrap, "target": target.bootstrap, "state": "interlock.db",
             "checkpoints": {"file": "notes.chk"},
-            "families": [{"name": "orders", "class": "rehearsal", "pattern": "dual-write", "topics": ["orders"],
+            "families": [{"name": name, "class": "rehearsal", "pattern": "dual-write", "topics": [name],
                           "groups": "none", "producers": "none", "owners": {"decision": OWNER}, "levers": {"flag": flag},
-                          "page": {"call": page, "after": "1s", "again": "1h"}}]}))
-        run("promote", "orders", "--as", OWNER, "--reason", "a test", "--yes", status=1)
-        [family] = run("status")["families"]
-        assert family["overlay"] == "HELD", family
+                          "page": {"call": pager.call, "after": "1s", "again": "1h"}} for name, pager in pagers.items()]}))
+        for name in pagers:
+            run("promote", name, "--as", OWNER, "--reason", "a test", "--yes", status=1)
+        assert [family["overlay"] for family in run("status")["families"]] == ["HELD", "HELD"]
     # Both clusters are gone.
     process = interlock.start("run", folder=tmp_path)
     try:
-        def pages():
-            return run("report", "orders")["families"][0]["pages"]
+        def results(name):
+            return [(one["result"], one["text"], one.get("why")) for one in run("report", name)["families"][0]["pages"]]
 
-        [failed] = until(pages, process)
-        assert failed["result"] == "failed" and failed["why"] and "HELD" in failed["text"], failed
-        works.touch()
-        until(calls.exists, process)
-        until(lambda: len(pages()) == 2, process)
-        assert [one["result"] for one in pages()] == ["failed", "called"]
-        family, said = calls.read_text().splitlines()[-1].split("|", 1)
-        assert family == "orders" and "is HELD in OBSERVING" in said and "interlock status orders" in said
+        for name in pagers:
+            [(result, text, why)] = until(lambda name=name: results(name), process)
+            assert result == "failed" and why and "HELD" in text, (result, text, why)
+        for pager in pagers.values():
+            pager.heal()
+        for name, pager in pagers.items():
+            until(lambda pager=pager: pager.calls, process)
+            until(lambda name=name: len(results(name)) == 2, process)
+            assert [result for result, *_ in results(name)] == ["failed", "called"]
+            family, said = pager.calls[-1]
+            assert family == name and "is HELD in OBSERVING" in said and f"interlock status {name}" in said, said
     finally:
         process.terminate()
         process.wait(60)
-    assert interlock.run("verify", "interlock.db", "--json", folder=tmp_path, status=None).json["frames"] > 5, json.dumps(said)
+        pagers["refunds"].close()
+    assert interlock.run("verify", "interlock.db", "--json", folder=tmp_path, status=None).json["frames"] > 5
