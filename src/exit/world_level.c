@@ -86,12 +86,13 @@ static int follower_start(struct clusters *w, struct scene *scene, enum authorit
 
 /*
  * How far the comparison is behind, in ms of what is being written; -1 when it cannot be told.  Under load a twin is always
- * on its way, and the ends move on: that is no lag as long as it is no more than was written in these moments.
+ * on its way, and the ends move on: that is no lag as long as it is no more than was written in these moments.  What is read
+ * in a second is no measure for that: a follower that has just begun reads the past, a hundred times as fast.
  */
 static int64_t lag_of(const struct live_glance *glance)
 {
 	uint64_t behind = glance->pending[0] + glance->pending[1];
-	double rate = glance->records_per_second[0] + glance->records_per_second[1];
+	double rate = glance->growth_per_second[0] + glance->growth_per_second[1];
 
 	if ((glance->state != LIVE_READING && glance->state != LIVE_FOLLOWING) || glance->overdue[0] ||
 	    glance->overdue[1])

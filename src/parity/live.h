@@ -90,7 +90,8 @@ struct live_glance {
 	bool caught_up; /* both sides were read to the ends that the leaders told last, and nothing is pending */
 	uint64_t records[2], bytes[2], matched, pending[2], overdue[2];
 	uint64_t findings[FINDING_CLASSES]; /* found while reading, as far as the claim judges them */
-	double records_per_second[2], bytes_per_second[2]; /* over the last seconds */
+	double records_per_second[2], bytes_per_second[2]; /* as they were read, over the last seconds */
+	double growth_per_second[2]; /* of the logs, in offsets, over the same; 0 as long as it is not known */
 	int64_t age_ms;                                    /* of what this glance says */
 	struct live_partition *partitions;
 	size_t partition_count;

@@ -220,6 +220,42 @@ static void look_at_topic(struct follower *f, const struct topic *topic, struct 
 	}
 }
 
+/* False while one of them has not been heard. */
+static bool sum_ends(const struct live_glance *glance, int64_t ends[2])
+{
+	ends[SOURCE] = ends[TARGET] = 0;
+	for (size_t i = 0; i < glance->partition_count; i++) {
+		for (int side = 0; side < 2; side++) {
+			const struct live_place *place = &glance->partitions[i].side[side];
+
+			if (place->known && place->high < 0)
+				return false;
+			ends[side] += place->known ? place->high : 0;
+		}
+	}
+	return glance->partition_count > 0;
+}
+
+/* What is read says nothing of what is written, as long as the past is read. */
+static void add_growth(const struct follower *f, struct live_glance *glance, int64_t now)
+{
+	int64_t ends[2];
+
+	if (!sum_ends(glance, ends))
+		return;
+	for (int i = 0; i < f->rate_count; i++) {
+		const struct rate_sample *oldest = &f->rates[i];
+
+		if (!oldest->ends_known)
+			continue;
+		for (int side = 0; side < 2 && now > oldest->ms; side++)
+			if (ends[side] > oldest->ends[side])
+				glance->growth_per_second[side] = (double)(ends[side] - oldest->ends[side]) *
+								  1000 / (double)(now - oldest->ms);
+		return;
+	}
+}
+
 static void add_rates(struct follower *f, struct live_glance *glance)
 {
 	int64_t now = loop_now_ms(f->loop);
@@ -230,10 +266,12 @@ static void add_rates(struct follower *f, struct live_glance *glance)
 		if (f->rate_count == RATES)
 			memmove(&f->rates[0], &f->rates[1], --f->rate_count * sizeof f->rates[0]);
 		newest = &f->rates[f->rate_count++];
-		*newest = (struct rate_sample){ now,
-						{ glance->records[SOURCE], glance->records[TARGET] },
-						{ glance->bytes[SOURCE], glance->bytes[TARGET] } };
+		*newest = (struct rate_sample){ .ms = now,
+						.records = { glance->records[SOURCE], glance->records[TARGET] },
+						.bytes = { glance->bytes[SOURCE], glance->bytes[TARGET] } };
+		newest->ends_known = sum_ends(glance, newest->ends);
 	}
+	add_growth(f, glance, now);
 	if (now <= oldest->ms)
 		return;
 	for (int side = 0; side < 2; side++) {

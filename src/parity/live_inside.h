@@ -53,6 +53,8 @@ struct live {
 struct rate_sample {
 	int64_t ms;
 	uint64_t records[2], bytes[2];
+	bool ends_known;
+	int64_t ends[2]; /* the sums of all high watermarks */
 };
 
 #define RATES 16

@@ -9,11 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 
-from crossing import ARRIVED, FAMILY, ByVerbs, binding
+from crossing import ARRIVED, FAMILY, ByVerbs, Scene, binding
 from journal_frames import of_kind
-from records import EPOCH_MS, Record, produce
+from records import EPOCH_MS, Record, end_offsets, produce, producer, settings
 from test_crossing_edges import denies, guarded, own_retention, wait_until, with_bad_flag     # noqa: F401
 from test_drill_retire import CLASS, LOAD, shadows
 
@@ -60,6 +61,64 @@ def test_a_freeze_insists_and_a_resume_that_cannot_tell_says_so(own_pair, interl
     one.load(50)
     report = one.end("target", load_min=0)
     assert all("stray" in found.text for found in report.findings), report
+
+
+# ---- a copier that cannot keep up
+
+class Slow(threading.Thread):
+    """Copies the source's log to the target, so many records a second and not one more."""
+
+    def __init__(self, source, target, topic, rate):
+        super().__init__(daemon=True)
+        self.source, self.target, self.topic, self.rate, self.ending = source, target, topic, rate, False
+
+    def behind(self):
+        return sum(end_offsets(self.source, self.topic).values()) - sum(end_offsets(self.target, self.topic).values())
+
+    def run(self):
+        reader = Consumer(settings(self.source, group_id="slow", enable_auto_commit=False))
+        writer = producer(self.target, linger_ms=1)
+        reader.assign([TopicPartition(self.topic, partition, 0) for partition in end_offsets(self.source, self.topic)])
+        while not self.ending:
+            for message in reader.consume(max(1, self.rate // 10), 0.1):
+                if message.error() is None:
+                    writer.produce(self.topic, message.value(), message.key(), message.partition(),
+                                   headers=message.headers(), timestamp=message.timestamp()[1])
+            assert writer.flush(20) == 0
+            time.sleep(0.1)
+        reader.close()
+
+    def end(self):
+        self.ending = True
+        self.join(60)
+        assert not self.is_alive()
+
+
+@pytest.mark.parametrize("quota", [None, "5kB/s"], ids=["without a quota", "with one"])
+def test_a_quota_lets_a_slow_copier_catch_up(own_pair, interlock, run_folder, topic, quota):
+    """The shop writes faster than is copied: that is refused, or slows the shop down until the copier is there.  It takes
+    longer than the verdict lives where the copier is far behind; then the crossing is given up before anybody was fenced."""
+    limits = {"like": "rehearsal", "pause": "1s", "deadline": "30s", "parity": {"settle": "60s"}}
+    with Scene(run_folder / topic, *own_pair, topic=topic, pattern="stop-and-switch", shops=[{"rate": 160}], groups=()) as one:
+        copier = Slow(own_pair.source, own_pair.target, topic, rate=120)
+        copier.start()
+        mover = ByVerbs(one, interlock, one.plan("brisk", limits=limits, producers=["User:ANONYMOUS"],
+                                                 levers_more={"quota": quota} if quota else {}))
+        one.load(100)
+        wait_until(lambda: copier.behind() > 200)
+        result = mover.act("promote", FAMILY, timeout=180)
+        print(result, copier.behind())
+        told = [(body["word"], body["desired"]) for _, body in of_kind(one.folder, "INTENT") if body["lever"] == "quota:source"]
+        if not quota:
+            assert result.status != 0 and one.flag.get() == "source" and not told, result
+            copier.end()
+            return
+        assert result.status == 0 and one.flag.get() == "target", result
+        assert told == [("limit", '[["ANONYMOUS","5000"]]'), ("as it was", '[["ANONYMOUS",null]]')], told
+        one.load(100)
+        copier.end()
+        report = one.end("target", load_min=10)
+        assert not report.findings, report
 
 
 # ---- a journal that has no room
