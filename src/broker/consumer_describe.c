@@ -3,6 +3,7 @@
 #include "broker/api.h"
 #include "broker/consumer_group.h"
 
+#define MEMBER_CLASSIC  0
 #define MEMBER_CONSUMER 1
 
 typedef struct consumer_group_describe_response_group told_t;
@@ -42,7 +43,7 @@ static bool tell_member(struct request *request, const struct consumer_member *m
 	out->client_id = view_text(member->client_id);
 	out->client_host = view_text(member->client_host);
 	out->subscribed_topic_regex = member->regex && *member->regex ? view_text(member->regex) : VIEW_NULL;
-	out->member_type = MEMBER_CONSUMER;
+	out->member_type = member->classic ? MEMBER_CLASSIC : MEMBER_CONSUMER;
 	out->subscribed_topic_names.at =
 		arena_array(&request->arena, (size_t)member->topic_count, sizeof(struct view));
 	if (!out->subscribed_topic_names.at)

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "broker/access.h"
 #include "broker/consumer_assign.h"
+#include "broker/consumer_classic.h"
 #include "broker/consumer_group.h"
 #include "broker/group_config.h"
 
@@ -44,6 +45,7 @@ static void member_free(struct consumer_member *member)
 	free(member->assignor);
 	free(member->regex);
 	free(member->principal);
+	consumer_classic_free(member->classic);
 	free(member);
 }
 
@@ -510,6 +512,20 @@ int consumer_refresh(struct consumer_group *consumer)
 
 /* ---- steps ----------------------------------------------------------------------------------------------------------- */
 
+bool consumer_taken_by_others(struct consumer_group *consumer, const struct consumer_member *but,
+			      const struct place *place)
+{
+	LIST_EACH(&consumer->members, link)
+	{
+		struct consumer_member *member = container_of(link, struct consumer_member, link);
+
+		if (member != but &&
+		    (places_have(&member->is.assigned, place) || places_have(&member->is.revoking, place)))
+			return true;
+	}
+	return false;
+}
+
 struct others {
 	struct consumer_group *consumer;
 	struct consumer_member *but;
@@ -519,15 +535,7 @@ static bool taken(void *context, const struct place *place)
 {
 	struct others *others = context;
 
-	LIST_EACH(&others->consumer->members, link)
-	{
-		struct consumer_member *member = container_of(link, struct consumer_member, link);
-
-		if (member != others->but &&
-		    (places_have(&member->is.assigned, place) || places_have(&member->is.revoking, place)))
-			return true;
-	}
-	return false;
+	return consumer_taken_by_others(others->consumer, others->but, place);
 }
 
 int consumer_step(struct consumer_group *consumer, struct consumer_member *member, const struct places *owned)
@@ -560,7 +568,8 @@ void consumer_tick(struct consumer_group *consumer)
 	{
 		struct consumer_member *member = container_of(link, struct consumer_member, link);
 
-		if (now < member->deadline_ms && now < member->revoke_deadline_ms)
+		if (now < member->deadline_ms && now < member->revoke_deadline_ms &&
+		    (!member->classic || now < member->classic->act_deadline_ms))
 			continue;
 		consumer_member_remove(consumer, member);
 		any = true;
@@ -568,7 +577,8 @@ void consumer_tick(struct consumer_group *consumer)
 	if (!any)
 		return;
 	consumer_epoch_next(consumer);
-	consumer_save(consumer, NULL, NULL);
+	if (!consumer_downgrade(consumer))
+		consumer_save(consumer, NULL, NULL);
 }
 
 /* ---- from one kind to the other -------------------------------------------------------------------------------------- */

@@ -8,8 +8,7 @@
  * A struct group is of this kind when its `consumer` is set; positions are the same for both kinds.  What changes is in memory at
  * once and marked as new; consumer_save() writes what is new, and answers wait for it.  When a write fails all is new again.
  *
- * An empty group of one kind becomes one of the other when somebody joins.  While there are members, who speaks the other protocol is
- * refused, as Kafka does with group.consumer.migration.policy=disabled (its default is bidirectional).
+ * An empty group of one kind becomes one of the other when somebody joins; one with members as consumer_classic.h says.
  */
 #ifndef BROKER_CONSUMER_GROUP_H
 #define BROKER_CONSUMER_GROUP_H
@@ -20,8 +19,12 @@
 
 #define CONSUMER_STATIC_AWAY (-2) /* the epoch of a static member that will be back */
 
+struct consumer_classic;
+
 struct consumer_member {
 	struct list link;
+	struct consumer_classic
+		*classic; /* it speaks the classic protocol: consumer_classic.h; NULL: it does not */
 	char *id, *instance_id, *rack_id, *client_id, *client_host, *assignor;
 	char *principal; /* NULL until it is heard: a log of Kafka's has no place for it */
 	char *regex;     /* NULL or "": none */
@@ -90,9 +93,13 @@ int consumer_refresh(struct consumer_group *consumer);
 int consumer_step(struct consumer_group *consumer, struct consumer_member *member,
 		  const struct places *owned);
 
+/* Does another one hold it? */
+bool consumer_taken_by_others(struct consumer_group *consumer, const struct consumer_member *but,
+			      const struct place *place);
+
 bool consumer_subscribed(const struct consumer_group *consumer, struct view topic);
 
-/* Ends sessions that are over. */
+/* Ends sessions that are over; after it the group may be one of the classic kind. */
 void consumer_tick(struct consumer_group *consumer);
 
 int64_t consumer_session_ms(const struct group *group);

@@ -5,7 +5,7 @@
 #include "broker/access.h"
 #include "broker/api.h"
 #include "broker/consumer_assign.h"
-#include "broker/consumer_group.h"
+#include "broker/consumer_classic.h"
 #include "broker/login.h"
 #include "broker/pipeline.h"
 
@@ -151,6 +151,10 @@ static void leave(struct request *request, struct consumer_group *consumer)
 	}
 	response->member_id = in->member_id;
 	response->member_epoch = in->member_epoch;
+	if (consumer_downgrade(consumer)) {
+		request_answer(request, response);
+		return;
+	}
 	*beat = (struct beat){ request, response };
 	consumer_save(consumer, answer, beat);
 }
@@ -199,7 +203,10 @@ static struct consumer_member *add(struct request *request, struct consumer_grou
 	return member;
 }
 
-/* A static member joins: it is new, or takes the place of the one of its name, which must have let go of it. */
+/*
+ * A static member joins: it is new, or takes the place of the one of its name, which must have let go of it.  One of the classic
+ * protocol cannot say that: it goes without a word and comes back.
+ */
 static struct consumer_member *static_joins(struct request *request, struct consumer_group *consumer)
 {
 	const asked_t *in = request->message;
@@ -207,7 +214,8 @@ static struct consumer_member *static_joins(struct request *request, struct cons
 
 	if (!member)
 		return add(request, consumer);
-	if (member->is.epoch != CONSUMER_STATIC_AWAY && !view_is(in->member_id, member->id)) {
+	if (member->is.epoch != CONSUMER_STATIC_AWAY && !member->classic &&
+	    !view_is(in->member_id, member->id)) {
 		refuse(request, KAFKA_UNRELEASED_INSTANCE_ID,
 		       arena_printf(
 			       &request->arena,
@@ -355,6 +363,11 @@ static void beat_on(struct request *request, struct consumer_group *consumer, co
 
 	if (!member)
 		return;
+	if (member->classic) { /* it came back by the newer protocol */
+		consumer_classic_free(member->classic);
+		member->classic = NULL;
+		member->said_new = true;
+	}
 	err = take_said(request, consumer, member, &fault);
 	if (err < 0) {
 		refuse_said(request, consumer, member, err, &fault);
@@ -407,6 +420,11 @@ static struct consumer_group *group_of(struct request *request)
 		group = group_make(groups, in->group_id);
 	if (group && !group->consumer && group->state == GROUP_EMPTY && list_empty(&group->pending) &&
 	    in->member_epoch == 0 && group_become_consumer(group) < 0) {
+		refuse(request, KAFKA_UNKNOWN_SERVER_ERROR, NULL);
+		return NULL;
+	}
+	if (group && !group->consumer && group->member_count > 0 && in->member_epoch == 0 &&
+	    group_upgrade(group) == ERR_MEMORY) {
 		refuse(request, KAFKA_UNKNOWN_SERVER_ERROR, NULL);
 		return NULL;
 	}

@@ -1,7 +1,7 @@
 /* consumer_log.c - consumer groups as records of __consumer_offsets, in Kafka's own form. */
 #include <stdlib.h>
 
-#include "broker/consumer_group.h"
+#include "broker/consumer_classic.h"
 
 /* The version of a key says what it is a key of.  Kafka 4.0 knows a 4 as well, which nothing writes any more. */
 enum { KEY_GROUP = 3, KEY_MEMBER = 5, KEY_TARGET = 6, KEY_TARGET_MEMBER = 7, KEY_CURRENT = 8 };
@@ -41,6 +41,29 @@ static void put_member_gone(struct internal_batch *batch, const struct consumer_
 		      NULL);
 }
 
+typedef struct consumer_group_member_metadata_value_classic_member_metadata classic_t;
+
+static classic_t *classic_said(const struct consumer_classic *classic, struct arena *arena)
+{
+	classic_t *out =
+		classic ? shape_array(&consumer_group_member_metadata_value_classic_member_metadata_shape,
+				      arena, 1)
+			: NULL;
+
+	if (!out)
+		return NULL;
+	out->session_timeout_ms = classic->session_timeout_ms;
+	out->supported_protocols.at =
+		shape_array(&consumer_group_member_metadata_value_supported_protocol_shape, arena,
+			    classic->protocol_count);
+	for (int i = 0; out->supported_protocols.at && i < classic->protocol_count; i++) {
+		out->supported_protocols.at[i].name = view_text(classic->protocols[i].name);
+		out->supported_protocols.at[i].metadata = classic->protocols[i].metadata;
+		out->supported_protocols.count++;
+	}
+	return out->supported_protocols.at ? out : NULL;
+}
+
 static void put_said(struct internal_batch *batch, const struct consumer_group *consumer,
 		     const struct consumer_member *member, struct arena *arena)
 {
@@ -63,6 +86,9 @@ static void put_said(struct internal_batch *batch, const struct consumer_group *
 	for (int i = 0; i < member->topic_count; i++)
 		value.subscribed_topic_names.at[i] = view_text(member->topics[i]);
 	value.subscribed_topic_names.count = member->topic_count;
+	value.classic_member_metadata = classic_said(member->classic, arena);
+	if (member->classic && !value.classic_member_metadata)
+		batch->err = ERR_MEMORY;
 	put_of_member(batch, consumer, KEY_MEMBER, &consumer_group_member_metadata_key_message, member->id,
 		      &consumer_group_member_metadata_value_message, &value);
 }
@@ -333,6 +359,32 @@ static void replay_target_epoch(struct consumer_group *consumer, struct view val
 		consumer->assignment_epoch = target.assignment_epoch;
 }
 
+/* It has its whole session once more, as the others have. */
+static void replay_classic(struct consumer_group *consumer, struct consumer_member *member,
+			   const classic_t *said, struct arena *arena)
+{
+	struct member_protocol *all =
+		said ? arena_array(arena, (size_t)said->supported_protocols.count, sizeof *all) : NULL;
+
+	consumer_classic_free(member->classic);
+	member->classic = NULL;
+	for (int32_t i = 0; all && i < said->supported_protocols.count; i++) {
+		struct view name = said->supported_protocols.at[i].name;
+
+		all[i].name = arena_take(arena, name.size + 1);
+		if (!all[i].name)
+			return;
+		memcpy(all[i].name, name.at, name.size);
+		all[i].name[name.size] = 0;
+		all[i].metadata = said->supported_protocols.at[i].metadata;
+	}
+	if (!all || !said->supported_protocols.count)
+		return;
+	member->classic =
+		consumer_classic_new(said->session_timeout_ms, all, said->supported_protocols.count);
+	member->deadline_ms = loop_now_ms(consumer->group->groups->broker->loop) + said->session_timeout_ms;
+}
+
 static void replay_said(struct consumer_group *consumer, struct consumer_member *member, struct view bytes,
 			struct arena *arena)
 {
@@ -351,6 +403,7 @@ static void replay_said(struct consumer_group *consumer, struct consumer_member 
 	member->client_host = text_of(value.client_host);
 	member->assignor = text_of(value.server_assignor);
 	member->rebalance_timeout_ms = value.rebalance_timeout_ms;
+	replay_classic(consumer, member, value.classic_member_metadata, arena);
 	consumer_subscribe(consumer, member, value.subscribed_topic_names.at,
 			   value.subscribed_topic_names.count, value.subscribed_topic_regex, NULL);
 }

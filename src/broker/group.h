@@ -137,7 +137,8 @@ bool group_supports(const struct group *group, struct view protocol_type,
 		    const struct join_group_request *in);
 const char *group_vote(const struct group *group); /* the protocol that all know and most prefer */
 
-/* JoinGroup's answers (group_join.c). */
+/* JoinGroup's answers (group_join.c), and a new member's id: the caller's to free, NULL when memory is out. */
+char *member_id_make(const struct request *request, struct view instance_id);
 void join_refuse(struct request *request, int16_t error, struct view member_id);
 void join_answer_member(struct member *member, struct request *request, bool skip_assignment);
 void sync_answer(struct request *request, int16_t error, const struct member *member);

@@ -4,7 +4,7 @@
 
 #include "broker/access.h"
 #include "broker/api.h"
-#include "broker/consumer_group.h"
+#include "broker/consumer_classic.h"
 #include "broker/pipeline.h"
 
 #define PROTOCOLS_MAX   100
@@ -88,7 +88,7 @@ void sync_answer(struct request *request, int16_t error, const struct member *me
 /* ---- JoinGroup ------------------------------------------------------------------------------------------------------- */
 
 /* The name in front is what people see in listings, and what clients cut off again. */
-static char *id_make(const struct request *request, struct view instance_id)
+char *member_id_make(const struct request *request, struct view instance_id)
 {
 	struct view name = instance_id.at ? instance_id : request->head.client_id;
 	char *id = malloc(name.size + 40);
@@ -264,7 +264,7 @@ done:
 static void join_new(struct group *group, struct request *request)
 {
 	const struct join_group_request *in = request->message;
-	char *id = id_make(request, in->group_instance_id);
+	char *id = member_id_make(request, in->group_instance_id);
 	struct member *member = in->group_instance_id.at ? member_static(group, in->group_instance_id) : NULL;
 	struct pending_member *pending;
 
@@ -364,9 +364,11 @@ void handle_join_group(struct request *request)
 	group = error ? NULL : group_named(groups, in->group_id);
 	if (!error && !group && in->member_id.size > 0)
 		error = KAFKA_UNKNOWN_MEMBER_ID;
-	if (group && group->consumer && !group_is_empty(group))
-		error = KAFKA_INCONSISTENT_GROUP_PROTOCOL;
-	else if (group && group->consumer)
+	if (!error && group && group->consumer && !group_is_empty(group)) {
+		consumer_classic_join(request, group->consumer);
+		return;
+	}
+	if (group && group->consumer)
 		group_become_classic(group);
 	if (!error && !group && !(group = group_make(groups, in->group_id)))
 		error = KAFKA_UNKNOWN_SERVER_ERROR;
@@ -513,6 +515,10 @@ void handle_sync_group(struct request *request)
 	struct request *older;
 	int err;
 
+	if (!error && group && group->consumer) {
+		consumer_classic_sync(request, group->consumer);
+		return;
+	}
 	if (!error)
 		error = sync_check(group, in, &member);
 	if (error) {
@@ -552,6 +558,13 @@ void handle_heartbeat(struct request *request)
 	struct group *group = error ? NULL : group_named(groups, in->group_id);
 	struct member *member;
 
+	if (!error && group && group->consumer) {
+		if (response)
+			response->error_code = consumer_classic_heartbeat(
+				group->consumer, in->member_id, in->group_instance_id, in->generation_id);
+		request_answer(request, response);
+		return;
+	}
 	if (!error)
 		error = group ? member_check(group, in->member_id, in->group_instance_id, &member)
 			      : KAFKA_UNKNOWN_MEMBER_ID;
@@ -569,25 +582,13 @@ void handle_heartbeat(struct request *request)
 
 /* ---- LeaveGroup ------------------------------------------------------------------------------------------------------ */
 
-/* Of a consumer group an administrator removes static members by their name; members leave by their heartbeat. */
-static int16_t leave_consumer(struct consumer_group *consumer, struct view member_id, struct view instance_id)
-{
-	struct consumer_member *member =
-		instance_id.at ? consumer_member_static(consumer, instance_id) : NULL;
-
-	if (!member || member_id.size > 0)
-		return KAFKA_UNKNOWN_MEMBER_ID;
-	consumer_member_remove(consumer, member);
-	return KAFKA_NONE;
-}
-
 static int16_t leave_one(struct group *group, struct view member_id, struct view instance_id)
 {
 	struct pending_member *pending;
 	struct member *member;
 
 	if (group->consumer)
-		return leave_consumer(group->consumer, member_id, instance_id);
+		return consumer_classic_leave(group->consumer, member_id, instance_id);
 	if (instance_id.at) {
 		member = member_static(group, instance_id);
 		if (!member)
@@ -616,7 +617,8 @@ static void after_leaving(struct group *group, bool left)
 		return;
 	if (group->consumer) {
 		consumer_epoch_next(group->consumer);
-		consumer_save(group->consumer, NULL, NULL);
+		if (!consumer_downgrade(group->consumer))
+			consumer_save(group->consumer, NULL, NULL);
 		return;
 	}
 	if (group->state == GROUP_PREPARING)

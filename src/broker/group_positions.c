@@ -154,10 +154,10 @@ static int16_t consumer_commit_check(struct consumer_group *consumer, struct vie
 	member = consumer_member_find(consumer, member_id);
 	if (!member)
 		return KAFKA_UNKNOWN_MEMBER_ID;
-	if (!transactional && version < MEMBER_EPOCH_SINCE)
+	if (!transactional && !member->classic && version < MEMBER_EPOCH_SINCE)
 		return KAFKA_UNSUPPORTED_VERSION;
 	/* An older epoch may be good enough: commit_place_check(). */
-	return epoch <= member->is.epoch ? KAFKA_NONE : stale(transactional);
+	return epoch <= member->is.epoch ? KAFKA_NONE : stale(transactional || member->classic);
 }
 
 int16_t commit_place_check(struct group *group, struct view member_id, int32_t epoch,
@@ -174,7 +174,7 @@ int16_t commit_place_check(struct group *group, struct view member_id, int32_t e
 	found = places_find(&member->is.assigned, &place);
 	if (!found)
 		found = places_find(&member->is.revoking, &place);
-	return found && epoch >= found->epoch ? KAFKA_NONE : stale(transactional);
+	return found && epoch >= found->epoch ? KAFKA_NONE : stale(transactional || member->classic);
 }
 
 int16_t commit_check(struct group *group, struct view member_id, struct view instance_id, int32_t generation,

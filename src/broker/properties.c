@@ -44,6 +44,7 @@ const struct property property_table[] = {
 	{ "group.consumer.heartbeat.interval.ms",      CONFIG_INT,     "5000",       AT(consumer_heartbeat_ms), 1, INT32_MAX },
 	{ "group.consumer.min.heartbeat.interval.ms",  CONFIG_INT,     "5000",       AT(consumer_heartbeat_least_ms), 1, INT32_MAX },
 	{ "group.consumer.max.heartbeat.interval.ms",  CONFIG_INT,     "15000",      AT(consumer_heartbeat_most_ms), 1, INT32_MAX },
+	{ "group.consumer.migration.policy",           CONFIG_STRING,  "bidirectional", AT(migration_policy), 0, 0 },
 	{ "group.consumer.max.size",                   CONFIG_INT,     "2147483647", AT(consumer_size_max), 1, INT32_MAX },
 	{ "offset.metadata.max.bytes",                 CONFIG_INT,     "4096",       AT(commit_metadata_max), 0, INT16_MAX },
 	{ "offsets.topic.num.partitions",              CONFIG_INT,     "50",         AT(offsets_partitions), 1, 1000 },
@@ -299,6 +300,13 @@ static bool is_overrides(struct view value)
 	return true;
 }
 
+/* In either case, as Kafka takes them. */
+static bool is_migration_policy(struct view value)
+{
+	return is_word(value, "bidirectional") || is_word(value, "upgrade") || is_word(value, "downgrade") ||
+	       is_word(value, "disabled");
+}
+
 int properties_set(struct properties *properties, struct view name, struct view value, struct fault *fault)
 {
 	int place = property_find(name);
@@ -314,7 +322,8 @@ int properties_set(struct properties *properties, struct view name, struct view 
 	if (place < 0)
 		return unknown(name, fault);
 	if (!config_value_fits(property->type, value, property->least, property->most, &number) ||
-	    (view_is(name, "max.connections.per.ip.overrides") && !is_overrides(value)))
+	    (view_is(name, "max.connections.per.ip.overrides") && !is_overrides(value)) ||
+	    (view_is(name, "group.consumer.migration.policy") && !is_migration_policy(value)))
 		return fault_set(fault, ERR_CONFIG, "property '%s' cannot have this value", property->name);
 	copy = arena_copy(&properties->arena, value.at ? value : VIEW_LITERAL(""));
 	if (!copy.at)

@@ -67,6 +67,7 @@ struct properties {
 	int64_t login_bytes_max, login_timeout_ms, reauth_ms;
 	int64_t quota_windows, quota_window_seconds;
 	int64_t connection_rate_max, connections_per_principal_max;
+	const char *migration_policy; /* of groups with members: bidirectional, upgrade, downgrade, disabled */
 	const char *connections_overrides; /* "127.0.0.1:10,::1:20" */
 	const char *advertised;            /* "PLAINTEXT://host:port", or NULL */
 	const char *authorizer;            /* a class name, or "" */

@@ -37,6 +37,8 @@ static const struct sentence properties[] = {
 	{ "group.consumer.heartbeat.interval.ms", "newer protocol: how often members are told to be heard" },
 	{ "group.consumer.min.heartbeat.interval.ms", "the least that a group may have as a config of its own" },
 	{ "group.consumer.max.heartbeat.interval.ms", "the most" },
+	{ "group.consumer.migration.policy",
+	  "may a group with members become one of the other protocol: bidirectional, upgrade, downgrade, disabled" },
 	{ "group.consumer.max.size", "members of one group of the newer protocol" },
 	{ "offset.metadata.max.bytes", "of the text beside a committed position" },
 	{ "offsets.topic.num.partitions", "of `__consumer_offsets`, when it is made" },

@@ -169,17 +169,18 @@ def test_positions_and_members_survive_a_kill(run_folder, topic):
         second.close()
 
 
-def test_the_two_protocols_do_not_mix_and_an_empty_group_may_change(broker, topic):
+def classic(broker, group, topics, assignor="cooperative-sticky", **how):
+    return member(broker, group, topics, **{"group.protocol": "classic", "partition.assignment.strategy": assignor,
+                                            "session.timeout.ms": 6000, "heartbeat.interval.ms": 200, **how})
+
+
+def test_an_empty_group_may_change(broker, topic):
     create(broker, topic, 2)
     newer = member(broker, topic, [topic])
     until([newer], all_of(topic, 2))
-    older = member(broker, topic, [topic], **{"group.protocol": "classic"})
-    error = next(m.error() for m in iter(lambda: older.poll(1), 0) if m is not None and m.error())
-    assert error.code() == KafkaError.INCONSISTENT_GROUP_PROTOCOL
-    older.close()
     newer.commit(offsets=[TopicPartition(topic, 1, 7)], asynchronous=False)
     newer.close()
-    older = member(broker, topic, [topic], **{"group.protocol": "classic"})
+    older = classic(broker, topic, [topic])
     until([older], all_of(topic, 2))
     assert older.committed([TopicPartition(topic, 1)], 10)[0].offset == 7
     older.close()
@@ -191,6 +192,81 @@ def test_the_two_protocols_do_not_mix_and_an_empty_group_may_change(broker, topi
     assert topic not in [g.group_id for g in broker.admin().list_consumer_groups().result(20).valid]
 
 
+def type_of(broker, group):
+    return next(g.type.name for g in broker.admin().list_consumer_groups().result(20).valid if g.group_id == group)
+
+
+class Reading:
+    """Members that read and commit, and of each partition how far they were acknowledged."""
+
+    def __init__(self, topic, partitions):
+        self.topic, self.read, self.kept = topic, set(), dict.fromkeys(range(partitions), 0)
+
+    def turn(self, members):
+        for one in members:
+            for message in one.consume(20, 0.05):
+                assert not message.error(), message.error()
+                self.read.add(message.value())
+            try:
+                for place in one.commit(asynchronous=False):
+                    if not place.error:
+                        self.kept[place.partition] = max(self.kept[place.partition], place.offset)
+            except KafkaException as error:
+                assert error.args[0].code() in (
+                    KafkaError._NO_OFFSET, KafkaError.STALE_MEMBER_EPOCH, KafkaError.ILLEGAL_GENERATION,
+                    KafkaError.REBALANCE_IN_PROGRESS, KafkaError.UNKNOWN_MEMBER_ID), error
+
+    def until(self, members, good, seconds=40):
+        end = time.monotonic() + seconds
+        while True:
+            self.turn(members)
+            owned = [sorted((p.topic, p.partition) for p in one.assignment()) for one in members]
+            if good(owned):
+                return
+            assert time.monotonic() < end, owned
+
+    def stands(self, one):
+        for place in one.committed([TopicPartition(self.topic, p) for p in self.kept], 10):
+            assert max(place.offset, 0) >= self.kept[place.partition], (place, self.kept)
+
+
+@pytest.mark.parametrize("assignor", ["range", "cooperative-sticky"])
+def test_a_group_rolls_from_one_protocol_to_the_other_and_back(broker, topic, assignor):
+    """One member after the other is replaced, while all read and commit; no value is missed, no position moves back."""
+    create(broker, topic, 4)
+    fill(broker, topic, 4, 2000)
+    reading = Reading(topic, 4)
+    older = [classic(broker, topic, [topic], assignor) for _ in range(2)]
+    reading.until(older, even(topic, 4))
+    assert type_of(broker, topic) == "CLASSIC"
+    newer = [member(broker, topic, [topic])]
+    reading.until(older + newer, even(topic, 4))
+    assert type_of(broker, topic) == "CONSUMER"
+    described = broker.admin().describe_consumer_groups([topic])[topic].result(20)
+    assert len(described.members) == 3
+    fill(broker, topic, 4, 2000)
+    older.pop(0).close()
+    newer.append(member(broker, topic, [topic]))
+    reading.until(older + newer, even(topic, 4))
+    older.pop(0).close()
+    reading.until(newer, even(topic, 4))
+    reading.stands(newer[0])
+    # and back again: the last one of the newer protocol to leave makes it a classic group
+    older = [classic(broker, topic, [topic], assignor)]
+    reading.until(older + newer, even(topic, 4))
+    newer.pop(0).close()
+    older.append(classic(broker, topic, [topic], assignor))
+    reading.until(older + newer, even(topic, 4))
+    assert type_of(broker, topic) == "CONSUMER"
+    newer.pop(0).close()
+    reading.until(older, even(topic, 4))
+    assert type_of(broker, topic) == "CLASSIC"
+    reading.until(older, lambda _: reading.read == {b"%d" % i for i in range(2000)})
+    reading.stands(older[0])
+    for one in older:
+        one.close()
+
+
 def test_the_java_client(broker, topic):
     """Pattern of RE2, both assignors, a commit, and a second member: test/peer/java/NewerGroup.java says what it checks."""
     create(broker, f"{topic}-a", 3)
@@ -199,5 +275,16 @@ def test_the_java_client(broker, topic):
     jars = Jars("4.3.1")
     done = subprocess.run(["java", "-Xmx256m", "-XX:+UseSerialGC", "-cp", f"{CACHE}/java:{jars.folder}/*", "NewerGroup",
                            broker.bootstrap, topic], capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "all is well"
+
+
+def test_the_java_client_rolls_from_one_protocol_to_the_other_and_back(broker, topic):
+    """test/peer/java/RollingGroup.java says what it checks."""
+    create(broker, topic, 4)
+    fill(broker, topic, 4, 4000)
+    jars = Jars("4.3.1")
+    done = subprocess.run(["java", "-Xmx256m", "-XX:+UseSerialGC", "-cp", f"{CACHE}/java:{jars.folder}/*", "RollingGroup",
+                           broker.bootstrap, topic, "4", "4000"], capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "all is well"

@@ -1,0 +1,468 @@
+/* test_mixed_group.c - members of both group protocols in one group, and groups that turn from one kind into the other. */
+#include "guest.h"
+
+#include "broker/consumer_group.h"
+
+#include "broker/consumer_bytes.h"
+
+static int begin_with(void **state, const char *property, const char *value)
+{
+	place_make();
+	*state = broker_begin(property, value);
+	return 0;
+}
+
+static int begin(void **state)
+{
+	return begin_with(state, "offsets.topic.num.partitions", "2");
+}
+
+static int begin_disabled(void **state)
+{
+	return begin_with(state, "group.consumer.migration.policy", "disabled");
+}
+
+static int begin_upgrade(void **state)
+{
+	return begin_with(state, "group.consumer.migration.policy", "Upgrade");
+}
+
+static int end(void **state)
+{
+	broker_end(*state);
+	place_remove();
+	return 0;
+}
+
+/* ---- the classic side ------------------------------------------------------------------------------------------------ */
+
+/* A member as clients are: it wants topic t, and says what it owns. */
+struct old {
+	struct view id; /* null: none yet */
+	int32_t generation;
+	int owned; /* a bit for each partition */
+	bool eager;
+};
+
+static struct view subscription_of(struct guest *guest, const struct old *old)
+{
+	static struct view topic = VIEW_LITERAL("t");
+	struct consumer_protocol_subscription said;
+	struct buffer bytes;
+	struct view copy;
+
+	message_default(&consumer_protocol_subscription_message, &said);
+	said.topics.at = &topic;
+	said.topics.count = 1;
+	said.owned_partitions.at =
+		shape_array(&consumer_protocol_subscription_owned_partition_shape, &guest->arena, 1);
+	said.owned_partitions.count = old->owned && !old->eager;
+	said.owned_partitions.at[0].topic = topic;
+	said.owned_partitions.at[0].partitions.at = arena_take(&guest->arena, 8 * sizeof(int32_t));
+	for (int i = 0; i < 8; i++)
+		if (old->owned & 1 << i)
+			said.owned_partitions.at[0]
+				.partitions.at[said.owned_partitions.at[0].partitions.count++] = i;
+	buffer_init(&bytes, 4096);
+	buffer_i16(&bytes, 1);
+	assert_int_equal(message_write(&consumer_protocol_subscription_message, 1, &said, &bytes, NULL), 0);
+	copy = arena_copy(&guest->arena, buffer_bytes(&bytes));
+	buffer_done(&bytes);
+	return copy;
+}
+
+/* The answer stands at the returned index, when it is there. */
+static int send_join(struct guest *guest, const struct old *old)
+{
+	struct join_group_request request;
+	int at = guest->count;
+
+	message_default(&join_group_request_message, &request);
+	request.group_id = VIEW_LITERAL("g");
+	request.session_timeout_ms = 10000;
+	request.rebalance_timeout_ms = 5000;
+	request.member_id = old->id.at ? old->id : VIEW_LITERAL("");
+	request.protocol_type = VIEW_LITERAL("consumer");
+	request.protocols.at = shape_array(&join_group_request_protocol_shape, &guest->arena, 1);
+	request.protocols.count = 1;
+	request.protocols.at[0].name = VIEW_LITERAL("range");
+	request.protocols.at[0].metadata = subscription_of(guest, old);
+	guest_ask(guest, API_JOIN_GROUP, 5, &request);
+	return at;
+}
+
+static int16_t joined(struct guest *guest, int at, struct old *old, struct join_group_response *out)
+{
+	guest_wait(guest, at + 1);
+	guest_read(guest, at, API_JOIN_GROUP, 5, out);
+	if (out->error_code == 0 || out->error_code == KAFKA_MEMBER_ID_REQUIRED)
+		old->id = arena_copy(&guest->arena, out->member_id);
+	if (out->error_code == 0)
+		old->generation = out->generation_id;
+	return out->error_code;
+}
+
+static int16_t join(struct guest *guest, struct old *old, struct join_group_response *out)
+{
+	int16_t error;
+
+	do {
+		turn(guest->broker);
+		error = joined(guest, send_join(guest, old), old, out);
+	} while (error == KAFKA_MEMBER_ID_REQUIRED || error == KAFKA_COORDINATOR_NOT_AVAILABLE);
+	return error;
+}
+
+/* Takes over what it is given; `leader` gives itself everything of t, `all` partitions. */
+static int16_t sync_up(struct guest *guest, struct old *old, int all)
+{
+	struct store *store = guest->broker->store;
+	struct store_topic *topic = store_topic_named(store, VIEW_LITERAL("t"));
+	struct sync_group_request request;
+	struct sync_group_response response;
+	struct places places = { 0 };
+	struct buffer bytes;
+	int at = guest->count;
+
+	message_default(&sync_group_request_message, &request);
+	request.group_id = VIEW_LITERAL("g");
+	request.generation_id = old->generation;
+	request.member_id = old->id;
+	buffer_init(&bytes, 4096);
+	for (int i = 0; i < all; i++)
+		assert_true(places_add(&places, topic->id, i, 0));
+	places_sort(&places);
+	assignment_write(&places, store, 1, &bytes);
+	if (all) {
+		request.assignments.at = shape_array(&sync_group_request_assignment_shape, &guest->arena, 1);
+		request.assignments.count = 1;
+		request.assignments.at[0].member_id = old->id;
+		request.assignments.at[0].assignment = buffer_bytes(&bytes);
+	}
+	guest_ask(guest, API_SYNC_GROUP, 3, &request);
+	places_done(&places);
+	buffer_done(&bytes);
+	guest_wait(guest, at + 1);
+	guest_read(guest, at, API_SYNC_GROUP, 3, &response);
+	if (response.error_code)
+		return response.error_code;
+	assert_int_equal(assignment_read(response.assignment, store, &places), 0);
+	old->owned = 0;
+	for (int i = 0; i < places.count; i++)
+		old->owned |= 1 << places.at[i].partition;
+	places_done(&places);
+	return 0;
+}
+
+static int16_t old_beat(struct guest *guest, const struct old *old)
+{
+	struct heartbeat_request request;
+	struct heartbeat_response response;
+	int at = guest->count;
+
+	message_default(&heartbeat_request_message, &request);
+	request.group_id = VIEW_LITERAL("g");
+	request.generation_id = old->generation;
+	request.member_id = old->id;
+	guest_ask(guest, API_HEARTBEAT, 3, &request);
+	guest_wait(guest, at + 1);
+	guest_read(guest, at, API_HEARTBEAT, 3, &response);
+	return response.error_code;
+}
+
+static int16_t old_commit(struct guest *guest, const struct old *old, int32_t generation)
+{
+	struct offset_commit_request request;
+	struct offset_commit_response response;
+	int at = guest->count;
+
+	message_default(&offset_commit_request_message, &request);
+	request.group_id = VIEW_LITERAL("g");
+	request.generation_id_or_member_epoch = generation;
+	request.member_id = old->id;
+	request.topics.at = shape_array(&offset_commit_request_topic_shape, &guest->arena, 1);
+	request.topics.count = 1;
+	request.topics.at[0].name = VIEW_LITERAL("t");
+	request.topics.at[0].partitions.at =
+		shape_array(&offset_commit_request_partition_shape, &guest->arena, 1);
+	request.topics.at[0].partitions.count = 1;
+	request.topics.at[0].partitions.at[0].committed_offset = 5;
+	guest_ask(guest, API_OFFSET_COMMIT, 7, &request);
+	guest_wait(guest, at + 1);
+	guest_read(guest, at, API_OFFSET_COMMIT, 7, &response);
+	return response.topics.at[0].partitions.at[0].error_code;
+}
+
+static int16_t old_leaves(struct guest *guest, const struct old *old)
+{
+	struct leave_group_request request;
+	struct leave_group_response response;
+	int at = guest->count;
+
+	message_default(&leave_group_request_message, &request);
+	request.group_id = VIEW_LITERAL("g");
+	request.member_id = old->id;
+	guest_ask(guest, API_LEAVE_GROUP, 2, &request);
+	guest_wait(guest, at + 1);
+	guest_read(guest, at, API_LEAVE_GROUP, 2, &response);
+	return response.error_code;
+}
+
+/* ---- the newer side -------------------------------------------------------------------------------------------------- */
+
+struct new
+{
+	const char *id;
+	int32_t epoch;
+	int owned;
+};
+
+static int16_t beat(struct guest *guest, struct new *new)
+{
+	static struct view topic = VIEW_LITERAL("t");
+	struct consumer_group_heartbeat_request request;
+	struct consumer_group_heartbeat_response response;
+	int at = guest->count;
+
+	message_default(&consumer_group_heartbeat_request_message, &request);
+	request.group_id = VIEW_LITERAL("g");
+	request.member_id = view_text(new->id);
+	request.member_epoch = new->epoch;
+	request.rebalance_timeout_ms = 10000;
+	request.subscribed_topic_names.at = &topic;
+	request.subscribed_topic_names.count = 1;
+	request.topic_partitions.at =
+		shape_array(&consumer_group_heartbeat_request_topic_partition_shape, &guest->arena, 1);
+	request.topic_partitions.count = new->owned != 0;
+	memcpy(request.topic_partitions.at[0].topic_id.bytes,
+	       store_topic_named(guest->broker->store, topic)->id, 16);
+	request.topic_partitions.at[0].partitions.at = arena_take(&guest->arena, 8 * sizeof(int32_t));
+	for (int i = 0; i < 8; i++)
+		if (new->owned & 1 << i)
+			request.topic_partitions.at[0]
+				.partitions.at[request.topic_partitions.at[0].partitions.count++] = i;
+	guest_ask(guest, API_CONSUMER_GROUP_HEARTBEAT, 1, &request);
+	guest_wait(guest, at + 1);
+	guest_read(guest, at, API_CONSUMER_GROUP_HEARTBEAT, 1, &response);
+	if (response.error_code)
+		return response.error_code;
+	new->epoch = response.member_epoch;
+	if (!response.assignment)
+		return 0;
+	new->owned = 0;
+	for (int32_t i = 0; i < response.assignment->topic_partitions.count; i++)
+		for (int32_t k = 0; k < response.assignment->topic_partitions.at[i].partitions.count; k++)
+			new->owned |= 1 << response.assignment->topic_partitions.at[i].partitions.at[k];
+	return 0;
+}
+
+/* ---- plays ----------------------------------------------------------------------------------------------------------- */
+
+static int bits(int owned)
+{
+	return __builtin_popcount((unsigned)owned);
+}
+
+/* A classic group of one, who owns all four partitions. */
+static void one_old(struct guest *guest, struct broker *broker, struct old *old)
+{
+	struct join_group_response response;
+
+	guest_come(guest, broker);
+	ask_topic(guest, "t", 4);
+	assert_int_equal(join(guest, old, &response), 0);
+	assert_int_equal(sync_up(guest, old, 4), 0);
+	assert_int_equal(old->owned, 15);
+	assert_int_equal(old_beat(guest, old), 0);
+}
+
+/* Until both have what is theirs: what the old one is told by its heartbeats, it does. */
+static void settle(struct guest *guest, struct old *old, struct new *new)
+{
+	struct join_group_response response;
+
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(beat(guest, new), 0);
+		if (old_beat(guest, old) != KAFKA_REBALANCE_IN_PROGRESS)
+			continue;
+		if (old->eager)
+			old->owned = 0;
+		assert_int_equal(join(guest, old, &response), 0);
+		assert_string_equal((const char *)arena_copy(&guest->arena, response.leader).at, "");
+		assert_int_equal(sync_up(guest, old, 0), 0);
+		assert_int_equal(old->owned & new->owned, 0);
+	}
+	assert_int_equal(bits(old->owned), 2);
+	assert_int_equal(old->owned | new->owned, 15);
+	assert_int_equal(old_beat(guest, old), 0);
+}
+
+static void rolls_up_and_down(void **state, bool eager)
+{
+	struct old old = { .eager = eager };
+	struct new new = { "newer", 0, 0 };
+	struct join_group_response response;
+	struct guest guest;
+	int32_t before;
+
+	one_old(&guest, *state, &old);
+	before = old.generation;
+	assert_int_equal(beat(&guest, &new), 0);
+	assert_int_equal(new.owned, 0); /* all of it is the old one's still */
+	assert_int_equal(old_commit(&guest, &old, old.generation), 0);
+	assert_int_equal(old_beat(&guest, &old), KAFKA_REBALANCE_IN_PROGRESS);
+	assert_int_equal(beat(&guest, &new), 0);
+	assert_int_equal(new.owned, 0);
+	settle(&guest, &old, &new);
+	assert_true(old.generation > before);
+	assert_int_equal(old_commit(&guest, &old, old.generation + 1), KAFKA_ILLEGAL_GENERATION);
+	assert_int_equal(old_commit(&guest, &old, old.generation), 0);
+
+	new.epoch = -1;
+	assert_int_equal(beat(&guest, &new), 0);
+	assert_int_equal(old_beat(&guest, &old),
+			 old.generation == group_named(broker_groups(*state), VIEW_LITERAL("g"))->generation
+				 ? KAFKA_REBALANCE_IN_PROGRESS
+				 : KAFKA_ILLEGAL_GENERATION);
+	assert_int_equal(join(&guest, &old, &response), 0);
+	assert_true(view_equal(response.leader, old.id)); /* it leads again */
+	assert_int_equal(response.members.count, 1);
+	assert_int_equal(sync_up(&guest, &old, 4), 0);
+	assert_int_equal(old_beat(&guest, &old), 0);
+	guest_leave(&guest);
+}
+
+static void an_eager_member_rolls_up_and_down(void **state)
+{
+	rolls_up_and_down(state, true);
+}
+
+static void a_cooperative_member_rolls_up_and_down(void **state)
+{
+	rolls_up_and_down(state, false);
+}
+
+static void an_old_one_joins_the_newer_and_leaves(void **state)
+{
+	struct old old = { 0 };
+	struct new new = { "newer", 0, 0 };
+	struct join_group_response response;
+	struct guest guest;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 4);
+	while (beat(&guest, &new) == KAFKA_COORDINATOR_NOT_AVAILABLE)
+		turn(*state);
+	assert_int_equal(new.owned, 15);
+	assert_int_equal(join(&guest, &old, &response), 0);
+	assert_int_equal(sync_up(&guest, &old, 0), 0);
+	assert_int_equal(old.owned, 0);
+	settle(&guest, &old, &new);
+	assert_int_equal(old_leaves(&guest, &old), 0);
+	assert_int_equal(old_beat(&guest, &old), KAFKA_UNKNOWN_MEMBER_ID);
+	assert_int_equal(beat(&guest, &new), 0);
+	assert_int_equal(new.owned, 15);
+	guest_leave(&guest);
+}
+
+static void a_mixed_group_comes_back_after_a_restart(void **state)
+{
+	struct old old = { 0 };
+	struct new new = { "newer", 0, 0 };
+	struct guest guest;
+
+	one_old(&guest, *state, &old);
+	assert_int_equal(beat(&guest, &new), 0);
+	settle(&guest, &old, &new);
+	char id[100];
+	snprintf(id, sizeof id, "%.*s", (int)old.id.size, (const char *)old.id.at);
+	old.id = view_text(id);
+	guest_leave(&guest);
+	broker_end(*state);
+	*state = broker_begin("offsets.topic.num.partitions", "2");
+	guest_come(&guest, *state);
+	assert_int_equal(beat(&guest, &new), 0);
+	assert_int_equal(old_beat(&guest, &old), 0);
+	assert_int_equal(sync_up(&guest, &old, 0), 0);
+	assert_int_equal(bits(old.owned), 2);
+	assert_int_equal(old.owned | new.owned, 15);
+	guest_leave(&guest);
+}
+
+static void the_policy_may_forbid_it(void **state)
+{
+	struct old old = { 0 };
+	struct new new = { "newer", 0, 0 };
+	struct guest guest;
+
+	one_old(&guest, *state, &old);
+	assert_int_equal(beat(&guest, &new), KAFKA_GROUP_ID_NOT_FOUND);
+	assert_int_equal(old_beat(&guest, &old), 0);
+	guest_leave(&guest);
+}
+
+static void or_only_the_way_back(void **state)
+{
+	struct old old = { 0 };
+	struct new new = { "newer", 0, 0 };
+	struct join_group_response response;
+	struct guest guest;
+
+	one_old(&guest, *state, &old);
+	assert_int_equal(beat(&guest, &new), 0);
+	settle(&guest, &old, &new);
+	new.epoch = -1;
+	assert_int_equal(beat(&guest, &new), 0);
+	assert_int_equal(old_beat(&guest, &old), KAFKA_REBALANCE_IN_PROGRESS);
+	assert_int_equal(join(&guest, &old, &response), 0);
+	assert_int_equal(response.leader.size, 0); /* the broker assigns still */
+	assert_int_equal(sync_up(&guest, &old, 0), 0);
+	assert_int_equal(old.owned, 15);
+	guest_leave(&guest);
+}
+
+static void what_is_no_consumer_does_not_mix(void **state)
+{
+	struct new new = { "newer", 0, 0 };
+	struct join_group_request request;
+	struct join_group_response response;
+	struct guest guest;
+	int at;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 4);
+	while (beat(&guest, &new) == KAFKA_COORDINATOR_NOT_AVAILABLE)
+		turn(*state);
+	for (int i = 0; i < 3; i++) {
+		message_default(&join_group_request_message, &request);
+		request.group_id = VIEW_LITERAL("g");
+		request.session_timeout_ms = 10000;
+		request.protocol_type = i == 0 ? VIEW_LITERAL("connect") : VIEW_LITERAL("consumer");
+		request.protocols.at = shape_array(&join_group_request_protocol_shape, &guest.arena, 1);
+		request.protocols.count = i != 1;
+		request.protocols.at[0].name = VIEW_LITERAL("range");
+		request.protocols.at[0].metadata = VIEW_LITERAL("\0\1\0\0"); /* ends early */
+		at = guest.count;
+		guest_ask(&guest, API_JOIN_GROUP, 5, &request);
+		guest_wait(&guest, at + 1);
+		guest_read(&guest, at, API_JOIN_GROUP, 5, &response);
+		assert_int_equal(response.error_code, KAFKA_INCONSISTENT_GROUP_PROTOCOL);
+	}
+	guest_leave(&guest);
+}
+
+int main(void)
+{
+#define PLAY(name, how) cmocka_unit_test_setup_teardown(name, how, end)
+	const struct CMUnitTest tests[] = {
+		PLAY(an_eager_member_rolls_up_and_down, begin),
+		PLAY(a_cooperative_member_rolls_up_and_down, begin),
+		PLAY(an_old_one_joins_the_newer_and_leaves, begin),
+		PLAY(a_mixed_group_comes_back_after_a_restart, begin),
+		PLAY(the_policy_may_forbid_it, begin_disabled),
+		PLAY(or_only_the_way_back, begin_upgrade),
+		PLAY(what_is_no_consumer_does_not_mix, begin),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
