@@ -260,7 +260,9 @@ void doors_tick(struct broker *broker)
 			door_close(door);
 			continue;
 		}
-		if (broker->properties.idle_ms >= 0 && door->pipeline.count == 0 &&
+		/* Of who is not heard nobody sees either whether he has left. */
+		if (broker->properties.idle_ms >= 0 &&
+		    (door->pipeline.count == 0 || door->pipeline.muted_until_ms) &&
 		    now_ms - door->active_ms > broker->properties.idle_ms)
 			door_close(door);
 	}
