@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "broker/access.h"
 #include "broker/entrance.h"
 #include "broker/login.h"
 #include "broker/pipeline.h"
@@ -50,6 +51,10 @@ static void set_doors(struct properties *properties)
 		{ "listeners", "SASL_PLAINTEXT://127.0.0.1:0" },
 		{ "sasl.enabled.mechanisms", "PLAIN,SCRAM-SHA-256,OAUTHBEARER" },
 		{ "connections.max.reauth.ms", "3600000" },
+		/* Every request is asked for, and what nobody has made a rule of is allowed. */
+		{ "authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer" },
+		{ "allow.everyone.if.no.acl.found", "true" },
+		{ "log4j.logger.kafka.authorizer.logger", "DEBUG" },
 		{ "listener.name.sasl_plaintext.plain.sasl.jaas.config",
 		  "PlainLoginModule required user_a=\"b\";" },
 		{ "listener.name.sasl_plaintext.oauthbearer.sasl.server.callback.handler.class",
@@ -199,5 +204,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < TURNS_MAX && broker->request_bytes > 0; i++)
 		turn(1);
 	assert(broker->request_bytes == 0);
+	/* Rules are for one input: the next finds a broker without any. */
+	if (access_rules_count(access_rules_of(broker)) > 0) {
+		assert(!has_login || was_in);
+		end();
+	}
 	return 0;
 }

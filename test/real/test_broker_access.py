@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import (AclBinding, AclBindingFilter, AclOperation, AclPermissionType, AdminClient, NewTopic,
                                    ResourcePatternType, ResourceType)
 
@@ -458,6 +458,32 @@ def test_a_certificate_has_a_name(run_folder, certificates):
                     admin.list_topics(timeout=2)
                 broker.stop()
                 assert any("names its certificate" in line for line in broker.said), broker.said
+
+
+def test_a_pattern_finds_what_its_member_may_see(run_folder):
+    """KIP-848: the broker looks for topics, and who subscribes learns of no other; not behind a crash either."""
+    with Guarded(run_folder / "access-pattern", **{"group.consumer.min.heartbeat.interval.ms": 100,
+                                                   "group.consumer.heartbeat.interval.ms": 100}) as broker:
+        broker.admin().create_topics([NewTopic(name, 1, 1) for name in ("seen-1", "seen-2")])["seen-2"].result(20)
+        make(broker, rule("grouper", ResourceType.GROUP, "g", AclOperation.READ), rule("grouper", ResourceType.TOPIC, "seen-1", AclOperation.READ))
+        consumer = Consumer(broker.client("grouper", **{"group.id": "g", "group.protocol": "consumer", "auto.offset.reset": "earliest",
+                                                        "reconnect.backoff.max.ms": 100}))
+        consumer.subscribe(["^seen-.*"])
+
+        def assigned(name):
+            consumer.poll(0.05)
+            assert {place.topic for place in consumer.assignment()} <= {name}
+            return consumer.assignment()
+
+        until(lambda: assigned("seen-1"))
+        make(broker, rule("writer", ResourceType.TOPIC, "seen", AclOperation.WRITE, ResourcePatternType.PREFIXED))
+        broker.kill()
+        broker.start()
+        assert write(broker, "writer", "seen-2") is None and write(broker, "writer", "seen-1") is None
+        got = until(lambda: (message := consumer.poll(0.05)) and not message.error() and message)
+        assert got.topic() == "seen-1"
+        assert {place.topic for place in consumer.assignment()} == {"seen-1"}
+        consumer.close()
 
 
 def test_kafka_acls(guarded, topic):
