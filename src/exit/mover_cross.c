@@ -126,6 +126,12 @@ static int drain_before_deny(struct crossing *c)
 	return err;
 }
 
+/* Nobody may decide on it any more: better said before anybody is fenced. */
+static bool verdict_is_old(const struct crossing *c)
+{
+	return c->to == AUTHORITY_TARGET && !c->now.of && c->now.verdict.valid_until_ms < mover_wall(c->mover);
+}
+
 /* Writers are slowed down: until nothing but the moment speaks for a long pause any more. */
 static int wait_caught_up(struct crossing *c)
 {
@@ -140,8 +146,12 @@ static int wait_caught_up(struct crossing *c)
 		err = c->mover->world->ops->forecast(c->mover->world, c->family, c->to, LOOK_TIMEOUT_MS,
 						     &forecast, &c->fault);
 		if (err == 0 && forecast.may &&
-		    forecast.pause_ms <= c->family->class->limits[LIMIT_PAUSE].value)
-			return 0;
+		    forecast.pause_ms <= c->family->class->limits[LIMIT_PAUSE].value) {
+			if (!verdict_is_old(c))
+				return 0;
+			return fault_set(&c->fault, ERR_TIMEOUT,
+					 "the other side has caught up under its quota, and the verdict grew old meanwhile: ask again");
+		}
 		if (err == 0)
 			fault_set(&c->fault, ERR_TIMEOUT,
 				  "under its quota the other side has not caught up in %d s: %s",
@@ -505,7 +515,7 @@ static int may_decide(struct crossing *c)
 	/* What took time came first; these are true now. */
 	if (left_of(c) == 0)
 		return fault_set(&c->fault, ERR_TIMEOUT, "the deadline passed before the decision");
-	if (c->to == AUTHORITY_TARGET && !c->now.of && c->now.verdict.valid_until_ms < mover_wall(c->mover))
+	if (verdict_is_old(c))
 		return fault_set(&c->fault, ERR_STALE,
 				 "the verdict that the crossing rests on is no longer fresh");
 	return 0;
