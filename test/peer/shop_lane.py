@@ -270,7 +270,11 @@ class PlainLane(Lane):
         self.again_at = time.monotonic() + BACKOFF_S
 
     def delivered(self, side, one, error, message):
-        if error is None:
+        if error is None and message.offset() is None:
+            # The leader had it from a try whose answer was lost, and does not say where: it is looked for.
+            self.shop.diary.write(self.line("info", one, side, why="written before"))
+            self.unsure[side].append(one)
+        elif error is None:
             self.shop.diary.write(self.line("ok", one, side, p=message.partition(), o=message.offset(), s=one.sent,
                                             k=now()))
             one.on.add(side)
@@ -408,7 +412,7 @@ class TransactionLane(Lane):
 
         def delivered(one):
             def callback(error, message):
-                if error is None:
+                if error is None and message.offset() is not None:      # else it is looked for
                     places[one] = (message.partition(), message.offset())
             return callback
 
