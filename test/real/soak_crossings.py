@@ -24,7 +24,7 @@ pytestmark = pytest.mark.real
 def test_a_freeze_insists_and_a_resume_that_cannot_tell_says_so(own_pair, interlock, scene):
     """A record that only the target has asks for a freeze.  The flag fails: it is tried again by itself until it holds."""
     one = scene(*own_pair, groups=(), shops=[{"rate": 100}])
-    bad, file = with_bad_flag(one, {"stop": {"parity": "freeze"}})
+    bad, file = with_bad_flag(one, {"stop": {"parity": "freeze"}, "parity": {"late": "5s"}})
     whole = yaml.safe_load(file.read_text())
     whole["reading"] = {"every": "300ms"}
     whole["families"][0]["levers"]["flag"]["timeout"] = "1s"
