@@ -1,11 +1,11 @@
 """Interlock's broker beside Apache Kafka 4.3.1 in one run: with a sync at each append (flush.messages=1), and without.
 
-    bench_broker.py [--quick] [--alone] [--only produce,load,latency,partitions,consume,both,memory,start,cold]
+    bench_broker.py [--quick] [--alone] [--cold-gb GB] [--only produce,load,latency,partitions,consume,both,memory,start,cold]
 
 Ours is durable in every line: it acknowledges after fdatasync.  Each line is measured in turn on every broker, so that what else the
 machine does touches all of them; the ratio is what counts.  First what the disk and the loopback give in the same minutes.
 --quick takes less than six minutes and one round; otherwise each line is the median of three rounds.  --alone leaves Kafka
-out: figures without ratios, to see what a change did.
+out: figures without ratios, to see what a change did.  --cold-gb says how much the cold reader has to read (10, with --quick 2).
 """
 
 import argparse
@@ -151,7 +151,8 @@ def java(*words, heap="512m"):
 
 
 class Bench:
-    def __init__(self, folder, quick, alone):
+    def __init__(self, folder, quick, alone, cold_gb):
+        self.cold_gb = cold_gb or (2 if quick else 10)
         self.folder, self.quick, self.alone = folder, quick, alone
         self.rounds = 1 if quick else 3
         self.seconds = 3 if quick else 6
@@ -359,7 +360,7 @@ class Bench:
         shutil.rmtree(self.folder / "crashed")
 
     def cold(self):
-        size = 2 * 10**9 if self.quick else 10**10
+        size = int(self.cold_gb * 10**9)
         say(f"\n== a cold reader of {size / 1e9:.0f} GB beside a producer and a tail reader of 20 MB/s")
         for name in [name for name in (OURS, PLAIN) if name in self.brokers]:
             broker = self.brokers[name]
@@ -372,6 +373,9 @@ class Bench:
             tail = {"partitions": 4, "producers": 2, "consumers": 1, "window": 64, "batch": 16384, "record": 1000, "rate": 20}
             seconds = max(self.seconds, 5)
             alone, beside = [], []
+            topic = topic_on(broker, 4)
+            load(broker, topic, seconds=seconds, **tail)  # for nothing: it has just begun, and its log with it
+            drop(broker, topic)
             for _ in range(self.rounds):
                 topic = topic_on(broker, 4)
                 alone.append(load(broker, topic, seconds=seconds, **tail))
@@ -420,11 +424,12 @@ def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--quick", action="store_true")
     options.add_argument("--alone", action="store_true")
+    options.add_argument("--cold-gb", type=float, default=0)
     options.add_argument("--only", default=",".join(PARTS))
     words = options.parse_args()
     only = [part for part in PARTS if part in words.only.split(",")]
     folder = Path(tempfile.mkdtemp(prefix="interlock-bench-", dir=os.environ.get("INTERLOCK_BENCH_FOLDER")))
-    bench = Bench(folder, words.quick, words.alone)
+    bench = Bench(folder, words.quick, words.alone, words.cold_gb)
     try:
         bench.run(only)
     finally:

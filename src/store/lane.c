@@ -3,7 +3,9 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "store/lane.h"
@@ -13,6 +15,7 @@ struct lane {
 	pthread_cond_t change;
 	struct list jobs;
 	bool ending, threaded;
+	int nice;
 	pthread_t thread;
 	lane_wake *wake;
 	void *context;
@@ -35,6 +38,9 @@ static void *work(void *context)
 	struct lane *lane = context;
 	struct job *job;
 
+	/* Of this thread alone, as Linux has it; where it may not be changed it stays as it is. */
+	if (lane->nice)
+		setpriority(PRIO_PROCESS, (id_t)gettid(), lane->nice);
 	pthread_mutex_lock(&lane->mutex);
 	while (!lane->ending) {
 		job = take(lane);
@@ -73,7 +79,7 @@ static void unmake(struct lane *lane)
 	free(lane);
 }
 
-int lane_new(const char *name, struct lane **out)
+int lane_new(const char *name, int nice, struct lane **out)
 {
 	struct lane *lane = make();
 	sigset_t all, before;
@@ -82,6 +88,7 @@ int lane_new(const char *name, struct lane **out)
 	if (!lane)
 		return ERR_MEMORY;
 	lane->threaded = true;
+	lane->nice = nice;
 	sigfillset(&all); /* signals are for the program's own thread */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	failed = pthread_create(&lane->thread, NULL, work, lane);

@@ -31,8 +31,11 @@ static inline void job_init(struct job *job, job_run *run)
 	job->queued = false;
 }
 
-/* With a thread, called `name` (at most 15 bytes) where the system shows threads.  ERR_MEMORY, ERR_LIMIT. */
-int lane_new(const char *name, struct lane **out);
+/*
+ * With a thread, called `name` (at most 15 bytes) where the system shows threads.  With `nice` above 0 it gets the processor
+ * after those that want it more, as nice(1) has it.  ERR_MEMORY, ERR_LIMIT.
+ */
+int lane_new(const char *name, int nice, struct lane **out);
 
 /* Without: `wake` (may be NULL) is called by the posting thread when the first job comes in. */
 int lane_new_stepped(lane_wake *wake, void *context, struct lane **out);

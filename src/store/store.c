@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/random.h"
 #include "store/store_inside.h"
@@ -32,16 +33,27 @@ int64_t store_now_ms(const struct store *store)
 	return clock_monotonic_ms(store->options.clock);
 }
 
+void store_rest(int64_t ns, int most_ms)
+{
+	int64_t most_ns = most_ms * INT64_C(1000000);
+	struct timespec rest = { 0, ns < most_ns ? ns : most_ns };
+
+	if (ns > 0)
+		nanosleep(&rest, NULL);
+}
+
 static int make_lanes(struct store *store)
 {
 	static const char *const names[STORE_LANES] = { "store-commit", "store-keep", "store-upload",
 							"store-read" };
+	/* Who catches up waits for the processor behind those who write and those at the tail. */
+	static const int nices[STORE_LANES] = { [LANE_READER] = 10 };
 	int err = lane_new_stepped(store->options.wake, store->options.wake_context, &store->home);
 
 	store->own_lanes = !store->options.lanes[0];
 	for (int i = 0; i < STORE_LANES && err == 0; i++) {
 		if (store->own_lanes)
-			err = lane_new(names[i], &store->lanes[i]);
+			err = lane_new(names[i], nices[i], &store->lanes[i]);
 		else
 			store->lanes[i] = store->options.lanes[i];
 	}
@@ -262,6 +274,8 @@ void store_wait(struct store *store, int timeout_ms)
 
 void store_tick(struct store *store)
 {
+	store->tail_is_busy = store->appends != store->appends_before;
+	store->appends_before = store->appends;
 	tell_changes(store);
 	flush_tick(store);
 	retain_tick(store);

@@ -59,7 +59,7 @@ struct store_options {
 	int64_t unflushed_bytes_max; /* appends past it are refused with ERR_LIMIT until an upload has ended */
 	int64_t read_bytes_max;      /* blocks of objects in memory, beside the cache */
 	uint64_t
-		segment_bytes; /* of the write-ahead log: two to (unflushed / segment + 3) of them lie on the disk */
+		segment_bytes; /* of the write-ahead log: two to (unflushed / segment + 4) of them lie on the disk */
 	int64_t flush_bytes; /* upload when so much is not uploaded ... */
 	int64_t flush_ms;    /* ... or when the oldest of it waits so long */
 	int64_t retention_check_ms;

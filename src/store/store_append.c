@@ -266,6 +266,7 @@ static int send(struct partition *partition, struct append *append, const struct
 	partition->end = held->last_offset + 1;
 	partition->in_flight++;
 	partition->store->unflushed_bytes += held->size;
+	partition->store->appends++;
 	list_append(&partition->appends, &append->link);
 	wal_append(partition->store->wal, &append->entry);
 	return 0;

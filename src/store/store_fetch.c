@@ -3,6 +3,10 @@
  *
  * One fetch of a partition at a time, on the reader's lane: the appends and uploads have lanes of their own, so somebody who
  * catches up waits for himself alone.  Who goes on where the last fetch ended gets twice as many blocks, up to FETCH_BLOCKS_MAX.
+ *
+ * While records are appended, old ones are read by small pieces, and for each the lane rests PAUSE times as long as it took: the
+ * disk, and the processors of this machine where the reader may be as well, are the tail's for most of the time.  When either is
+ * short, a piece takes longer and so does the rest.
  * A block says from which offset on it is the one to look into, so that holes in the offsets need no second look.
  */
 #include <assert.h>
@@ -14,6 +18,10 @@
 #define FETCH_BLOCKS_MAX  16
 #define FETCH_EXTENTS_MAX 16
 
+#define BESIDE_BLOCKS_MAX 4 /* while the tail is busy */
+#define PAUSE             7
+#define PAUSE_MS_MAX      50
+
 struct fetch {
 	struct job job, home;
 	struct store *store;
@@ -22,6 +30,7 @@ struct fetch {
 	int64_t timestamp;   /* ... and hold something as late as this */
 	uint64_t generation; /* of the partition's extents */
 	int blocks_max;
+	bool beside; /* the tail */
 	int64_t covers_from;
 	struct extent extents[FETCH_EXTENTS_MAX];
 	int extent_count;
@@ -86,6 +95,11 @@ static int read_extent(struct fetch *fetch, const struct extent *extent, struct 
 static void run(struct job *job)
 {
 	struct fetch *fetch = container_of(job, struct fetch, job);
+	struct store *store = fetch->store;
+	const struct clock *clock = store->options.clock;
+	int64_t began_ns = clock->monotonic_ns(clock);
+	bool beside = fetch->beside &&
+		      store->own_lanes; /* under a simulator nobody rests: its lanes are one thread */
 	struct buffer index;
 
 	buffer_init(&index, (size_t)OBJECT_ENTRIES_MAX * OBJECT_ENTRY_SIZE);
@@ -102,7 +116,9 @@ static void run(struct job *job)
 	if (fetch->block_count)
 		fetch->err = 0;
 	buffer_done(&index);
-	lane_post(fetch->store->home, &fetch->home);
+	lane_post(store->home, &fetch->home); /* which may be done with it at once */
+	if (beside)
+		store_rest(PAUSE * (clock->monotonic_ns(clock) - began_ns), PAUSE_MS_MAX);
 }
 
 void block_drop(struct block *block)
@@ -238,6 +254,9 @@ int fetch_start(struct partition *partition, int64_t offset, int64_t timestamp)
 		fetch->blocks_max = 2 * partition->fetch_blocks < FETCH_BLOCKS_MAX
 					    ? 2 * partition->fetch_blocks
 					    : FETCH_BLOCKS_MAX;
+	fetch->beside = store->tail_is_busy;
+	if (fetch->beside && fetch->blocks_max > BESIDE_BLOCKS_MAX)
+		fetch->blocks_max = BESIDE_BLOCKS_MAX;
 	fetch->store = store;
 	fetch->generation = partition->generation;
 	fetch->partition = partition->id;

@@ -155,14 +155,16 @@ struct store {
 	struct metadata_state state;
 
 	struct list topics;
-	struct map by_name, by_id; /* of topics */
+	struct map by_name, by_id;     /* of topics */
 	struct partition **partitions; /* by id; NULL for those that are no more */
 	size_t partition_capacity;
 	struct map settings; /* kind, zero, name -> struct setting */
 
 	_Atomic int64_t cache_bytes, read_bytes; /* of chunks, whoever holds them */
 	int64_t unflushed_bytes;
-	uint64_t durable_lsn; /* everything below was delivered */
+	uint64_t appends, appends_before; /* that were sent, and how many when the clock was looked at last */
+	bool tail_is_busy;                /* something was, between the last two looks */
+	uint64_t durable_lsn;             /* everything below was delivered */
 	int write_err;
 	struct list dirty, cached, changed, blocks, dying, tasks;
 	struct list waiting_flushes; /* of tasks */
@@ -191,6 +193,9 @@ enum {
 };
 
 int64_t store_now_ms(const struct store *store);
+
+/* Sleeps on a lane that works for nobody who waits: so long, but not past `most_ms`. */
+void store_rest(int64_t ns, int most_ms);
 
 /* ---- store_topics.c */
 struct topic *topic_make(struct store *store, const uint8_t *id, struct view name, struct view config,

@@ -163,6 +163,7 @@ int store_recover(struct store *store, struct fault *fault)
 		.log_id = store->state.log_id,
 		.committer = store->lanes[LANE_COMMITTER],
 		.home = store->home,
+		.maker = store->lanes[LANE_KEEPER], /* an upload or a merge would keep it for too long */
 	};
 	char *folder = NULL;
 	int err = metadata_load(store->metadata, &sink, store, fault);

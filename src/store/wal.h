@@ -7,7 +7,8 @@
  * appends; nothing of an entry may be touched before.
  *
  *	caller's thread   wal_append() ... wal_deliver() -> entry->done()          wal_trim(), wal_free()
- *	committer's lane      group -> write -> sync -> delivered on the home lane      segments recycled
+ *	committer's lane      group -> write -> sync -> delivered on the home lane
+ *	maker's lane              a segment of zeros ahead      segments behind recycled
  *
  * When a group cannot be written because the disk is full, its entries and all that were appended after them fail with
  * ERR_FULL, nothing of them is in the log, and the next append tries again.  Any other failure breaks the log: every
@@ -57,6 +58,7 @@ struct wal_place {
 	uint64_t segment_size; /* of new segments, bytes */
 	uint64_t log_id;       /* of the store: another one's segments are refused */
 	struct lane *committer, *home;
+	struct lane *maker; /* room ahead and names behind; NULL: the committer does without, or does it */
 };
 
 #define WAL_SEGMENT_SIZE_MIN (64 << 10)
@@ -112,7 +114,7 @@ static inline size_t wal_payload_max(struct wal *wal)
 	return wal->operations->payload_max(wal);
 }
 
-/* The committer's lane must have ended.  Entries that wait are their owners'; their `done` is not called.  NULL is silent. */
+/* The committer's and the maker's lane must have ended.  Entries that wait are their owners'; their `done` is not called.  NULL is silent. */
 static inline void wal_free(struct wal *wal)
 {
 	if (wal)

@@ -112,16 +112,17 @@ static int blot_out(struct wal_file *wal)
 static int commit_group(struct wal_file *wal, int count)
 {
 	struct disk *disk = wal->place.disk;
-	uint64_t size = 0;
+	uint64_t size = 0, room;
 	uint32_t previous;
 	int pieces, err;
 
 	for (int i = 0; i < count; i++)
 		size += wal_entry_size(wal->group[i]->payload.size);
 	size += count ? pad_size(size) : WAL_PAGE_SIZE;
-	if (size > (count ? group_room_left(wal) : room_left(wal))) {
+	room = count ? group_room_left(wal) : room_left(wal);
+	if (size > room || (count && wal_should_move(wal))) {
 		err = wal_segment_begin(wal, NULL);
-		if (err < 0)
+		if (err < 0 && (err != ERR_FULL || size > room))
 			return err == ERR_FULL ? ERR_FULL : ERR_IO;
 	}
 	assert(size <= room_left(wal));
@@ -138,6 +139,17 @@ static int commit_group(struct wal_file *wal, int count)
 	wal->previous = previous;
 	wal->sealed = count == 0;
 	return 0;
+}
+
+/* Under the mutex, by the committer. */
+static void count_up(struct wal_file *wal)
+{
+	uint64_t segments =
+		wal->segment_count + (uint64_t)wal->spare_count + (wal->leaving_to - wal->leaving_from);
+
+	segments += wal->ahead == WAL_AHEAD_AT_WORK || wal->ahead == WAL_AHEAD_READY;
+	wal->numbers.first_lsn = wal->segment_count ? wal->segments[0].first_lsn : wal->lsn;
+	wal->numbers.size_on_disk = segments * wal->place.segment_size;
 }
 
 static void finish(struct wal_file *wal, int count, int err)
@@ -162,9 +174,7 @@ static void finish(struct wal_file *wal, int count, int err)
 		wal->numbers.bytes += wal->lsn - wal->numbers.end_lsn;
 	}
 	wal->numbers.end_lsn = wal->lsn;
-	wal->numbers.first_lsn = wal->segment_count ? wal->segments[0].first_lsn : wal->lsn;
-	wal->numbers.size_on_disk =
-		(wal->segment_count + (uint64_t)wal->spare_count) * wal->place.segment_size;
+	count_up(wal);
 	pthread_mutex_unlock(&wal->mutex);
 	lane_post(wal->place.home, &wal->deliver);
 }
@@ -186,11 +196,11 @@ static void commit(struct job *job)
 	if (!broken && trim_to)
 		wal_segments_release(wal, trim_to,
 				     NULL); /* what cannot be released now is with the next trim */
+	if (!broken)
+		wal_look_ahead(wal);
 	pthread_mutex_lock(&wal->mutex);
 	more = !list_empty(&wal->waiting);
-	wal->numbers.first_lsn = wal->segment_count ? wal->segments[0].first_lsn : wal->lsn;
-	wal->numbers.size_on_disk =
-		(wal->segment_count + (uint64_t)wal->spare_count) * wal->place.segment_size;
+	count_up(wal);
 	pthread_mutex_unlock(&wal->mutex);
 	if (more)
 		lane_post(wal->place.committer, &wal->commit);
@@ -273,6 +283,7 @@ static void free_wal(struct wal *base)
 	    room_left(wal) >= WAL_PAGE_SIZE)
 		commit_group(wal, 0);
 	disk_close(wal->file);
+	disk_close(wal->ahead_file);
 	pthread_mutex_destroy(&wal->mutex);
 	free(wal->segments);
 	free(wal->group);
@@ -307,6 +318,7 @@ int wal_file_open(const struct wal_place *place, uint64_t trimmed, wal_each *eac
 	list_init(&wal->finished);
 	job_init(&wal->commit, commit);
 	job_init(&wal->deliver, deliver);
+	wal_maker_init(wal);
 	wal->folder = strdup(place->folder);
 	wal->group = calloc(WAL_GROUP_COUNT_MAX, sizeof *wal->group);
 	wal->pieces = calloc(PIECES_MAX, sizeof *wal->pieces);
@@ -323,9 +335,10 @@ int wal_file_open(const struct wal_place *place, uint64_t trimmed, wal_each *eac
 	if (err < 0)
 		goto free_wal;
 	/* The first group begins a segment: a full disk does not keep anybody from reading. */
-	wal->numbers.first_lsn = wal->segment_count ? wal->segments[0].first_lsn : wal->lsn;
 	wal->numbers.end_lsn = wal->lsn;
-	wal->numbers.size_on_disk = (wal->segment_count + (uint64_t)wal->spare_count) * place->segment_size;
+	pthread_mutex_lock(&wal->mutex);
+	count_up(wal);
+	pthread_mutex_unlock(&wal->mutex);
 	*out = &wal->wal;
 	return 0;
 free_wal:

@@ -1,8 +1,10 @@
 /*
  * wal_format.h - the bytes of a write-ahead log in files.
  *
- * A folder of segments, `<number>.wal` with 20 digits, numbers without a hole; and `spare-<number>.wal`, whose room will be
- * used again.  Integers are little-endian.  A segment begins with a page of 4,096 bytes:
+ * A folder of segments, `<number>.wal` with 20 digits, numbers without a hole; `spare-<number>.wal`, whose room will be
+ * used again; and `spare-next.wal`, zeros that a segment will begin in, which are removed at opening.
+ *
+ * Integers are little-endian.  A segment begins with a page of 4,096 bytes:
  *
  *	 0  magic      8   "ilk-wal" and a zero
  *	 8  crc32c     4   of the 52 bytes from 12 on

@@ -32,7 +32,12 @@ static int find_one(void *context, const char *name)
 	struct found *found = context;
 	struct wal_file *wal = found->wal;
 	uint64_t number;
+	char path[4096];
 
+	if (strcmp(name, WAL_AHEAD_NAME) == 0) {
+		wal->place.disk->remove(wal->place.disk, wal_ahead_path(wal, path, sizeof path), NULL);
+		return 0;
+	}
 	if (number_of(name, "spare-", &number)) {
 		if (wal->spare_count < WAL_SPARES_MAX)
 			wal->spares[wal->spare_count++] = number;

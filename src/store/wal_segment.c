@@ -28,43 +28,95 @@ int wal_segment_add(struct wal_file *wal, struct wal_segment segment, struct fau
 	return 0;
 }
 
-/* A file with room for a segment, under the name of a spare. */
-static int find_spare(struct wal_file *wal, struct disk_file **out, uint64_t *number, uint64_t *size,
-		      struct fault *fault)
+/* Takes one of them off the list; false when there is none. */
+static bool take_spare(struct wal_file *wal, uint64_t *number)
+{
+	bool found;
+
+	pthread_mutex_lock(&wal->mutex);
+	found = wal->spare_count > 0;
+	if (found)
+		*number = wal->spares[--wal->spare_count];
+	pthread_mutex_unlock(&wal->mutex);
+	return found;
+}
+
+/* What was made ahead is taken once, and after a failure the next segment may be tried again. */
+static bool take_ahead(struct wal_file *wal)
+{
+	bool found;
+
+	pthread_mutex_lock(&wal->mutex);
+	found = wal->ahead == WAL_AHEAD_READY;
+	if (wal->ahead != WAL_AHEAD_AT_WORK)
+		wal->ahead = WAL_AHEAD_IDLE;
+	pthread_mutex_unlock(&wal->mutex);
+	return found;
+}
+
+/* The file, if it has the size of a segment; if not, it is removed. */
+static struct disk_file *open_whole(struct wal_file *wal, const char *path)
 {
 	struct disk *disk = wal->place.disk;
 	struct disk_file *file;
+	uint64_t size;
+
+	if (disk->open(disk, path, DISK_WRITE, &file, NULL) == 0) {
+		if (disk->size(file, &size, NULL) == 0 && size == wal->place.segment_size)
+			return file;
+		disk_close(file);
+	}
+	disk->remove(disk, path, NULL); /* half made, or of another size */
+	return NULL;
+}
+
+/* A file with room for a segment, under another name; *slow: nothing was ever written there. */
+static int find_room(struct wal_file *wal, struct disk_file **out, char *path, size_t path_size, bool *slow,
+		     struct fault *fault)
+{
+	struct disk *disk = wal->place.disk;
+	struct disk_file *file = NULL;
+	uint64_t number;
 	int err;
 
-	while (wal->spare_count) {
-		*number = wal->spares[--wal->spare_count];
-		if (disk->open(disk, wal_segment_path(wal, *number, true), DISK_WRITE, &file, NULL) == 0) {
-			if (disk->size(file, size, NULL) == 0 && *size == wal->place.segment_size) {
-				*out = file;
-				return 0;
-			}
-			disk_close(file);
-		}
-		disk->remove(disk, wal_segment_path(wal, *number, true),
-			     NULL); /* half made, or of another size */
+	*slow = false;
+	if (take_ahead(wal))
+		file = open_whole(wal, wal_ahead_path(wal, path, path_size));
+	while (!file && take_spare(wal, &number)) {
+		snprintf(path, path_size, "%s", wal_segment_path(wal, number, true));
+		file = open_whole(wal, path);
 	}
-	*number = wal->next_number;
-	*size = wal->place.segment_size;
-	err = disk->open(disk, wal_segment_path(wal, *number, true), DISK_CREATE, &file, fault);
+	if (file) {
+		*out = file;
+		return 0;
+	}
+	*slow = true;
+	snprintf(path, path_size, "%s", wal_segment_path(wal, wal->next_number, true));
+	err = disk->open(disk, path, DISK_CREATE, &file, fault);
 	if (err == ERR_CONFLICT) { /* left by an attempt that failed */
-		disk->remove(disk, wal_segment_path(wal, *number, true), NULL);
-		err = disk->open(disk, wal_segment_path(wal, *number, true), DISK_CREATE, &file, fault);
+		disk->remove(disk, path, NULL);
+		err = disk->open(disk, path, DISK_CREATE, &file, fault);
 	}
 	if (err < 0)
 		return err;
-	err = disk->reserve(file, *size, fault);
+	err = disk->reserve(file, wal->place.segment_size, fault);
 	if (err < 0) {
 		disk_close(file);
-		disk->remove(disk, wal_segment_path(wal, *number, true), NULL);
+		disk->remove(disk, path, NULL);
 		return err;
 	}
 	*out = file;
 	return 0;
+}
+
+/* The one that was in use is left.  One that is mostly unwritten is no spare to be glad of. */
+static void leave_behind(struct wal_file *wal)
+{
+	if (!wal->slow || wal->position > wal->size / 2 || !wal->segment_count)
+		return;
+	pthread_mutex_lock(&wal->mutex);
+	wal->short_number = wal->segments[wal->segment_count - 1].number;
+	pthread_mutex_unlock(&wal->mutex);
 }
 
 /* A segment has its name only once its head is durable, so a bad head under a good name is damage. */
@@ -77,14 +129,13 @@ int wal_segment_begin(struct wal_file *wal, struct fault *fault)
 	uint8_t page[WAL_PAGE_SIZE];
 	struct iovec piece = { page, sizeof page };
 	struct disk_file *file;
-	uint64_t number = 0, size = 0;
 	char from[4096];
-	int err = find_spare(wal, &file, &number, &size, fault);
+	bool slow;
+	int err = find_room(wal, &file, from, sizeof from, &slow, fault);
 
 	if (err < 0)
 		return err;
-	snprintf(from, sizeof from, "%s", wal_segment_path(wal, number, true));
-	head.size = size;
+	head.size = wal->place.segment_size;
 	wal_segment_head_put(page, &head);
 	err = disk->write(file, 0, &piece, 1, fault);
 	if (err == 0)
@@ -99,6 +150,8 @@ int wal_segment_begin(struct wal_file *wal, struct fault *fault)
 	if (err == 0)
 		err = disk->sync_folder(disk, wal->folder, fault);
 	if (err == 0)
+		leave_behind(wal);
+	if (err == 0)
 		err = wal_segment_add(wal, segment, fault);
 	if (err < 0) {
 		disk_close(file);
@@ -108,40 +161,31 @@ int wal_segment_begin(struct wal_file *wal, struct fault *fault)
 	disk_close(wal->file);
 	wal->file = file;
 	wal->next_number++;
-	wal->size = size;
+	wal->size = wal->place.segment_size;
 	wal->position = WAL_PAGE_SIZE;
+	wal->slow = slow;
 	return 0;
 }
 
 int wal_segments_release(struct wal_file *wal, uint64_t lsn, struct fault *fault)
 {
-	struct disk *disk = wal->place.disk;
-	size_t released = 0;
+	size_t below = 0, released = 0;
 	int err = 0;
 
-	while (released + 1 < wal->segment_count && wal->segments[released + 1].first_lsn <= lsn) {
-		uint64_t number = wal->segments[released].number;
-		bool spare = wal->spare_count < WAL_SPARES_MAX;
-		char from[4096];
-
-		snprintf(from, sizeof from, "%s", wal_segment_path(wal, number, false));
-		err = spare ? disk->rename(disk, from, wal_segment_path(wal, number, true), fault)
-			    : disk->remove(disk, from, fault);
-		if (err < 0)
-			break;
-		released++;
-		/*
-		 * One by one and in order: a hole in the numbers would look like damage.  And a spare is one only once its name
-		 * is kept, or a new head might come back under the old name.
-		 */
-		err = disk->sync_folder(disk, wal->folder, fault);
-		if (err < 0)
-			break;
-		if (spare)
-			wal->spares[wal->spare_count++] = number;
+	while (below + 1 < wal->segment_count && wal->segments[below + 1].first_lsn <= lsn)
+		below++;
+	if (!below)
+		return 0;
+	if (wal->place.maker) {
+		wal_leave(wal, wal->segments[below].number);
+		released = below;
 	}
-	if (!released)
-		return err;
+	while (released < below && err == 0) {
+		bool gone;
+
+		err = wal_segment_release(wal, wal->segments[released].number, &gone, fault);
+		released += gone;
+	}
 	wal->segment_count -= released;
 	memmove(wal->segments, wal->segments + released, wal->segment_count * sizeof *wal->segments);
 	return err;

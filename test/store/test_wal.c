@@ -24,28 +24,37 @@ static int collect(void *context, const struct wal_head *head, struct view paylo
 }
 
 struct log {
-	struct lane *committer, *home;
+	struct lane *committer, *home, *maker;
 	struct wal *wal;
 	struct collected found;
 	struct fault fault;
 	int err;
 };
 
-static void open_log(struct log *log, uint64_t trimmed)
+static void open_log_with(struct log *log, uint64_t trimmed, bool maker)
 {
-	struct wal_place place = { &disk_system, store_folder, 128 << 10, 77, NULL, NULL };
+	struct wal_place place = { &disk_system, store_folder, 128 << 10, 77, NULL, NULL, NULL };
 
 	*log = (struct log){ 0 };
 	assert_int_equal(lane_new_stepped(NULL, NULL, &log->committer), 0);
 	assert_int_equal(lane_new_stepped(NULL, NULL, &log->home), 0);
 	place.committer = log->committer;
 	place.home = log->home;
+	if (maker)
+		assert_int_equal(lane_new_stepped(NULL, NULL, &log->maker), 0);
+	place.maker = log->maker;
 	log->err = wal_file_open(&place, trimmed, collect, &log->found, &log->wal, &log->fault);
+}
+
+static void open_log(struct log *log, uint64_t trimmed)
+{
+	open_log_with(log, trimmed, false);
 }
 
 static void close_log(struct log *log)
 {
 	lane_free(log->committer);
+	lane_free(log->maker);
 	wal_free(log->wal);
 	lane_free(log->home);
 }
@@ -103,6 +112,19 @@ static void poke(const char *path, off_t offset, const void *bytes, size_t size)
 	close(fd);
 }
 
+/* A file of the folder that is only this text. */
+static void poke_new(const char *name, const char *text)
+{
+	char path[400];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/%s", store_folder, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
 static void flip(const char *path, off_t offset)
 {
 	int fd = open(path, O_RDWR);
@@ -132,18 +154,19 @@ static void what_was_trimmed_is_not_told_again(void **state)
 {
 	struct wal_numbers numbers;
 	struct log log;
-	uint64_t lsn;
+	uint64_t lsn, size_on_disk;
 
 	open_log(&log, 0);
 	write_entries(&log, 200, 3000, false);
 	wal_numbers(log.wal, &numbers);
 	lsn = numbers.end_lsn;
+	size_on_disk = numbers.size_on_disk;
 	wal_trim(log.wal, lsn);
 	while (lane_step(log.committer))
 		;
 	wal_numbers(log.wal, &numbers);
 	assert_true(numbers.first_lsn > 0);
-	assert_true(numbers.size_on_disk <= 3 * (128 << 10)); /* one that is written, two spares */
+	assert_true(numbers.size_on_disk <= size_on_disk); /* kept as spares, at most */
 	write_entries(&log, 10, 3000, false);
 	close_log(&log);
 	open_log(&log, lsn);
@@ -154,6 +177,124 @@ static void what_was_trimmed_is_not_told_again(void **state)
 	open_log(&log, 0);
 	assert_int_equal(log.err, ERR_CHECKSUM);
 	assert_non_null(strstr(log.fault.text, "missing"));
+	close_log(&log);
+}
+
+/* ---- room ahead, names behind */
+
+static int count_files(const char *pattern)
+{
+	char path[400];
+	glob_t found;
+	int count;
+
+	snprintf(path, sizeof path, "%s/%s", store_folder, pattern);
+	count = glob(path, 0, NULL, &found) == 0 ? (int)found.gl_pathc : 0;
+	globfree(&found);
+	return count;
+}
+
+#define AHEAD "spare-next.wal"
+
+/* A segment of 128 KiB takes 31 groups of a page. */
+static void room_is_made_before_it_is_needed(void **state)
+{
+	struct log log;
+
+	open_log_with(&log, 0, true);
+	write_entries(&log, 2, 3000, false);
+	assert_false(lane_step(log.maker)); /* a little is no reason */
+	/* The first segment was reserved only: it is left as soon as there is a better one. */
+	write_entries(&log, 3, 3000, false);
+	while (lane_step(log.maker))
+		;
+	assert_int_equal(count_files(AHEAD), 1);
+	assert_int_equal(count_files("0*.wal"), 1);
+	write_entries(&log, 1, 3000, false);
+	assert_int_equal(count_files(AHEAD), 0);
+	assert_int_equal(count_files("0*.wal"), 2);
+	/* The second one is written to its end, and the third is there when it is half full. */
+	write_entries(&log, 10, 3000, false);
+	assert_false(lane_step(log.maker));
+	write_entries(&log, 10, 3000, false);
+	while (lane_step(log.maker))
+		;
+	assert_int_equal(count_files(AHEAD), 1);
+	assert_int_equal(count_files("0*.wal"), 2);
+	write_entries(&log, 20, 3000, false);
+	assert_int_equal(count_files(AHEAD), 0);
+	assert_int_equal(count_files("0*.wal"), 3);
+	close_log(&log);
+	open_log(&log, 0);
+	assert_int_equal(log.err, 0);
+	assert_int_equal(log.found.count, 46);
+	close_log(&log);
+}
+
+/* Half made when it is needed, then left behind by a crash: neither is waited for, and it is never taken for anything. */
+static void room_that_is_half_made_is_no_room(void **state)
+{
+	struct log log;
+
+	open_log_with(&log, 0, true);
+	write_entries(&log, 20, 3000, false); /* it is asked for, and nobody makes it */
+	write_entries(&log, 20, 3000, false);
+	assert_int_equal(count_files("0*.wal"), 2);
+	assert_int_equal(count_files(AHEAD), 0);
+	close_log(&log);
+	poke_new(AHEAD, "half");
+	open_log_with(&log, 0, true);
+	assert_int_equal(log.err, 0);
+	assert_int_equal(log.found.count, 40);
+	assert_int_equal(count_files(AHEAD), 0);
+	/* One of another size is not begun in, whatever is said of it. */
+	write_entries(&log, 6, 3000, false);
+	while (lane_step(log.maker))
+		;
+	assert_int_equal(count_files(AHEAD), 1);
+	poke_new(AHEAD, "cut");
+	write_entries(&log, 10, 3000, false);
+	assert_int_equal(count_files(AHEAD), 0);
+	close_log(&log);
+	open_log(&log, 0);
+	assert_int_equal(log.found.count, 56);
+	close_log(&log);
+}
+
+static void what_is_behind_is_released_on_its_own_lane(void **state)
+{
+	struct wal_numbers numbers;
+	struct log log;
+	uint64_t lsn;
+
+	open_log_with(&log, 0, true);
+	write_entries(&log, 150, 3000, false);
+	while (lane_step(log.maker))
+		;
+	wal_numbers(log.wal, &numbers);
+	lsn = numbers.end_lsn;
+	assert_int_equal(count_files("0*.wal"), 5);
+	wal_trim(log.wal, lsn);
+	while (lane_step(log.committer))
+		;
+	wal_numbers(log.wal, &numbers);
+	assert_true(numbers.first_lsn > 0);
+	assert_int_equal(count_files("0*.wal"), 5); /* not yet */
+	assert_true(lane_step(log.maker));
+	assert_int_equal(count_files("0*.wal"), 4);
+	/* Closed in the middle of it, the rest is released at the next opening. */
+	close_log(&log);
+	open_log_with(&log, lsn, true);
+	assert_int_equal(log.err, 0);
+	assert_int_equal(log.found.count, 0);
+	while (lane_step(log.maker))
+		;
+	assert_int_equal(count_files("0*.wal"), 1);
+	write_entries(&log, 100, 3000, false);
+	close_log(&log);
+	open_log(&log, lsn);
+	assert_int_equal(log.err, 0);
+	assert_int_equal(log.found.count, 100);
 	close_log(&log);
 }
 
@@ -321,6 +462,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PLAY(entries_come_back_in_order),
 		PLAY(what_was_trimmed_is_not_told_again),
+		PLAY(room_is_made_before_it_is_needed),
+		PLAY(room_that_is_half_made_is_no_room),
+		PLAY(what_is_behind_is_released_on_its_own_lane),
 		PLAY(a_torn_tail_is_cut),
 		PLAY(damage_is_refused),
 		PLAY(a_log_that_filled_its_segment_ends_with_a_pad_too),
