@@ -322,7 +322,7 @@ static void a_fetch_that_is_too_much_comes_back_empty(void **state)
 	frame_produce(&guest, "much", 0, "v", -1);
 	guest_send(&guest);
 	guest_wait(&guest, 2);
-	set_quota(&guest, "consumer_byte_rate", 40); /* of which ten seconds are two answers, and not four */
+	set_quota(&guest, "consumer_byte_rate", 20); /* of which ten seconds are one answer, and not two */
 	for (int i = 0; i < 4 && !empty; i++) {
 		frame_fetch(&guest, &wish);
 		guest_send(&guest);
