@@ -89,7 +89,7 @@ soak: setup
 	@build/test/unit/store_sim --seeds 100000
 	@build/test/unit/broker_sim --seeds 100000
 	@build/test/unit/exit_sim --seeds 200000
-	@script/peers streams
+	@script/peers streams rust
 	@$(PYTEST) -p no:timeout test/real/soak_clients.py
 	@$(PYTEST) -p no:timeout test/real/soak_random.py
 	@ROUNDS=100 $(PYTEST) test/real/test_broker_history.py

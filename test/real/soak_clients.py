@@ -197,6 +197,15 @@ def test_a_topic_written_twice_compares_open(own_broker, target, interlock, topi
     assert result.verdict == "open"
 
 
+@pytest.mark.skipif(not (CACHE / "rust" / ".stamp").exists(), reason="there is no cargo, or no librdkafka-dev: script/peers rust")
+def test_rdkafka_for_rust(own_broker, topic):
+    """Every codec, a group's second member, exactly once from topic to topic with every second attempt aborted."""
+    create(own_broker, topic, f"{topic}-copy")
+    done = subprocess.run([CACHE / "rust" / "target" / "debug" / "rustplay", own_broker.bootstrap, topic], capture_output=True,
+                          text=True, timeout=1800, check=False)
+    assert done.returncode == 0 and "is content" in done.stdout, (done.stdout, done.stderr[-4000:])
+
+
 def test_the_tests_of_franz_go_itself(own_broker, root):
     """Groups under each balancer, static, cooperative and of the newer protocol, chained exactly once, members coming and going."""
     settings = {"KGO_SEEDS": own_broker.bootstrap, "KGO_TEST_RF": "1", "KGO_TEST_RECORDS": "20000", "KGO_TEST_MAX_TOPIC_PARTS": "7",
