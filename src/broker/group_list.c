@@ -7,6 +7,9 @@
 #include "broker/consumer_group.h"
 #include "broker/nodes.h"
 
+#define NOT_FOUND_SINCE                                                                                      \
+	6 /* of DescribeGroups: a group that is not there is an error, and no dead one (KIP-1043) */
+
 /* ---- ListGroups ------------------------------------------------------------------------------------------------------ */
 
 static bool among(const struct view *words, int32_t count, const char *word)
@@ -101,12 +104,13 @@ static bool describe_group(struct request *request, struct view id,
 	out->group_state = VIEW_LITERAL("");
 	if (out->error_code)
 		return true;
-	if (in->include_authorized_operations)
-		out->authorized_operations = access_operations(request, ACL_RESOURCE_GROUP, id);
 	group = group_named(groups, id);
+	if (in->include_authorized_operations &&
+	    ((group && !group->consumer) || request_version(request) < NOT_FOUND_SINCE))
+		out->authorized_operations = access_operations(request, ACL_RESOURCE_GROUP, id);
 	if (!group || group->consumer) {
 		out->group_state = VIEW_LITERAL("Dead");
-		if (request_version(request) >= 6) {
+		if (request_version(request) >= NOT_FOUND_SINCE) {
 			out->error_code = KAFKA_GROUP_ID_NOT_FOUND;
 			out->error_message = view_text(arena_printf(
 				&request->arena,

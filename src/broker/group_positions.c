@@ -246,12 +246,13 @@ static int16_t commit_one(struct request *request, struct internal_batch *batch,
 		topic_name.at ? store_topic_named(request->broker->store, topic_name) : NULL;
 	struct position position = { in->committed_offset, now_ms, in->committed_leader_epoch, NULL };
 
-	if (error)
-		return error;
+	/* What is not there is not there, whatever is wrong with the member: Kafka looks before it asks the coordinator. */
 	if (!topic || in->partition_index < 0 || in->partition_index >= topic->partition_count)
 		return request_version(request) >= TOPIC_IDS_SINCE && !topic
 			       ? KAFKA_UNKNOWN_TOPIC_ID
 			       : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+	if (error)
+		return error;
 	if (in->committed_metadata.at &&
 	    (int64_t)in->committed_metadata.size > request->broker->properties.commit_metadata_max)
 		return KAFKA_OFFSET_METADATA_TOO_LARGE;
@@ -299,13 +300,16 @@ static bool commit_all(struct committing *committing, struct internal_batch *bat
 		if (!out->partitions.at)
 			return false;
 		out->partitions.count = topic->partitions.count;
-		if (!committing->denied && committing->names[i].at)
+		if (committing->denied)
+			denied = error;
+		else if (committing->names[i].at)
 			denied = access_topic(request, ACL_OPERATION_READ, committing->names[i]);
 		for (int32_t k = 0; k < topic->partitions.count; k++) {
 			out->partitions.at[k].partition_index = topic->partitions.at[k].partition_index;
 			out->partitions.at[k].error_code =
-				commit_one(request, batch, committing->names[i], &topic->partitions.at[k],
-					   denied ? denied : error, committing->now_ms);
+				denied ? denied
+				       : commit_one(request, batch, committing->names[i],
+						    &topic->partitions.at[k], error, committing->now_ms);
 			*count += out->partitions.at[k].error_code == KAFKA_NONE;
 		}
 	}
@@ -525,7 +529,39 @@ static bool fetch_group(struct request *request, const struct offset_fetch_reque
 	return in->topics.count < 0 ? fetch_all(request, group, out) : fetch_some(request, group, in, out);
 }
 
-/* Before version 8: one group, in other fields. */
+/* Each partition says the error of the whole. */
+static bool refuse_places(struct request *request, const struct offset_fetch_request_group *in,
+			  struct offset_fetch_response_group *out)
+{
+	int32_t count = in->topics.count > 0 ? in->topics.count : 0;
+
+	out->topics.at = REQUEST_ARRAY(request, offset_fetch_response_group_topic_shape, count);
+	if (!out->topics.at)
+		return false;
+	for (int32_t i = 0; i < count; i++) {
+		struct offset_fetch_response_group_topic *topic = &out->topics.at[out->topics.count++];
+		int32_t places = in->topics.at[i].partition_indexes.count;
+
+		topic->name = in->topics.at[i].name;
+		topic->partitions.at =
+			REQUEST_ARRAY(request, offset_fetch_response_group_partition_shape, places);
+		if (!topic->partitions.at)
+			return false;
+		for (int32_t k = 0; k < places; k++) {
+			struct offset_fetch_response_group_partition *one =
+				&topic->partitions.at[topic->partitions.count++];
+
+			one->partition_index = in->topics.at[i].partition_indexes.at[k];
+			one->committed_offset = -1;
+			one->committed_leader_epoch = -1;
+			one->metadata = VIEW_LITERAL("");
+			one->error_code = out->error_code;
+		}
+	}
+	return true;
+}
+
+/* Before version 8: one group, in other fields; before version 2 without a place for its error. */
 static bool fetch_old(struct request *request, struct offset_fetch_response *response)
 {
 	const struct offset_fetch_request *in = request->message;
@@ -545,6 +581,8 @@ static bool fetch_old(struct request *request, struct offset_fetch_response *res
 		asked.topics.at[i].partition_indexes.count = in->topics.at[i].partition_indexes.count;
 	}
 	if (!fetch_group(request, &asked, &found))
+		return false;
+	if (found.error_code && request_version(request) < 2 && !refuse_places(request, &asked, &found))
 		return false;
 	response->error_code = found.error_code;
 	response->topics.at = REQUEST_ARRAY(request, offset_fetch_response_topic_shape, found.topics.count);

@@ -47,10 +47,11 @@ static int16_t txn_commit_one(struct request *request, struct internal_batch *ba
 	struct position position = { in->committed_offset, now_ms, in->committed_leader_epoch, NULL };
 	struct view text = in->committed_metadata.at ? in->committed_metadata : VIEW_LITERAL("");
 
-	if (error)
-		return error;
+	/* As OffsetCommit: before the coordinator is asked. */
 	if (!topic || in->partition_index < 0 || in->partition_index >= topic->partition_count)
 		return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+	if (error)
+		return error;
 	if ((int64_t)text.size > request->broker->properties.commit_metadata_max)
 		return KAFKA_OFFSET_METADATA_TOO_LARGE;
 	position.metadata = (char *)arena_copy(&request->arena, text).at;
@@ -101,8 +102,10 @@ static void txn_commit(struct request *request, int16_t error)
 			out->partitions.at[k].partition_index =
 				in->topics.at[i].partitions.at[k].partition_index;
 			out->partitions.at[k].error_code =
-				txn_commit_one(request, &batch, out->name, &in->topics.at[i].partitions.at[k],
-					       denied ? denied : error, committing->now_ms);
+				denied ? denied
+				       : txn_commit_one(request, &batch, out->name,
+							&in->topics.at[i].partitions.at[k], error,
+							committing->now_ms);
 			count += out->partitions.at[k].error_code == KAFKA_NONE;
 		}
 	}

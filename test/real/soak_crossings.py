@@ -12,6 +12,8 @@ import yaml
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 
+import test_crossing_edges
+from broker import GuardedBroker
 from crossing import ARRIVED, FAMILY, ByVerbs, Scene, binding
 from journal_frames import of_kind
 from records import EPOCH_MS, Record, end_offsets, produce, producer, settings
@@ -285,6 +287,28 @@ def test_acls_from_the_drill_to_the_end(guarded, interlock):
     assert [own_retention(cluster, one.topic) for cluster in one.clusters.values()] == 2 * ["864000000"]
     assert mover.status()["stage"] == "RETIRED"
     assert not one.end("target").findings
+
+
+class TestOurOwnBrokers:
+    """A deny as the fence where both clusters are brokers of Interlock's own."""
+
+    @pytest.fixture
+    def new_cluster(self, run_folder, topic):
+        made = []
+
+        def new(_version, name, **_how):
+            made.append(GuardedBroker(run_folder / topic / name, name))
+            return made[-1].start()
+
+        yield new
+        for one in made:
+            one.__exit__()
+
+    def test_a_deny_beside_the_flag(self, guarded, interlock):
+        test_crossing_edges.test_a_deny_beside_the_flag(guarded, interlock)
+
+    def test_a_deny_is_lifted_when_the_crossing_is_given_up(self, guarded, interlock):
+        test_crossing_edges.test_a_deny_is_lifted_when_the_crossing_is_given_up(guarded, interlock)
 
 
 def test_three_nodes_by_the_verbs(source, three_nodes, interlock, scene):

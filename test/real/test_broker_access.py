@@ -196,6 +196,11 @@ def questions(ids, person):
             "transactional_id": "tx", "group_id": "g", "producer_id": 999, "producer_epoch": 0, "generation_id": 7, "member_id": "m",
             "topics": topic_places(name, committed_offset=0)}
         yield f"position at {name}", "OffsetFetch", 8, {"groups": [{"group_id": "g", "topics": [{"name": name, "partition_indexes": [0]}]}]}
+        yield f"commit {name} by id", "OffsetCommit", 10, {
+            "group_id": "g", "generation_id_or_member_epoch": 7, "member_id": "m", "topics": [
+                {"topic_id": ident, "partitions": [{"partition_index": 0, "committed_offset": 0}]}]}
+        yield f"position at {name} by id", "OffsetFetch", 10, {"groups": [{"group_id": "g", "topics": [
+            {"topic_id": ident, "partition_indexes": [0]}]}]}
         yield f"heartbeat for {name}", "ConsumerGroupHeartbeat", 0, {
             "group_id": "g-new", "member_id": "m", "member_epoch": 3, "subscribed_topic_names": [name]}
     yield "doomed by name", "DeleteTopics", 6, {"timeout_ms": 10000, "topics": [{"name": "doomed", "topic_id": nothing}]} \
@@ -205,6 +210,22 @@ def questions(ids, person):
             yield f"delete {name} by id", "DeleteTopics", 6, {"timeout_ms": 10000, "topics": [
                 {"name": None, "topic_id": ids.get(name, b"\1" * 16)}]}
             yield f"delete {name}", "DeleteTopics", 5, {"timeout_ms": 10000, "topic_names": [name]}
+    yield "old commit", "OffsetCommit", 2, {"group_id": "h", "generation_id_or_member_epoch": 7, "member_id": "m",
+                                            "topics": topic_places("there", committed_offset=0)}
+    yield "old position", "OffsetFetch", 1, {"group_id": "g", "topics": [{"name": "there", "partition_indexes": [0]}]}
+    yield "old coordinator", "FindCoordinator", 2, {"key": "g", "key_type": 0}
+    yield "old leave", "LeaveGroup", 1, {"group_id": "g", "member_id": "m"}
+    yield "old rules", "DescribeAcls", 1, {"resource_type_filter": 1, "resource_name_filter": "there", "pattern_type_filter": 2,
+                                           "principal_filter": None, "host_filter": "*", "operation": 1, "permission_type": 1}
+    yield "rules on a prefix", "DescribeAcls", 2, {"resource_type_filter": 2, "resource_name_filter": "th", "pattern_type_filter": 4,
+                                                   "principal_filter": None, "host_filter": None, "operation": 1, "permission_type": 3}
+    yield "old groups", "DescribeGroups", 6, {"groups": ["g", "nowhere"], "include_authorized_operations": True}
+    yield "old offsets", "ListOffsets", 1, {"replica_id": -1, "topics": topic_places("there", timestamp=-1)}
+    yield "old write", "Produce", 3, {"acks": -1, "timeout_ms": 1000, "topic_data": [
+        {"name": name, "partition_data": [{"index": 0, "records": b""}]} for name in ("there", "other", "absent")]}
+    yield "old topics", "CreateTopics", 2, {"validate_only": True, "timeout_ms": 1000, "topics": [
+        {"name": name, "num_partitions": 1, "replication_factor": 1} for name in ("new-two", "there", "bad name")]}
+    yield "all partitions", "DescribeTopicPartitions", 0, {"topics": []}
     yield "all metadata", "Metadata", 12, {"topics": None}
     yield "autocreate", "Metadata", 12, {"topics": [{"name": f"new-{person}", "topic_id": nothing}], "allow_auto_topic_creation": True}
     yield "create new", "CreateTopics", 7, {"validate_only": True, "timeout_ms": 1000, "topics": [
@@ -283,7 +304,7 @@ def told(question, answer):
     if question in ("make no rule 0", "make no rule 3", "make no rule 4", "make no rule 5"):
         for one in answer["results"]:   # acls.c says why
             one["error_code"] = 42 if one["error_code"] == -1 else one["error_code"]
-    if question in ("all metadata", "transactions"):
+    if question in ("all metadata", "all partitions", "transactions"):
         for one in answer.get("topics", []):
             one.pop("partitions")
         answer["topics"] = [one for one in answer.get("topics", []) if one["name"] in ("there", "other")]
