@@ -98,6 +98,7 @@ struct client {
 	/* a member's: sim_groups.c */
 	char member_id[80], members[4][80];
 	int member_count; /* for its leader */
+	bool speaks_classic;
 	int32_t generation;
 	int64_t sleeps_until_ms;
 	int owned, known_places; /* a bit for each partition */

@@ -750,7 +750,7 @@ static void after_loss(struct client *client)
 {
 	if (client->kind == CLIENT_WRITER)
 		client->left = client->pending_count > 0;
-	if (client->kind == CLIENT_MEMBER)
+	if (client->kind == CLIENT_MEMBER || client->kind == CLIENT_NEW_MEMBER)
 		member_lost_connection(client);
 	/* One that was adding or ending may ask again, or come with a new epoch. */
 	if (client->kind == CLIENT_TRANSACTOR && client->state >= STATE_ADD && client->state <= STATE_END &&

@@ -4,8 +4,13 @@
  *
  * A member goes on from the position that it finds when it gets a partition.  Who has lost a partition and does not know it yet
  * must be refused: else his commit would move the group back behind what the next owner has committed.
+ *
+ * Whoever leaves the group of KIP-848 may come back by the classic protocol, and the other way round: so it is mixed most of the
+ * time, and now and then of one kind or the other.
  */
 #include "sim.h"
+
+#include "broker/consumer_bytes.h"
 
 enum {
 	MEMBER_OUT,
@@ -27,6 +32,16 @@ static struct view group_name(const struct client *client)
 	return client->kind == CLIENT_MEMBER ? VIEW_LITERAL("classic-group") : VIEW_LITERAL("consumer-group");
 }
 
+static bool is_classic(const struct client *client)
+{
+	return client->kind == CLIENT_MEMBER || client->speaks_classic;
+}
+
+static struct store *store_of(const struct client *client)
+{
+	return client->world->broker->store;
+}
+
 static struct view member_name(const struct client *client)
 {
 	return view_text(client->member_id);
@@ -39,6 +54,35 @@ static void lose_all(struct client *client)
 }
 
 /* ---- the classic protocol: JoinGroup, SyncGroup, Heartbeat, LeaveGroup */
+
+/* What it owns it says, as cooperative members do. */
+static struct view subscription_of(struct client *client)
+{
+	static struct view topic = TOPIC;
+	struct consumer_protocol_subscription said;
+	struct buffer bytes;
+	struct view copy;
+	int32_t *numbers = arena_take(&client->arena, WORLD_PARTITIONS * sizeof *numbers);
+
+	message_default(&consumer_protocol_subscription_message, &said);
+	said.topics.at = &topic;
+	said.topics.count = 1;
+	said.owned_partitions.at =
+		shape_array(&consumer_protocol_subscription_owned_partition_shape, &client->arena, 1);
+	said.owned_partitions.count = client->owned != 0;
+	said.owned_partitions.at[0].topic = topic;
+	said.owned_partitions.at[0].partitions.at = numbers;
+	for (int i = 0; i < WORLD_PARTITIONS; i++)
+		if (client->owned & 1 << i)
+			numbers[said.owned_partitions.at[0].partitions.count++] = i;
+	buffer_init(&bytes, 4096);
+	buffer_i16(&bytes, 1);
+	if (message_write(&consumer_protocol_subscription_message, 1, &said, &bytes, NULL) < 0)
+		abort();
+	copy = arena_copy(&client->arena, buffer_bytes(&bytes));
+	buffer_done(&bytes);
+	return copy;
+}
 
 static void ask_join(struct client *client)
 {
@@ -53,14 +97,30 @@ static void ask_join(struct client *client)
 	request.protocols.at = shape_array(&join_group_request_protocol_shape, &client->arena, 1);
 	request.protocols.count = 1;
 	request.protocols.at[0].name = VIEW_LITERAL("halves");
-	request.protocols.at[0].metadata = VIEW_LITERAL("");
+	request.protocols.at[0].metadata = subscription_of(client);
 	client_ask_about(client, API_JOIN_GROUP, 3, &request, (struct asked){ 0 });
 }
 
-/* The leader's part: who gets what, a byte for each partition. */
+static struct view assignment_of(struct client *client, int from, int to)
+{
+	struct places places = { 0 };
+	struct buffer bytes;
+	struct view copy;
+
+	for (int i = from; i < to; i++)
+		places_add(&places, store_topic_named(store_of(client), TOPIC)->id, i, 0);
+	places_sort(&places);
+	buffer_init(&bytes, 4096);
+	assignment_write(&places, store_of(client), 1, &bytes);
+	copy = arena_copy(&client->arena, buffer_bytes(&bytes));
+	buffer_done(&bytes);
+	places_done(&places);
+	return copy;
+}
+
+/* The leader's part: who gets what. */
 static void ask_sync(struct client *client)
 {
-	static const uint8_t numbers[WORLD_PARTITIONS] = { 0, 1, 2 };
 	struct sync_group_request request;
 	int count = client->member_count;
 
@@ -75,7 +135,7 @@ static void ask_sync(struct client *client)
 		int from = turn * WORLD_PARTITIONS / count, to = (turn + 1) * WORLD_PARTITIONS / count;
 
 		request.assignments.at[i].member_id = view_text(client->members[i]);
-		request.assignments.at[i].assignment = view_of(numbers + from, (size_t)(to - from));
+		request.assignments.at[i].assignment = assignment_of(client, from, to);
 	}
 	client_ask_about(client, API_SYNC_GROUP, 3, &request, (struct asked){ 0 });
 }
@@ -109,7 +169,10 @@ static void keep_text(char *out, size_t size, struct view text)
 static void joined(struct client *client, const struct join_group_response *in)
 {
 	if (in->error_code) {
-		*client->member_id = 0;
+		if (in->error_code == KAFKA_UNKNOWN_MEMBER_ID) {
+			lose_all(client);
+			*client->member_id = 0;
+		}
 		return;
 	}
 	keep_text(client->member_id, sizeof client->member_id, in->member_id);
@@ -122,13 +185,23 @@ static void joined(struct client *client, const struct join_group_response *in)
 
 static void synced(struct client *client, const struct sync_group_response *in)
 {
+	struct places places = { 0 };
+	int before = client->owned;
+
 	if (in->error_code) {
-		lose_all(client);
+		if (in->error_code == KAFKA_REBALANCE_IN_PROGRESS)
+			client->state = MEMBER_OUT; /* and owns what it has */
+		else
+			lose_all(client);
 		return;
 	}
-	client->owned = client->known_places = 0;
-	for (size_t i = 0; i < in->assignment.size; i++)
-		client->owned |= 1 << in->assignment.at[i];
+	if (assignment_read(in->assignment, store_of(client), &places) < 0)
+		world_broken(client->world, "client %d: an assignment that cannot be read", client->number);
+	client->owned = 0;
+	for (int i = 0; i < places.count; i++)
+		client->owned |= 1 << places.at[i].partition;
+	places_done(&places);
+	client->known_places &= client->owned & before;
 	client->state = MEMBER_IN;
 	world_totals.assignments++;
 	world_note(client->world, "client %d: generation %d owns %x", client->number, client->generation,
@@ -225,7 +298,7 @@ static void ask_commit_place(struct client *client, int32_t partition)
 	request.topics.at[0].partitions.at[0].partition_index = partition;
 	request.topics.at[0].partitions.at[0].committed_offset = place;
 	group->sent[partition] = place > group->sent[partition] ? place : group->sent[partition];
-	client_ask_about(client, API_OFFSET_COMMIT, client->kind == CLIENT_MEMBER ? 7 : 9, &request,
+	client_ask_about(client, API_OFFSET_COMMIT, is_classic(client) ? 7 : 9, &request,
 			 (struct asked){ .partition = partition, .value = (uint32_t)place });
 }
 
@@ -294,13 +367,23 @@ void member_answered(struct client *client, const struct asked *asked, const uni
 
 /* ---- what comes next */
 
+static void name_itself(struct client *client)
+{
+	*client->member_id = 0;
+	if (!is_classic(client))
+		snprintf(client->member_id, sizeof client->member_id, "member-%d", client->number);
+}
+
 static void leave(struct client *client)
 {
-	if (client->kind == CLIENT_MEMBER)
+	if (is_classic(client))
 		ask_leave(client);
 	else
 		ask_consumer_heartbeat(client, -1);
 	lose_all(client);
+	if (client->kind == CLIENT_NEW_MEMBER)
+		client->speaks_classic = random_below(&client->world->random, 2);
+	name_itself(client);
 }
 
 /* At the end each leaves, and then asks where its group stands. */
@@ -326,15 +409,15 @@ static void go_on(struct client *client)
 	int32_t partition = (int32_t)random_below(random, WORLD_PARTITIONS);
 	uint64_t dice = random_below(random, 100);
 
-	if (dice < 2)
+	if (dice < 4)
 		leave(client);
-	else if (dice < 6) /* and does not know what happens to the group meanwhile */
+	else if (dice < 8) /* and does not know what happens to the group meanwhile */
 		client->sleeps_until_ms = client->world->now_ms + 1500;
 	else if (dice < 70 && client->owned & 1 << partition && client->known_places & 1 << partition)
 		ask_commit_place(client, partition);
 	else if (dice < 70 && client->owned & 1 << partition)
 		ask_place(client, partition);
-	else if (client->kind == CLIENT_MEMBER)
+	else if (is_classic(client))
 		ask_heartbeat(client);
 	else
 		ask_consumer_heartbeat(client, client->generation);
@@ -362,7 +445,7 @@ void member_step(struct client *client)
 		finish_step(client);
 	else if (client->state == MEMBER_IN)
 		go_on(client);
-	else if (client->kind == CLIENT_NEW_MEMBER)
+	else if (!is_classic(client))
 		ask_consumer_heartbeat(client, 0);
 	else if (client->state == MEMBER_JOINED)
 		ask_sync(client);
@@ -387,6 +470,6 @@ bool member_idle(const struct client *client)
 void member_init(struct client *client)
 {
 	client->state = MEMBER_OUT;
-	if (client->kind == CLIENT_NEW_MEMBER)
-		snprintf(client->member_id, sizeof client->member_id, "member-%d", client->number);
+	client->speaks_classic = client->kind == CLIENT_NEW_MEMBER && client->number % 2;
+	name_itself(client);
 }
