@@ -40,5 +40,5 @@ def pytest_collection_modifyitems(items):
 
     # Accidents in the middle of a read rest on timing that a busy machine upsets: one more try, counted in the last line.
     for item in items:
-        if item.path.name == "test_brokers_fail.py" or item.name.startswith("test_whatever"):
+        if item.path.name == "test_brokers_fail.py":
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=5))
