@@ -240,7 +240,6 @@ const struct verb verb_broker = {
 		"offsets, consumer groups "
 		"of both protocols; listeners with TLS and logins by PLAIN and SCRAM, access rules. Not in "
 		"this version: "
-		"both protocols in one group at once, "
 		"nodes in several processes. A "
 		"replication factor of any size is accepted and kept as a label: there is one copy, on the "
 		"disk under --data.\n\n"
