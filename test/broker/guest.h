@@ -211,6 +211,21 @@ static inline void broker_end(struct broker *broker)
 	loop_free(the_loop);
 }
 
+/* For plays with a broker of their own: the one in *state. */
+static inline int begin_with(void **state, const char *property, const char *value)
+{
+	place_make();
+	*state = broker_begin(property, value);
+	return 0;
+}
+
+static inline int guest_end(void **state)
+{
+	broker_end(*state);
+	place_remove();
+	return 0;
+}
+
 static inline void ask_topic(struct guest *guest, const char *name, int32_t partitions)
 {
 	struct create_topics_request request;

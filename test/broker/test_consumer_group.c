@@ -328,16 +328,7 @@ static void a_pattern_has_an_end(void **state)
 
 static int begin(void **state)
 {
-	place_make();
-	*state = broker_begin("offsets.topic.num.partitions", "2");
-	return 0;
-}
-
-static int end(void **state)
-{
-	broker_end(*state);
-	place_remove();
-	return 0;
+	return begin_with(state, "offsets.topic.num.partitions", "2");
 }
 
 static struct consumer_group_heartbeat_request first_of(const char *id)
@@ -607,11 +598,11 @@ int main(void)
 		cmocka_unit_test(range_gives_neighbours),
 		cmocka_unit_test(what_a_pattern_means),
 		cmocka_unit_test(a_pattern_has_an_end),
-		cmocka_unit_test_setup_teardown(a_partition_waits_for_its_owner, begin, end),
-		cmocka_unit_test_setup_teardown(what_a_member_may_not_do, begin, end),
-		cmocka_unit_test_setup_teardown(a_static_member_has_its_name_alone, begin, end),
-		cmocka_unit_test_setup_teardown(positions_belong_to_the_epoch, begin, end),
-		cmocka_unit_test_setup_teardown(a_group_has_configs_of_its_own, begin, end),
+		cmocka_unit_test_setup_teardown(a_partition_waits_for_its_owner, begin, guest_end),
+		cmocka_unit_test_setup_teardown(what_a_member_may_not_do, begin, guest_end),
+		cmocka_unit_test_setup_teardown(a_static_member_has_its_name_alone, begin, guest_end),
+		cmocka_unit_test_setup_teardown(positions_belong_to_the_epoch, begin, guest_end),
+		cmocka_unit_test_setup_teardown(a_group_has_configs_of_its_own, begin, guest_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

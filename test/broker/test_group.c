@@ -132,16 +132,7 @@ static void positions_are_kept_by_place(void **state)
 
 static int begin(void **state)
 {
-	place_make();
-	*state = broker_begin("offsets.topic.num.partitions", "2");
-	return 0;
-}
-
-static int end(void **state)
-{
-	broker_end(*state);
-	place_remove();
-	return 0;
+	return begin_with(state, "offsets.topic.num.partitions", "2");
 }
 
 enum { JOIN = 5, SYNC = 3, BEAT = 3 };
@@ -296,10 +287,8 @@ static void a_static_member_keeps_its_place(void **state)
 
 static int begin_expiry(void **state)
 {
-	place_make();
 	wall_shift_ms = 0;
-	*state = broker_begin("offsets.retention.check.interval.ms", "1");
-	return 0;
+	return begin_with(state, "offsets.retention.check.interval.ms", "1");
 }
 
 static void commit_alone(struct guest *guest, const char *group)
@@ -377,9 +366,9 @@ int main(void)
 		cmocka_unit_test(a_newcomer_must_speak_with_all),
 		cmocka_unit_test(who_is_who),
 		cmocka_unit_test(positions_are_kept_by_place),
-		cmocka_unit_test_setup_teardown(a_second_member_makes_a_rebalance, begin, end),
-		cmocka_unit_test_setup_teardown(what_nobody_used_for_long_is_given_up, begin_expiry, end),
-		cmocka_unit_test_setup_teardown(a_static_member_keeps_its_place, begin, end),
+		cmocka_unit_test_setup_teardown(a_second_member_makes_a_rebalance, begin, guest_end),
+		cmocka_unit_test_setup_teardown(what_nobody_used_for_long_is_given_up, begin_expiry, guest_end),
+		cmocka_unit_test_setup_teardown(a_static_member_keeps_its_place, begin, guest_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

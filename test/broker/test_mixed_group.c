@@ -5,13 +5,6 @@
 
 #include "broker/consumer_bytes.h"
 
-static int begin_with(void **state, const char *property, const char *value)
-{
-	place_make();
-	*state = broker_begin(property, value);
-	return 0;
-}
-
 static int begin(void **state)
 {
 	return begin_with(state, "offsets.topic.num.partitions", "2");
@@ -25,13 +18,6 @@ static int begin_disabled(void **state)
 static int begin_upgrade(void **state)
 {
 	return begin_with(state, "group.consumer.migration.policy", "Upgrade");
-}
-
-static int end(void **state)
-{
-	broker_end(*state);
-	place_remove();
-	return 0;
 }
 
 /* ---- the classic side ------------------------------------------------------------------------------------------------ */
@@ -453,7 +439,7 @@ static void what_is_no_consumer_does_not_mix(void **state)
 
 int main(void)
 {
-#define PLAY(name, how) cmocka_unit_test_setup_teardown(name, how, end)
+#define PLAY(name, how) cmocka_unit_test_setup_teardown(name, how, guest_end)
 	const struct CMUnitTest tests[] = {
 		PLAY(an_eager_member_rolls_up_and_down, begin),
 		PLAY(a_cooperative_member_rolls_up_and_down, begin),

@@ -3,16 +3,7 @@
 
 static int begin(void **state)
 {
-	place_make();
-	*state = broker_begin(NULL, NULL);
-	return 0;
-}
-
-static int end(void **state)
-{
-	broker_end(*state);
-	place_remove();
-	return 0;
+	return begin_with(state, NULL, NULL);
 }
 
 static void frame_versions(struct guest *guest)
@@ -260,5 +251,5 @@ int main(void)
 		cmocka_unit_test(the_table_is_in_order),
 	};
 
-	return cmocka_run_group_tests(tests, begin, end);
+	return cmocka_run_group_tests(tests, begin, guest_end);
 }

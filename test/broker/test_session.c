@@ -3,16 +3,7 @@
 
 static int begin(void **state)
 {
-	place_make();
-	*state = broker_begin("max.incremental.fetch.session.cache.slots", "2");
-	return 0;
-}
-
-static int end(void **state)
-{
-	broker_end(*state);
-	place_remove();
-	return 0;
+	return begin_with(state, "max.incremental.fetch.session.cache.slots", "2");
 }
 
 static struct fetch_response fetch(struct guest *guest, int32_t id, int32_t epoch, const char *topic,
@@ -119,5 +110,5 @@ int main(void)
 		cmocka_unit_test(there_are_no_more_than_configured),
 	};
 
-	return cmocka_run_group_tests(tests, begin, end);
+	return cmocka_run_group_tests(tests, begin, guest_end);
 }

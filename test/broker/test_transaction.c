@@ -162,16 +162,7 @@ static void when_an_id_is_forgotten(void **state)
 
 static int begin(void **state)
 {
-	place_make();
-	*state = broker_begin("transaction.state.log.num.partitions", "3");
-	return 0;
-}
-
-static int end(void **state)
-{
-	broker_end(*state);
-	place_remove();
-	return 0;
+	return begin_with(state, "transaction.state.log.num.partitions", "3");
 }
 
 static struct init_producer_id_response init(struct guest *guest, const char *id, int64_t producer_id,
@@ -274,10 +265,8 @@ static void a_producer_comes_back_and_fences(void **state)
 
 static int begin_expiry(void **state)
 {
-	place_make();
 	wall_shift_ms = 0;
-	*state = broker_begin("transaction.remove.expired.transaction.cleanup.interval.ms", "1");
-	return 0;
+	return begin_with(state, "transaction.remove.expired.transaction.cleanup.interval.ms", "1");
 }
 
 static void an_id_that_nobody_uses_is_forgotten(void **state)
@@ -368,9 +357,9 @@ int main(void)
 		cmocka_unit_test(who_may_end),
 		cmocka_unit_test(who_may_write),
 		cmocka_unit_test(when_an_id_is_forgotten),
-		cmocka_unit_test_setup_teardown(an_id_that_nobody_uses_is_forgotten, begin_expiry, end),
-		cmocka_unit_test_setup_teardown(an_administrator_ends_what_hangs, begin, end),
-		cmocka_unit_test_setup_teardown(a_producer_comes_back_and_fences, begin, end),
+		cmocka_unit_test_setup_teardown(an_id_that_nobody_uses_is_forgotten, begin_expiry, guest_end),
+		cmocka_unit_test_setup_teardown(an_administrator_ends_what_hangs, begin, guest_end),
+		cmocka_unit_test_setup_teardown(a_producer_comes_back_and_fences, begin, guest_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
