@@ -199,7 +199,6 @@ class KafkaCluster:
             # Records carry timestamps of years ago; what shall go, a test deletes.
             "log.retention.ms": -1,
             "log.retention.check.interval.ms": 1000,
-            "log.retention.ms": -1,  # the tests' records are from 2023: a week would be over at once
             "message.max.bytes": 16777216,
             "replica.fetch.max.bytes": 16777216,
             # A node that was killed may come back once its old session is over: three seconds, not nine.

@@ -2,6 +2,7 @@
 into it and out of it.  `make soak` runs them; CLIENTS_ON=kafka puts Streams and Connect on Apache Kafka 4.3.1."""
 
 import collections
+import functools
 import json
 import os
 import random
@@ -15,20 +16,13 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
+import patience
 from broker import Broker
 from kafka_cluster import CACHE, Jars, free_ports
 from records import create_topic, produce, stream, write_both
 
 STREAMS = CACHE / "lib-streams"
-
-
-def until(what, seconds=180, said=()):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if what():
-            return
-        time.sleep(0.3)
-    pytest.fail(f"not within {seconds} s: {list(said)[-1:]}")
+until = functools.partial(patience.until, timeout=180)
 
 
 def java(log, main, *words):

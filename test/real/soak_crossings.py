@@ -16,8 +16,9 @@ import test_crossing_edges
 from broker import GuardedBroker
 from crossing import ARRIVED, FAMILY, ByVerbs, Scene, binding
 from journal_frames import of_kind
+from patience import until
 from records import EPOCH_MS, Record, end_offsets, produce, producer, settings
-from test_crossing_edges import denies, guarded, own_retention, wait_until, with_bad_flag     # noqa: F401
+from test_crossing_edges import denies, guarded, own_retention, with_bad_flag     # noqa: F401
 from test_drill_retire import CLASS, LOAD, shadows
 
 pytestmark = pytest.mark.real
@@ -39,11 +40,11 @@ def test_a_freeze_insists_and_a_resume_that_cannot_tell_says_so(own_pair, interl
     controller = interlock.start("run", "--plan", file, folder=one.folder)
     try:
         produce(own_pair.target, one.topic, [stray])
-        wait_until(lambda: "does not stand yet: lever flag" in (mover.status()["cause"] or ""))
+        until(lambda: "does not stand yet: lever flag" in (mover.status()["cause"] or ""))
         stands = mover.status()
         assert (stands["stage"], stands["overlay"]) == ("FENCING", "HELD") and one.flag.get() == "target", stands
         bad.heals()
-        wait_until(lambda: "the fence stands" in mover.status()["cause"])
+        until(lambda: "the fence stands" in mover.status()["cause"])
         assert one.flag.get() == "hold" and mover.status()["overlay"] == "HELD"
         assert len([body for _, body in of_kind(one.folder, "INTENT") if body["step"] == "fence flag hold"]) >= 2
 
@@ -54,7 +55,7 @@ def test_a_freeze_insists_and_a_resume_that_cannot_tell_says_so(own_pair, interl
         assert mover.status()["overlay"] == "UNKNOWN"
         bad.heals()
         assert mover.act("resume", FAMILY).status in (0, 1), mover.results[-1]
-        wait_until(lambda: mover.status()["overlay"] is None)
+        until(lambda: mover.status()["overlay"] is None)
         stands = mover.status()
         assert (stands["stage"], stands["moving"], one.flag.get()) == ("TARGET", None, "target"), stands
     finally:
@@ -107,7 +108,7 @@ def test_a_quota_lets_a_slow_copier_catch_up(own_pair, interlock, run_folder, to
         mover = ByVerbs(one, interlock, one.plan("brisk", limits=limits, producers=["User:ANONYMOUS"],
                                                  levers_more={"quota": quota} if quota else {}))
         one.load(100)
-        wait_until(lambda: copier.behind() > 200)
+        until(lambda: copier.behind() > 200)
         result = mover.act("promote", FAMILY, timeout=180)
         print(result, copier.behind())
         told = [(body["word"], body["desired"]) for _, body in of_kind(one.folder, "INTENT") if body["lever"] == "quota:source"]
@@ -140,9 +141,9 @@ def test_a_journal_without_room_holds_back_and_goes_on(own_pair, interlock, scen
         bad.goes("fail", *where)
         act = threading.Thread(target=lambda: came.append(mover.act(verb, FAMILY)))
         act.start()
-        wait_until(lambda: one.flag.get() == "hold")
+        until(lambda: one.flag.get() == "hold")
         if where == ("set-target",):
-            wait_until(lambda: "OPENING" in [body["stage"] for _, body in of_kind(one.folder, "STAGE")])
+            until(lambda: "OPENING" in [body["stage"] for _, body in of_kind(one.folder, "STAGE")])
         return act
 
     one.load(50)
@@ -229,7 +230,7 @@ def test_a_disk_that_fills_up_in_the_middle_stops_nobody(own_pair, interlock, sc
             bad.goes("fail", where)
             act = threading.Thread(target=lambda verb=verb: came.append(mover.act(verb, FAMILY)))
             act.start()
-            wait_until(lambda: one.flag.get() == "hold")
+            until(lambda: one.flag.get() == "hold")
             disk.fill()
             bad.heals()
             act.join(60)

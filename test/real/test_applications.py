@@ -11,6 +11,7 @@ import pytest
 from apps import Refused
 from crossing import ARRIVED, RETURNED, ByHand, deny, logins, remove
 from faults import Accidents, of_app, of_node
+from patience import until
 from records import end_offsets
 
 pytestmark = pytest.mark.real
@@ -21,13 +22,6 @@ KINDS = {
     "transactional": [{"rate": 300, "transactional": True}],
     "several": [{"rate": 150}, {"rate": 100, "transactional": True}, {"rate": 80, "idempotent": False}],
 }
-
-
-def wait_until(so, timeout=60):
-    deadline = time.monotonic() + timeout
-    while not so():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.2)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -82,7 +76,7 @@ def test_stop_and_switch_with_mirror_maker(new_cluster, interlock, scene, mirror
     one = scene(source, target, pattern="stop-and-switch", shops=[{"rate": 200}])
     mirror(source, target, topics=re.escape(one.topic))
     one.load(400)
-    wait_until(lambda: sum(end_offsets(target, one.topic).values()) >= 300)
+    until(lambda: sum(end_offsets(target, one.topic).values()) >= 300)
     assert ByHand(one, interlock, deadline=30).cross("target") == ARRIVED
     one.load(300)
     report = one.end("target", load_min=100)

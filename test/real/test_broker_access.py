@@ -1,6 +1,5 @@
 """Access rules of our broker: the same questions by the same people to Apache Kafka, and what tools and clients see."""
 
-import time
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer
@@ -15,6 +14,7 @@ from broker import Broker
 from java_tools import JavaTools
 from kafka_cluster import Jars, KafkaCluster, free_ports
 from kafka_schema import read_jar
+from patience import until
 from speak import Speaker
 
 AUTHORIZER = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
@@ -100,14 +100,6 @@ def bindings():
             permission, host = (*more, ALLOW, "*")[:2] if more and len(more) == 2 else ((more or [ALLOW])[0], "*")
             yield {"resource_type": kind, "resource_name": resource, "resource_pattern_type": pattern, "principal": f"User:{name}",
                    "host": host, "operation": operation, "permission_type": permission}
-
-
-def until(look, timeout=30):
-    deadline = time.monotonic() + timeout
-    while not (seen := look()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return seen
 
 
 TOPICS = ["there", "other", "doomed", "hidden"]

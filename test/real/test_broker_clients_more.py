@@ -3,7 +3,6 @@
 CLIENTS_ON=kafka runs the same tests on Apache Kafka 4.3.1: what passes there passes here."""
 
 import json
-import os
 import shutil
 import subprocess
 

@@ -2,24 +2,15 @@
 MirrorMaker 2."""
 
 import random
-import time
 
 import pytest
 
 from expect import QUICK, expect_open, expect_shut
+from patience import until
 from records import (EPOCH_MS, Record, commit_group, committed, create_topic, end_offsets, produce, record, stream,
                      transaction)
 
 pytestmark = pytest.mark.real
-
-
-def wait_for(what, timeout=90):
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if what():
-            return
-        time.sleep(0.5)
-    raise TimeoutError("the copier did not get there")
 
 
 def copied(cluster, topic, count):
@@ -101,7 +92,7 @@ def test_mirror_maker(pair, topic, interlock, mirror):
     commit_group(pair.source, f"{topic}-billing", topic, {0: 100, 1: 300, 2: 0})
     mirror(pair.source, pair.target, topics=topic, **{"source.consumer.isolation.level": "read_committed",
                                                       "source->target.groups": f"{topic}-.*"})
-    wait_for(copied(pair.target, topic, 2000))
+    until(copied(pair.target, topic, 2000))
     expect_open(interlock.parity(*pair, topic, options=["--settle", "3s"]))
 
     result = interlock.run("offsets", "--source", pair.source.bootstrap, "--target", pair.target.bootstrap, "--group",
@@ -151,7 +142,7 @@ def test_offsets_leave_a_group_with_members_alone(pair, topic, interlock):
     member = Consumer(settings(pair.target, group_id=group, enable_auto_commit=False))
     member.subscribe([topic])
     try:
-        wait_for(lambda: member.poll(0.2) is not None or bool(member.assignment()), 30)
+        until(lambda: member.poll(0.2) is not None or bool(member.assignment()), 30)
         result = interlock.run("offsets", "--source", pair.source.bootstrap, "--target", pair.target.bootstrap, "--group",
                                group, "--apply", "--yes", "--json")
         assert result.status == 1, result

@@ -13,22 +13,16 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import (AclBindingFilter, AclOperation, AclPermissionType, ConfigResource, ConfigSource,
                                    ResourcePatternType, ResourceType)
 
-from crossing import ARRIVED, FAMILY, RETURNED, ByVerbs, binding, logins, may_move
+from crossing import ARRIVED, FAMILY, ByVerbs, binding, logins, may_move
 from journal_frames import of_kind, return_ms
 from kafka_cluster import USERS
+from patience import until
 from records import end_offsets
 from test_levers import ask
 
 pytestmark = pytest.mark.real
 
 QUICK = {"like": "rehearsal", "deadline": "6s"}
-
-
-def wait_until(so, timeout=60):
-    deadline = time.monotonic() + timeout
-    while not so():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.2)
 
 
 # ---- ACLs
@@ -246,7 +240,7 @@ def test_after_the_decision_there_is_only_forward(pair, interlock, scene, how):
     crossing = threading.Thread(target=lambda: came.append(mover.cross("target")))
     crossing.start()
     looker = ByVerbs(one, interlock, plan)
-    wait_until(lambda: (one.folder / "interlock.db").exists() and
+    until(lambda: (one.folder / "interlock.db").exists() and
                "OPENING" in [body["stage"] for _, body in of_kind(one.folder, "STAGE")])
     time.sleep(12 if how == "lie" else 3)      # longer than one try
     status = looker.status()
@@ -397,7 +391,7 @@ def test_stop_and_switch_waits_for_its_copier(new_cluster, interlock, scene, mir
     copier = mirror(source, target, topics=re.escape(one.topic))
     mover = ByVerbs(one, interlock, one.plan(klass="quick", limits=QUICK))
     one.load(300)
-    wait_until(lambda: sum(end_offsets(target, one.topic).values()) >= 200)
+    until(lambda: sum(end_offsets(target, one.topic).values()) >= 200)
     copier.process.send_signal(signal.SIGSTOP)
     one.load(100)
     lagging = mover.act("promote", FAMILY, timeout=180)

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from crossing import ARRIVED, FAMILY, ByVerbs, Scene
+from patience import until
 from postgres import Postgres
-from test_crossing_edges import Bad, wait_until
+from test_crossing_edges import Bad
 
 pytestmark = pytest.mark.real
 
@@ -83,7 +84,7 @@ def test_a_server_and_controllers_that_die(one, server, interlock):
     one.load(50)
     play.bad.goes("fail", "drained")
     result = play.begin("rollback")
-    wait_until(lambda: one.flag.get() == "hold")
+    until(lambda: one.flag.get() == "hold")
     play.bad.heals()
     play.restart(1)
     came = result()
@@ -99,7 +100,7 @@ def test_a_server_and_controllers_that_die(one, server, interlock):
     one.load(50)
     play.bad.goes("fail", "set-target")
     result = play.begin("promote")
-    wait_until(lambda: one.flag.get() == "hold" and play.looker.status()["stage"] == "OPENING")
+    until(lambda: one.flag.get() == "hold" and play.looker.status()["stage"] == "OPENING")
     server.kill()
     time.sleep(3)
     play.bad.heals()
@@ -114,11 +115,11 @@ def test_a_server_and_controllers_that_die(one, server, interlock):
     first, second = None, None
     try:
         first = interlock.start("run", "--plan", play.mover.file, folder=one.folder)
-        wait_until(lambda: play.controller()["alive"])
+        until(lambda: play.controller()["alive"])
         second = interlock.start("run", "--plan", play.mover.file, folder=one.folder)
         play.bad.goes("fail", "drained")
         result = play.begin("rollback")
-        wait_until(lambda: one.flag.get() == "hold")
+        until(lambda: one.flag.get() == "hold")
         first.kill()
         play.bad.heals()
         came = result()
@@ -158,7 +159,7 @@ def test_a_server_that_falls_silent(own, server, interlock):
         own.load(50)
         play.bad.goes("fail", "drained")
         result = play.begin("promote")
-        wait_until(lambda: own.flag.get() == "hold")
+        until(lambda: own.flag.get() == "hold")
         server.pause()
         play.bad.heals()
         # Whoever only asks is answered within a bound.
@@ -175,11 +176,11 @@ def test_a_server_that_falls_silent(own, server, interlock):
         # Decided, with two controllers and a verb: whoever has the lease by then goes on, alone.
         own.load(50)
         first = interlock.start("run", "--plan", play.mover.file, folder=own.folder)
-        wait_until(lambda: play.controller()["alive"])
+        until(lambda: play.controller()["alive"])
         second = interlock.start("run", "--plan", play.mover.file, folder=own.folder)
         play.bad.goes("fail", "set-target")
         result = play.begin("promote")
-        wait_until(lambda: own.flag.get() == "hold" and play.looker.status()["stage"] == "OPENING")
+        until(lambda: own.flag.get() == "hold" and play.looker.status()["stage"] == "OPENING")
         before = leases(server)
         server.pause()
         play.bad.heals()

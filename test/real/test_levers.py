@@ -11,6 +11,7 @@ from confluent_kafka.admin import (AclBinding, AclOperation, AclPermissionType, 
 
 from broker import GuardedBroker
 from kafka_cluster import KafkaCluster, ROOT, USERS
+from patience import until
 from records import commit_group, create_topic, end_offsets, produce, record, stream, transaction
 
 pytestmark = pytest.mark.real
@@ -22,15 +23,6 @@ def ask(where, *words, status=0, timeout=60):
     done = subprocess.run([PROBE, str(where), *map(str, words)], capture_output=True, text=True, timeout=timeout)
     assert done.returncode == status or status is None, f"{words}\n{done.stdout}\n{done.stderr}"
     return done.stdout.splitlines()
-
-
-def until(look, timeout=30):
-    """What `look` gives once it is not false."""
-    deadline = time.monotonic() + timeout
-    while not (seen := look()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return seen
 
 
 def nodes_listed(cluster, asked):

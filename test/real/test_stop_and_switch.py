@@ -6,13 +6,13 @@ import json
 import re
 import signal
 import threading
-import time
 
 import pytest
 import yaml
 from confluent_kafka import Consumer, TopicPartition
 
 from crossing import ARRIVED, FAMILY, ByVerbs, Scene
+from patience import until
 from records import EPOCH_MS, Record, end_offsets, produce, producer, settings, transaction
 from test_crossing_edges import of_kind
 
@@ -20,13 +20,6 @@ pytestmark = pytest.mark.real
 
 CLASS = {"like": "rehearsal", "deadline": "20s", "pause": "20s", "observe": "1ms"}
 STRANGER = Record(b"stranger", b"written where nobody may write", (("id", b"stranger"), ("sequence", b"0")), EPOCH_MS, 0)
-
-
-def wait_until(so, timeout=60):
-    deadline = time.monotonic() + timeout
-    while not so():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.1)
 
 
 class Carrier(threading.Thread):
@@ -105,10 +98,10 @@ def test_there_and_back_and_what_stands_in_the_way(new_cluster, interlock, run_f
         # Nobody writes for a while: no record is on the target alone, so the way back is open without a copier for it.
         one.load(300)
         paced(shop, 0)
-        wait_until(lambda: sum(end_offsets(target, topic).values()) == sum(end_offsets(source, topic).values()))
+        until(lambda: sum(end_offsets(target, topic).values()) == sum(end_offsets(source, topic).values()))
         assert mover.cross("target") == ARRIVED, mover.results[-1]
         with controller(interlock, one):
-            wait_until(lambda: mover.status()["gates"]["rollback"] != "unknown")
+            until(lambda: mover.status()["gates"]["rollback"] != "unknown")
             stands = mover.status()
             assert (stands["stage"], stands["overlay"], stands["verdict"]) == ("TARGET", None, "open"), stands
             assert boundary() == 0
@@ -121,9 +114,9 @@ def test_there_and_back_and_what_stands_in_the_way(new_cluster, interlock, run_f
         assert mover.cross("target") == ARRIVED, mover.results[-1]
         copier.__exit__()
         with controller(interlock, one):
-            wait_until(lambda: (boundary() or 0) > 50)
+            until(lambda: (boundary() or 0) > 50)
             first = boundary()
-            wait_until(lambda: boundary() > first)
+            until(lambda: boundary() > first)
             stands = mover.status()
             assert (stands["stage"], stands["overlay"], stands["verdict"]) == ("TARGET", None, "open"), stands
             refused = mover.act("rollback", FAMILY)
@@ -134,7 +127,7 @@ def test_there_and_back_and_what_stands_in_the_way(new_cluster, interlock, run_f
             with transaction(source, f"{topic}-stranger") as t:
                 t.produce(topic, STRANGER)
                 t.commit()
-            wait_until(lambda: mover.status()["overlay"] == "HELD" and shop.get() == "hold")
+            until(lambda: mover.status()["overlay"] == "HELD" and shop.get() == "hold")
             stands = mover.status()
             assert f"{topic}-stranger" in stands["cause"] and "leak" in stands["cause"], stands
             assert mover.act("resume", FAMILY).status == 0
