@@ -25,7 +25,7 @@ def folder(tmp_path):
     (["countdown", "orders"], "EVIDENCE_MISSING"),
     (["runbook", "orders"], "# Runbook: family orders to the target"),
     (["report"], "frames: 0"),
-    (["diagnose", "orders"], "orders: unknown"),
+    (["diagnose", "orders", "--timeout", "2s"], "orders: unknown"),
     (["verify", "interlock.db"], "interlock.db: cannot open it"),
 ])
 def test_looking_makes_nothing(run, folder, words, says):
