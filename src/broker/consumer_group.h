@@ -6,7 +6,8 @@
  *	member epoch      how far the member has come; consumer_reconcile.h
  *
  * A struct group is of this kind when its `consumer` is set; positions are the same for both kinds.  What changes is in memory at
- * once and marked as new; consumer_save() writes what is new, and answers wait for it.  When a write fails all is new again.
+ * once and marked as new; consumer_save() writes what is new, and answers wait for it.  When a write fails all is new again, and
+ * so is who left.
  *
  * An empty group of one kind becomes one of the other when somebody joins; one with members as consumer_classic.h says.
  */
@@ -54,6 +55,7 @@ struct consumer_group {
 	int64_t topics_hash;  /* of what the members subscribe to */
 	uint64_t topics_seen; /* groups_topics() when `wanted` was looked up */
 	bool epoch_new, assignment_new;
+	uint32_t lost; /* how often what was new could not be kept */
 };
 
 struct consumer_group *consumer_new(struct group *group); /* and hangs it in; NULL when memory is out */

@@ -206,19 +206,39 @@ static void put_members(struct internal_batch *batch, struct consumer_group *con
 	}
 }
 
+static void gone_free(struct list *gone)
+{
+	LIST_EACH_SAFE(gone, link)
+	{
+		struct consumer_gone *one = container_of(link, struct consumer_gone, link);
+
+		list_remove(&one->link);
+		free(one);
+	}
+}
+
+/* Puts those who left at the end of `to`; whoever of them is back stays. */
+static void gone_move(struct consumer_group *consumer, struct list *from, struct list *to)
+{
+	LIST_EACH_SAFE(from, link)
+	{
+		struct consumer_gone *one = container_of(link, struct consumer_gone, link);
+
+		list_remove(&one->link);
+		if (consumer_member_find(consumer, view_text(one->id)))
+			free(one);
+		else
+			list_append(to, &one->link);
+	}
+}
+
 static void put_new(struct internal_batch *batch, struct consumer_group *consumer, struct arena *arena)
 {
 	struct consumer_group_metadata_value group;
 	struct consumer_group_target_assignment_metadata_value target;
 
-	LIST_EACH_SAFE(&consumer->gone, link)
-	{
-		struct consumer_gone *gone = container_of(link, struct consumer_gone, link);
-
-		put_member_gone(batch, consumer, gone->id);
-		list_remove(&gone->link);
-		free(gone);
-	}
+	LIST_EACH(&consumer->gone, link)
+	put_member_gone(batch, consumer, container_of(link, struct consumer_gone, link)->id);
 	if (consumer->epoch_new) {
 		message_default(&consumer_group_metadata_value_message, &group);
 		group.epoch = consumer->epoch;
@@ -253,19 +273,32 @@ struct saving {
 	struct groups *groups;
 	consumer_saved *done;
 	void *context;
+	struct list gone; /* those whose tombstones are in it */
+	uint32_t lost;    /* as the group's when it was written */
 	char group[];
 };
 
+/*
+ * What is newer may be kept where something older was not: nobody is told of it before the older is kept too, or a member that
+ * left would be back after a start, beside the one that has its partitions now.
+ */
 static void saved(void *context, const struct store_appended *appended)
 {
 	struct saving *saving = context;
 	struct group *group = group_named(saving->groups, view_text(saving->group));
+	struct consumer_group *consumer = group ? group->consumer : NULL;
+	int16_t error = internal_append_error(appended->err);
 
-	/* Tombstones of members that left are lost with it: after a start these members' sessions end. */
-	if (appended->err && group && group->consumer)
-		consumer_all_new(group->consumer);
+	if (appended->err && consumer) {
+		gone_move(consumer, &saving->gone, &consumer->gone);
+		consumer_all_new(consumer);
+		consumer->lost++;
+	} else if (consumer && consumer->lost != saving->lost) {
+		error = KAFKA_COORDINATOR_NOT_AVAILABLE;
+	}
 	if (saving->done)
-		saving->done(saving->context, internal_append_error(appended->err));
+		saving->done(saving->context, error);
+	gone_free(&saving->gone);
 	free(saving);
 }
 
@@ -288,11 +321,15 @@ void consumer_save(struct consumer_group *consumer, consumer_saved *done, void *
 			done(context, KAFKA_UNKNOWN_SERVER_ERROR);
 		return;
 	}
-	*saving = (struct saving){ group->groups, done, context };
+	*saving = (struct saving){
+		.groups = group->groups, .done = done, .context = context, .lost = consumer->lost
+	};
+	list_init(&saving->gone);
 	strcpy(saving->group, group->id);
 	arena_init(&arena, ARENA_MAX);
 	internal_batch_init(&batch, group->groups->broker);
 	put_new(&batch, consumer, &arena);
+	gone_move(consumer, &consumer->gone, &saving->gone);
 	arena_done(&arena);
 	err = internal_batch_append(&batch, internal_log_place(&group->groups->log, view_text(group->id)),
 				    saved, saving);
@@ -480,13 +517,7 @@ static void replay_member(struct consumer_group *consumer, int16_t kind, struct 
 static void nothing_new(struct consumer_group *consumer)
 {
 	consumer->epoch_new = consumer->assignment_new = false;
-	LIST_EACH_SAFE(&consumer->gone, link)
-	{
-		struct consumer_gone *gone = container_of(link, struct consumer_gone, link);
-
-		list_remove(&gone->link);
-		free(gone);
-	}
+	gone_free(&consumer->gone);
 	LIST_EACH(&consumer->members, link)
 	{
 		struct consumer_member *member = container_of(link, struct consumer_member, link);

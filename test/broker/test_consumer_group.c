@@ -369,7 +369,8 @@ static struct consumer_group_heartbeat_response beat(struct guest *guest,
 		guest_wait(guest, count + 1);
 		guest_read(guest, count, API_CONSUMER_GROUP_HEARTBEAT, 1, &response);
 		turn(guest->broker);
-	} while (response.error_code == KAFKA_COORDINATOR_NOT_AVAILABLE);
+	} while (response.error_code == KAFKA_COORDINATOR_NOT_AVAILABLE ||
+		 response.error_code == KAFKA_COORDINATOR_LOAD_IN_PROGRESS);
 	return response;
 }
 
@@ -424,6 +425,81 @@ static void a_partition_waits_for_its_owner(void **state)
 	assert_int_equal(one.member_epoch, two.member_epoch);
 	two = beat(&guest, next_of("two", two.member_epoch));
 	assert_int_equal(told(&two), 2);
+	guest_leave(&guest);
+}
+
+static struct disk disk;
+static _Atomic bool held; /* no upload gets through, and soon no append */
+
+static int open_unless_held(struct disk *of, const char *path, enum disk_how how, struct disk_file **out,
+			    struct fault *fault)
+{
+	if (held && how == DISK_CREATE && strstr(path, ".new"))
+		return fault_set(fault, ERR_IO, "held");
+	return disk_system.open(of, path, how, out, fault);
+}
+
+static int begin_held(void **state)
+{
+	struct broker_options options = { .host = "127.0.0.1",
+					  .disk = &disk,
+					  .unflushed_bytes_max = 1 << 14 };
+	struct fault fault = { 0 };
+	struct broker *broker;
+
+	place_make();
+	disk = disk_system;
+	disk.open = open_unless_held;
+	options.folder = the_folder;
+	assert_int_equal(loop_new(&clock_shifted, 1, &the_loop), 0);
+	if (broker_open(the_loop, &options, &broker, &fault) < 0)
+		fail_msg("%s", fault.text);
+	*state = broker;
+	return 0;
+}
+
+/* Appends until there is no room for so little. */
+static void fill(struct guest *guest)
+{
+	for (int i = 0; i < 400 && !guest->broker->parked_bytes; i++) {
+		frame_produce(guest, "t", 0, "v", -1);
+		guest_send(guest);
+		turn(guest->broker);
+	}
+	assert_true(guest->broker->parked_bytes > 0);
+}
+
+/* It leaves, the record that says so finds no room, and another takes its place. */
+static void who_left_while_there_was_no_room_is_not_back(void **state)
+{
+	struct consumer_group_heartbeat_response one, two, answer;
+	struct consumer_group_heartbeat_request leaves;
+	struct guest guest, writer;
+	int count;
+
+	guest_come(&guest, *state);
+	guest_come(&writer, *state);
+	ask_topic(&guest, "t", 4);
+	one = beat(&guest, first_of("one"));
+	two = beat(&guest, first_of("two"));
+	assert_int_equal(one.error_code + two.error_code, 0);
+	held = true;
+	fill(&writer);
+	leaves = next_of("two", -1);
+	count = guest.count;
+	guest_ask(&guest, API_CONSUMER_GROUP_HEARTBEAT, 1, &leaves);
+	guest_wait(&guest, count + 1);
+	guest_read(&guest, count, API_CONSUMER_GROUP_HEARTBEAT, 1, &answer);
+	assert_int_not_equal(answer.error_code, 0);
+	held = false;
+	assert_int_equal(beat(&guest, first_of("three")).error_code, 0);
+	guest_leave(&guest);
+	guest_leave(&writer);
+	broker_end(*state);
+	*state = broker_begin("offsets.topic.num.partitions", "2");
+	guest_come(&guest, *state);
+	assert_int_equal(beat(&guest, next_of("two", two.member_epoch)).error_code, KAFKA_UNKNOWN_MEMBER_ID);
+	assert_int_equal(beat(&guest, next_of("three", 100)).error_code, KAFKA_FENCED_MEMBER_EPOCH);
 	guest_leave(&guest);
 }
 
@@ -599,6 +675,8 @@ int main(void)
 		cmocka_unit_test(what_a_pattern_means),
 		cmocka_unit_test(a_pattern_has_an_end),
 		cmocka_unit_test_setup_teardown(a_partition_waits_for_its_owner, begin, guest_end),
+		cmocka_unit_test_setup_teardown(who_left_while_there_was_no_room_is_not_back, begin_held,
+						guest_end),
 		cmocka_unit_test_setup_teardown(what_a_member_may_not_do, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_static_member_has_its_name_alone, begin, guest_end),
 		cmocka_unit_test_setup_teardown(positions_belong_to_the_epoch, begin, guest_end),
