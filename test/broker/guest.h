@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "broker/pipeline.h"
 #include "broker/session.h"
+#include "store/disk.h"
 #include "wire/batch_writer.h"
 
 #define ANSWERS_MAX 512
@@ -184,9 +185,9 @@ static inline void place_remove(void)
 	nftw(the_folder, guest_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static inline struct broker *broker_begin(const char *property, const char *value)
+static inline struct broker *broker_begin_as(struct broker_options options, const char *property,
+					     const char *value)
 {
-	struct broker_options options = { .folder = the_folder, .host = "127.0.0.1" };
 	struct properties properties;
 	struct broker *broker;
 	struct fault fault = { 0 };
@@ -197,12 +198,19 @@ static inline struct broker *broker_begin(const char *property, const char *valu
 			 0);
 	if (property)
 		assert_int_equal(properties_set(&properties, view_text(property), view_text(value), NULL), 0);
+	options.folder = the_folder;
+	options.host = "127.0.0.1";
 	options.properties = &properties;
 	assert_int_equal(loop_new(&clock_shifted, 1, &the_loop), 0);
 	if (broker_open(the_loop, &options, &broker, &fault) < 0)
 		fail_msg("%s", fault.text);
 	properties_done(&properties);
 	return broker;
+}
+
+static inline struct broker *broker_begin(const char *property, const char *value)
+{
+	return broker_begin_as((struct broker_options){ 0 }, property, value);
 }
 
 static inline void broker_end(struct broker *broker)
@@ -216,6 +224,28 @@ static inline int begin_with(void **state, const char *property, const char *val
 {
 	place_make();
 	*state = broker_begin(property, value);
+	return 0;
+}
+
+/* With a disk on which no upload gets through while `uploads_held`, so that soon there is no room for appends. */
+static _Atomic bool uploads_held;
+static struct disk disk_that_holds;
+
+static inline int open_unless_held(struct disk *of, const char *path, enum disk_how how,
+				   struct disk_file **out, struct fault *fault)
+{
+	if (uploads_held && how == DISK_CREATE && strstr(path, ".new"))
+		return fault_set(fault, ERR_IO, "held");
+	return disk_system.open(of, path, how, out, fault);
+}
+
+static inline int begin_holding(void **state, int64_t room)
+{
+	place_make();
+	disk_that_holds = disk_system;
+	disk_that_holds.open = open_unless_held;
+	*state = broker_begin_as(
+		(struct broker_options){ .disk = &disk_that_holds, .unflushed_bytes_max = room }, NULL, NULL);
 	return 0;
 }
 

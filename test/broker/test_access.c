@@ -310,16 +310,7 @@ static void what_is_kept_is_read_again(void **state)
 
 static int begin(void **state)
 {
-	place_make();
-	*state = broker_begin("authorizer.class.name", AUTHORIZER);
-	return 0;
-}
-
-static int end(void **state)
-{
-	broker_end(*state);
-	place_remove();
-	return 0;
+	return begin_with(state, "authorizer.class.name", AUTHORIZER);
 }
 
 /* One of everything. */
@@ -601,7 +592,7 @@ int main(void)
 		cmocka_unit_test(the_index_says_what_all_rules_say),
 		cmocka_unit_test(no_more_than_the_limit),
 		cmocka_unit_test(what_is_kept_is_read_again),
-		cmocka_unit_test_setup_teardown(no_api_is_without_its_question, begin, end),
+		cmocka_unit_test_setup_teardown(no_api_is_without_its_question, begin, guest_end),
 		cmocka_unit_test(rules_outlive_a_restart),
 	};
 

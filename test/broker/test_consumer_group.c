@@ -428,34 +428,9 @@ static void a_partition_waits_for_its_owner(void **state)
 	guest_leave(&guest);
 }
 
-static struct disk disk;
-static _Atomic bool held; /* no upload gets through, and soon no append */
-
-static int open_unless_held(struct disk *of, const char *path, enum disk_how how, struct disk_file **out,
-			    struct fault *fault)
+static int begin_narrow(void **state)
 {
-	if (held && how == DISK_CREATE && strstr(path, ".new"))
-		return fault_set(fault, ERR_IO, "held");
-	return disk_system.open(of, path, how, out, fault);
-}
-
-static int begin_held(void **state)
-{
-	struct broker_options options = { .host = "127.0.0.1",
-					  .disk = &disk,
-					  .unflushed_bytes_max = 1 << 14 };
-	struct fault fault = { 0 };
-	struct broker *broker;
-
-	place_make();
-	disk = disk_system;
-	disk.open = open_unless_held;
-	options.folder = the_folder;
-	assert_int_equal(loop_new(&clock_shifted, 1, &the_loop), 0);
-	if (broker_open(the_loop, &options, &broker, &fault) < 0)
-		fail_msg("%s", fault.text);
-	*state = broker;
-	return 0;
+	return begin_holding(state, 1 << 14);
 }
 
 /* Appends until there is no room for so little. */
@@ -483,7 +458,7 @@ static void who_left_while_there_was_no_room_is_not_back(void **state)
 	one = beat(&guest, first_of("one"));
 	two = beat(&guest, first_of("two"));
 	assert_int_equal(one.error_code + two.error_code, 0);
-	held = true;
+	uploads_held = true;
 	fill(&writer);
 	leaves = next_of("two", -1);
 	count = guest.count;
@@ -491,7 +466,7 @@ static void who_left_while_there_was_no_room_is_not_back(void **state)
 	guest_wait(&guest, count + 1);
 	guest_read(&guest, count, API_CONSUMER_GROUP_HEARTBEAT, 1, &answer);
 	assert_int_not_equal(answer.error_code, 0);
-	held = false;
+	uploads_held = false;
 	assert_int_equal(beat(&guest, first_of("three")).error_code, 0);
 	guest_leave(&guest);
 	guest_leave(&writer);
@@ -675,7 +650,7 @@ int main(void)
 		cmocka_unit_test(what_a_pattern_means),
 		cmocka_unit_test(a_pattern_has_an_end),
 		cmocka_unit_test_setup_teardown(a_partition_waits_for_its_owner, begin, guest_end),
-		cmocka_unit_test_setup_teardown(who_left_while_there_was_no_room_is_not_back, begin_held,
+		cmocka_unit_test_setup_teardown(who_left_while_there_was_no_room_is_not_back, begin_narrow,
 						guest_end),
 		cmocka_unit_test_setup_teardown(what_a_member_may_not_do, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_static_member_has_its_name_alone, begin, guest_end),

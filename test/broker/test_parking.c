@@ -1,46 +1,20 @@
 /* test_parking.c - produce requests while uploads lag: they wait in order, go on once there is room, or are told to try again. */
 #include "broker/guest.h"
-#include "store/disk.h"
 #include "wire/kafka_error.h"
 
 #define ROOM  4096
 #define VALUE 1000
 
-static struct disk disk;
-static bool held; /* no upload gets through */
-
-static int open_unless_held(struct disk *of, const char *path, enum disk_how how, struct disk_file **out,
-			    struct fault *fault)
-{
-	if (__atomic_load_n(&held, __ATOMIC_SEQ_CST) && how == DISK_CREATE && strstr(path, ".new"))
-		return fault_set(fault, ERR_IO, "held");
-	return disk_system.open(of, path, how, out, fault);
-}
-
 static int begin(void **state)
 {
-	struct broker_options options = { .host = "127.0.0.1", .disk = &disk, .unflushed_bytes_max = ROOM };
-	struct fault fault = { 0 };
-	struct broker *broker;
-
-	place_make();
-	disk = disk_system;
-	disk.open = open_unless_held;
-	options.folder = the_folder;
-	assert_int_equal(loop_new(&clock_system, 1, &the_loop), 0);
-	if (broker_open(the_loop, &options, &broker, &fault) < 0)
-		fail_msg("%s", fault.text);
-	*state = broker;
-	return 0;
+	return begin_holding(state, ROOM);
 }
 
 static int end(void **state)
 {
-	__atomic_store_n(&held, false, __ATOMIC_SEQ_CST);
+	uploads_held = false;
 	produce_timeout_ms = 1000;
-	broker_end(*state);
-	place_remove();
-	return 0;
+	return guest_end(state);
 }
 
 static void produce(struct guest *guest, const char *topic, int count)
@@ -81,7 +55,7 @@ static void who_waits_too_long_is_told_to_try_again(void **state)
 
 	guest_come(&guest, broker);
 	ask_topic(&guest, "late", 1);
-	__atomic_store_n(&held, true, __ATOMIC_SEQ_CST);
+	uploads_held = true;
 	produce(&guest, "late", 8);
 	wait_parked(broker);
 	guest_wait(&guest, 9); /* each says that it waits a second */
@@ -98,7 +72,7 @@ static void who_waits_too_long_is_told_to_try_again(void **state)
 	}
 	assert_in_range(taken, 1, ROOM / VALUE);
 	assert_int_equal(broker->parked_bytes, 0);
-	__atomic_store_n(&held, false, __ATOMIC_SEQ_CST);
+	uploads_held = false;
 	guest_leave(&guest);
 }
 
@@ -111,10 +85,10 @@ static void who_waits_goes_on_in_order(void **state)
 	guest_come(&guest, broker);
 	ask_topic(&guest, "order", 1);
 	produce_timeout_ms = WAIT_MS;
-	__atomic_store_n(&held, true, __ATOMIC_SEQ_CST);
+	uploads_held = true;
 	produce(&guest, "order", 12);
 	wait_parked(broker);
-	__atomic_store_n(&held, false, __ATOMIC_SEQ_CST);
+	uploads_held = false;
 	guest_wait(&guest, 13);
 	for (int i = 0; i < 12; i++) {
 		assert_int_equal(outcome(&guest, 1 + i, &offset), KAFKA_NONE);
@@ -130,7 +104,7 @@ static void who_leaves_waits_no_more(void **state)
 
 	guest_come(&guest, broker);
 	ask_topic(&guest, "gone", 1);
-	__atomic_store_n(&held, true, __ATOMIC_SEQ_CST);
+	uploads_held = true;
 	produce(&guest, "gone", 12);
 	wait_parked(broker);
 	guest_leave(&guest);

@@ -193,16 +193,7 @@ static void values_are_read_back(void **state)
 
 static int begin(void **state)
 {
-	place_make();
-	*state = broker_begin(NULL, NULL);
-	return 0;
-}
-
-static int end(void **state)
-{
-	broker_end(*state);
-	place_remove();
-	return 0;
+	return begin_with(state, NULL, NULL);
 }
 
 /* For everybody who does not log in. */
@@ -466,13 +457,15 @@ int main(void)
 		cmocka_unit_test(names_of_entities_are_read_back),
 		cmocka_unit_test(values_are_read_back),
 		cmocka_unit_test_setup_teardown(who_writes_too_fast_is_answered_and_then_not_heard, begin,
-						end),
-		cmocka_unit_test_setup_teardown(a_write_without_an_answer_is_counted_as_well, begin, end),
-		cmocka_unit_test_setup_teardown(a_fetch_that_is_too_much_comes_back_empty, begin, end),
-		cmocka_unit_test_setup_teardown(topics_are_made_no_faster_than_the_quota_says, begin, end),
-		cmocka_unit_test_setup_teardown(time_on_the_thread_is_counted, begin, end),
-		cmocka_unit_test_setup_teardown(a_silent_client_may_leave, begin, end),
-		cmocka_unit_test_setup_teardown(connections_come_no_faster_than_they_may, begin, end),
+						guest_end),
+		cmocka_unit_test_setup_teardown(a_write_without_an_answer_is_counted_as_well, begin,
+						guest_end),
+		cmocka_unit_test_setup_teardown(a_fetch_that_is_too_much_comes_back_empty, begin, guest_end),
+		cmocka_unit_test_setup_teardown(topics_are_made_no_faster_than_the_quota_says, begin,
+						guest_end),
+		cmocka_unit_test_setup_teardown(time_on_the_thread_is_counted, begin, guest_end),
+		cmocka_unit_test_setup_teardown(a_silent_client_may_leave, begin, guest_end),
+		cmocka_unit_test_setup_teardown(connections_come_no_faster_than_they_may, begin, guest_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
