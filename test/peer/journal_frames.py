@@ -9,10 +9,10 @@ KINDS = ("? PLAN LEASE VERDICT ACT ANSWER MOVE STAGE INTENT OBSERVATION OUTCOME 
 
 
 def frames(folder):
-    """(kind, wall ms, body) of each frame of FOLDER/interlock.db."""
+    """(kind, wall ms, body) of each frame of FOLDER/interlock.db; none while it is being made."""
     base = sqlite3.connect(f"file:{folder / 'interlock.db'}?mode=ro", uri=True)
     tables = [name for name, in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'") if "frame" in name]
-    for row in base.execute(f"SELECT * FROM {tables[0]} ORDER BY 1"):
+    for row in base.execute(f"SELECT * FROM {tables[0]} ORDER BY 1") if tables else ():
         data = [column for column in row if isinstance(column, bytes)][-1]
         kind, = struct.unpack_from("<H", data, 12)
         _, wall = struct.unpack_from("<Qq", data, 16)

@@ -127,7 +127,7 @@ def test_words_that_it_does_not_know(interlock, tmp_path):
            "'num.partitions'" in ended.err
     assert "broker.properties:2" in ended.err and "'log.retention.hours'" in ended.err
     assert "broker.properties:3: property 'zookeeper.connect' has no effect in this version\n" in ended.err
-    assert re.search(r"connections=0 .* wal_bytes_on_disk=\d+ .* disk_free_bytes=[1-9]\d*\n", ended.err)
+    assert re.search(r"connections=0 .* wal_bytes_on_disk=\d+ .* disk_free_bytes=[1-9]\d* throttled=0\n", ended.err)
 
 
 def test_every_property_has_its_sentence(interlock):
