@@ -1,5 +1,6 @@
 """A rehearsal on a shadow family, under load, whole and cut short; and the end of an exit: sealed, cleared up, complete."""
 
+import shutil
 import signal
 import time
 
@@ -34,18 +35,26 @@ def item(name, *keys):
 @pytest.fixture
 def one(pair, run_folder, topic):
     folder = run_folder / topic
+    shutil.rmtree(folder, ignore_errors=True)       # of a first try
     with Scene(folder, *pair, shops=[{"rate": 100}], topic=topic) as scene:
         script = folder / "thing"
         script.write_text(THING)
         script.chmod(0o755)
         yield scene
+    for cluster in pair:        # what a drill that failed has left would stand in the way of the next test
+        left = [name for name in cluster.admin().list_topics(timeout=20).topics if name.startswith(SHADOW)]
+        for gone in cluster.admin().delete_topics(left).values() if left else ():
+            gone.result(30)
 
 
 @pytest.fixture
 def verb(one, interlock):
     """A function: an owner's act, and what came of it."""
     def act(*words, status=0, timeout=180):
-        return interlock.run(*acting(*words), folder=one.folder, status=status, timeout=timeout)
+        try:
+            return interlock.run(*acting(*words), folder=one.folder, status=status, timeout=timeout)
+        except AssertionError as failed:
+            raise AssertionError(f"{failed}\n{interlock.run('status', folder=one.folder).out}") from failed
     return act
 
 
