@@ -355,6 +355,7 @@ static void lane_push(struct lane *lane)
 		item_fail(lane, item, denied ? ERR_DENIED : ERR_NOT_FOUND,
 			  denied ? KAFKA_TOPIC_AUTHORIZATION_FAILED : KAFKA_UNKNOWN_TOPIC_OR_PARTITION,
 			  denied ? "not authorised to describe the topic" : "the topic does not exist");
+		metadata_refresh(producer->cluster); /* who writes again may find it there, or be let in */
 		return;
 	}
 	if (leader < 0)
