@@ -38,7 +38,7 @@ static inline bool throttle_wants_time(const struct throttle *throttle)
 	return throttle->active[QUOTA_REQUEST_PERCENTAGE];
 }
 
-/* The thread has begun to work for the request, or is done with it for now. */
+/* The thread begins to work for the request, or turns to something else. */
 void throttle_time_begin(struct request *request);
 void throttle_time_end(struct request *request);
 

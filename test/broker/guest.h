@@ -256,7 +256,9 @@ static inline int guest_end(void **state)
 	return 0;
 }
 
-static inline void ask_topic(struct guest *guest, const char *name, int32_t partitions)
+/* The error, and how long to be silent. */
+static inline int16_t make_topic(struct guest *guest, const char *name, int32_t partitions, int16_t version,
+				 int32_t *throttle_time_ms)
 {
 	struct create_topics_request request;
 	struct create_topics_response response;
@@ -268,10 +270,18 @@ static inline void ask_topic(struct guest *guest, const char *name, int32_t part
 	request.topics.at[0].name = view_text(name);
 	request.topics.at[0].num_partitions = partitions;
 	request.topics.at[0].replication_factor = 1;
-	guest_ask(guest, API_CREATE_TOPICS, 5, &request);
+	guest_ask(guest, API_CREATE_TOPICS, version, &request);
 	guest_wait(guest, count + 1);
-	guest_read(guest, count, API_CREATE_TOPICS, 5, &response);
-	assert_int_equal(response.topics.at[0].error_code, 0);
+	guest_read(guest, count, API_CREATE_TOPICS, version, &response);
+	*throttle_time_ms = response.throttle_time_ms;
+	return response.topics.at[0].error_code;
+}
+
+static inline void ask_topic(struct guest *guest, const char *name, int32_t partitions)
+{
+	int32_t throttle_time_ms;
+
+	assert_int_equal(make_topic(guest, name, partitions, 5, &throttle_time_ms), 0);
 }
 
 static int32_t produce_timeout_ms = 1000;

@@ -341,26 +341,6 @@ static void a_fetch_that_is_too_much_comes_back_empty(void **state)
 	guest_leave(&guest);
 }
 
-static int16_t make_topic(struct guest *guest, const char *name, int32_t partitions, int16_t version,
-			  int32_t *throttle_time_ms)
-{
-	struct create_topics_request request;
-	struct create_topics_response response;
-	int count = guest->count;
-
-	message_default(&create_topics_request_message, &request);
-	request.topics.at = shape_array(&create_topics_request_topic_shape, &guest->arena, 1);
-	request.topics.count = 1;
-	request.topics.at[0].name = view_text(name);
-	request.topics.at[0].num_partitions = partitions;
-	request.topics.at[0].replication_factor = 1;
-	guest_ask(guest, API_CREATE_TOPICS, version, &request);
-	guest_wait(guest, count + 1);
-	guest_read(guest, count, API_CREATE_TOPICS, version, &response);
-	*throttle_time_ms = response.throttle_time_ms;
-	return response.topics.at[0].error_code;
-}
-
 static void topics_are_made_no_faster_than_the_quota_says(void **state)
 {
 	struct broker *broker = *state;
