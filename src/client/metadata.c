@@ -387,22 +387,23 @@ static void look_done(void *context, const struct reply *reply)
 	struct cluster *cluster = context;
 	const struct metadata_response *said = reply->response;
 	struct fault fault;
-	bool usable = false;
+	bool usable = false, again = cluster->refresh_wanted; /* meanwhile: what came speaks of before */
 
 	cluster->look = NULL;
 	cluster->looked_ms = cluster_now(cluster);
-	cluster->look_count = cluster->refresh_wanted || reply->err < 0 ? cluster->look_count + 1 : 0;
+	cluster->look_count = again || reply->err < 0 ? cluster->look_count + 1 : 0;
 	cluster->refresh_wanted = false;
-	cluster->look_at_ms = INT64_MAX;
+	cluster->look_at_ms = list_empty(&cluster->watches)
+				      ? INT64_MAX
+				      : cluster->looked_ms + cluster->config->metadata_age_ms_max;
 	if (reply->err == 0)
 		usable = cluster_apply(cluster, said, &fault);
-	if (usable) {
-		if (!list_empty(&cluster->watches))
-			cluster->look_at_ms = cluster->looked_ms + cluster->config->metadata_age_ms_max;
+	if (usable)
 		watches_apply(cluster, said);
-	} else if (!list_empty(&cluster->watches) || !list_empty(&cluster->unrouted)) {
+	else
+		again |= !list_empty(&cluster->watches) || !list_empty(&cluster->unrouted);
+	if (again)
 		metadata_refresh(cluster);
-	}
 	cluster_schedule(cluster);
 }
 

@@ -358,8 +358,10 @@ static void lane_push(struct lane *lane)
 		metadata_refresh(producer->cluster); /* who writes again may find it there, or be let in */
 		return;
 	}
-	if (leader < 0)
-		return; /* the watch or the deadline will speak */
+	if (leader < 0) {
+		metadata_refresh(producer->cluster); /* the watch will speak, or the deadline */
+		return;
+	}
 	if (producer->options.idempotent && item->size && !item->sequenced) {
 		if (!producer->have_id) {
 			id_ask(producer);

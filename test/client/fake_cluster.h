@@ -97,6 +97,7 @@ struct fake_cluster {
 	int wait_ms; /* how long an empty fetch waits */
 	bool no_sessions;
 	int looks; /* how often somebody asked for the metadata */
+	bool looked; /* since it was set back */
 };
 
 /* ---- logs ---- */
@@ -180,6 +181,7 @@ static inline void fake_metadata(struct fake_broker_node *node, struct fake_peer
 	int32_t nobody[1] = { 1 };
 
 	c->looks++;
+	c->looked = true;
 	message_default(&metadata_response_message, &said);
 	memset(brokers, 0, sizeof brokers);
 	memset(topics, 0, sizeof topics);

@@ -8,6 +8,7 @@
 #include "client/asks.h"
 #include "client/config.h"
 #include "client/fake_cluster.h"
+#include "client/inside.h"
 #include "client/metadata.h"
 #include "client/offsets.h"
 #include "client/producer.h"
@@ -430,6 +431,66 @@ static void says_when_a_fate_is_not_known(void **state)
 	play_end(play);
 }
 
+static void unheard(struct topic_watch *watch)
+{
+	(void)watch;
+}
+
+/* An answer that is on its way when a topic is first asked for does not speak of it: another look must. */
+static void asks_for_who_comes_while_a_look_is_under_way(void **state)
+{
+	struct play *play = play_begin(1);
+	struct producer *producer = producer_begin(play, false, -1);
+	struct buffer out;
+	struct view batch = a_batch(1, &out);
+
+	assert_int_equal(cluster_connect(play->cluster, 5000, &play->fault), 0);
+	play->fake.looked = false;
+	metadata_refresh(play->cluster);
+	assert_int_equal(loop_until(play->loop, &play->fake.looked, loop_now_ms(play->loop) + 5000), 0);
+	assert_non_null(play->cluster->look); /* answered, and not read yet */
+	assert_int_equal(producer_put(producer, "orders", 0, batch, NULL, &play->fault), 0);
+	producer_free(producer);
+	buffer_done(&out);
+	play_end(play);
+}
+
+static void waits_for_a_broker_that_comes_back(void **state)
+{
+	struct play *play = play_begin(2);
+	struct topic_watch watch;
+
+	fake_topic_make(&play->fake, "orders", 1);
+	play->fake.node_count = 1;
+	assert_int_equal(topic_watch_start(&watch, play->cluster, "orders", NULL, unheard, play), 0);
+	call_once(play, 2, true, 5000);
+	run(play, &play->fake.looks, play->fake.looks + 2);
+	play->fake.node_count = 2;
+	run(play, &play->done, 1);
+	assert_int_equal(play->err, 0);
+	topic_watch_stop(&watch);
+	play_end(play);
+}
+
+static void waits_for_a_leader(void **state)
+{
+	struct play *play = play_begin(1);
+	struct producer *producer = producer_begin(play, false, -1);
+	struct fake_part *part = fake_part_of(&play->fake, 0, 0);
+	struct buffer out;
+	struct view batch = a_batch(1, &out);
+
+	part->leader = -1;
+	assert_int_equal(producer_send(producer, "orders", 0, batch, was_produced, play), 0);
+	run(play, &play->fake.looks, play->fake.looks + 2);
+	part->leader = 0;
+	run(play, &play->done, 1);
+	assert_int_equal(play->err, 0);
+	producer_free(producer);
+	buffer_done(&out);
+	play_end(play);
+}
+
 static void writes_without_an_answer(void **state)
 {
 	struct play *play = play_begin(1);
@@ -469,6 +530,9 @@ int main(void)
 		cmocka_unit_test(asks_many_at_once),
 		cmocka_unit_test(writes_in_order_whatever_happens),
 		cmocka_unit_test(says_when_a_fate_is_not_known),
+		cmocka_unit_test(asks_for_who_comes_while_a_look_is_under_way),
+		cmocka_unit_test(waits_for_a_broker_that_comes_back),
+		cmocka_unit_test(waits_for_a_leader),
 		cmocka_unit_test(writes_without_an_answer),
 	};
 
