@@ -14,25 +14,36 @@ void epochs_done(struct epochs *epochs)
 	epochs_init(epochs);
 }
 
+int epochs_reserve(struct epochs *epochs, size_t count)
+{
+	size_t capacity =
+		2 * epochs->count > epochs->count + count ? 2 * epochs->count : epochs->count + count;
+	struct epoch_start *more;
+
+	if (epochs->count + count <= epochs->capacity)
+		return 0;
+	more = realloc(epochs->at, capacity * sizeof *more);
+	if (!more)
+		return ERR_MEMORY;
+	epochs->at = more;
+	epochs->capacity = capacity;
+	return 0;
+}
+
+void epochs_cut(struct epochs *epochs, int64_t offset)
+{
+	while (epochs->count && epochs->at[epochs->count - 1].start_offset >= offset)
+		epochs->count--;
+}
+
 int epochs_add(struct epochs *epochs, int32_t epoch, int64_t start_offset)
 {
-	size_t count = epochs->count;
-
-	if (count && epochs->at[count - 1].epoch >= epoch)
+	if (epochs->count && epochs->at[epochs->count - 1].epoch >= epoch)
 		return 0;
-	while (count && epochs->at[count - 1].start_offset >= start_offset)
-		count--;
-	if (count == epochs->capacity) {
-		size_t capacity = count ? 2 * count : 1;
-		struct epoch_start *more = realloc(epochs->at, capacity * sizeof *more);
-
-		if (!more)
-			return ERR_MEMORY;
-		epochs->at = more;
-		epochs->capacity = capacity;
-	}
-	epochs->at[count] = (struct epoch_start){ epoch, start_offset };
-	epochs->count = count + 1;
+	if (epochs_reserve(epochs, 1) < 0)
+		return ERR_MEMORY;
+	epochs_cut(epochs, start_offset);
+	epochs->at[epochs->count++] = (struct epoch_start){ epoch, start_offset };
 	return 0;
 }
 

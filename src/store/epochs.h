@@ -21,6 +21,12 @@ void epochs_done(struct epochs *epochs);
 /* Epochs that began at or behind `start_offset` got no record and say nothing.  Silent when it is there.  ERR_MEMORY. */
 int epochs_add(struct epochs *epochs, int32_t epoch, int64_t start_offset);
 
+/* Room for `count` more, so that adding them cannot fail.  ERR_MEMORY. */
+int epochs_reserve(struct epochs *epochs, size_t count);
+
+/* Forgets the epochs that began at or behind `offset`. */
+void epochs_cut(struct epochs *epochs, int64_t offset);
+
 /* The largest epoch at or below the one asked for, and where it ended (`end`: where the newest one does); -1 for none. */
 void epochs_end(const struct epochs *epochs, int32_t asked, int64_t end, int32_t *epoch, int64_t *end_offset);
 

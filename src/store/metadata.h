@@ -126,6 +126,22 @@ struct metadata_flush {
 /* The object is whole and durable: it counts from here on.  A partition that was deleted meanwhile is left out. */
 int metadata_flush_commit(struct metadata *metadata, const struct metadata_flush *flush, struct fault *fault);
 
+struct metadata_cut {
+	uint32_t partition;
+	int64_t end_offset;   /* the log ends here from now on; no batch lies across it */
+	int32_t leader_epoch; /* which begins there */
+	struct view snapshot; /* producers as of there */
+	/* Of the extents that are left: those whose aborted transactions are others now, or that are shorter. */
+	const struct metadata_extent *extents;
+	size_t extent_count;
+};
+
+/*
+ * A mirror loses everything from an offset on: extents, epochs, state of producers.  Its start comes down with its end.
+ * Done a second time it changes nothing and succeeds.  ERR_STALE when it is no mirror, or has a later leader epoch.
+ */
+int metadata_truncate(struct metadata *metadata, const struct metadata_cut *cut, struct fault *fault);
+
 /* The log begins at `log_start`: extents that end at or before it are gone; objects that nobody needs are doomed. */
 int metadata_log_start_move(struct metadata *metadata, uint32_t partition, int64_t log_start,
 			    struct fault *fault);

@@ -156,6 +156,21 @@ int metadata_producer_ids_take(struct metadata *metadata, int64_t count, int64_t
 	return err;
 }
 
+/* Epochs that never got a record end where this one begins: they say nothing. */
+int metadata_epoch_put(struct metadata *metadata, const struct metadata_epoch *epoch, struct fault *fault)
+{
+	int err = metadata_exec(
+		metadata, "DELETE FROM store_epoch WHERE partition_id = ? AND start_offset >= ?",
+		SQL_VALUES(sql_int(epoch->partition), sql_int(epoch->start_offset)), NULL, fault);
+
+	if (err == 0)
+		err = metadata_exec(metadata, "INSERT INTO store_epoch VALUES (?, ?, ?)",
+				    SQL_VALUES(sql_int(epoch->partition), sql_int(epoch->epoch),
+					       sql_int(epoch->start_offset)),
+				    NULL, fault);
+	return err;
+}
+
 int metadata_epoch_begin(struct metadata *metadata, const struct metadata_epoch *epoch, bool mirror,
 			 struct fault *fault)
 {
@@ -172,15 +187,7 @@ int metadata_epoch_begin(struct metadata *metadata, const struct metadata_epoch 
 		&affected, fault);
 	if (err == 0 && affected != 1)
 		err = fault_set(fault, ERR_STALE, "the partition has a later leader epoch, or is gone");
-	/* Epochs that never got a record end where this one begins: they say nothing. */
 	if (err == 0)
-		err = metadata_exec(
-			metadata, "DELETE FROM store_epoch WHERE partition_id = ? AND start_offset >= ?",
-			SQL_VALUES(sql_int(epoch->partition), sql_int(epoch->start_offset)), NULL, fault);
-	if (err == 0)
-		err = metadata_exec(metadata, "INSERT INTO store_epoch VALUES (?, ?, ?)",
-				    SQL_VALUES(sql_int(epoch->partition), sql_int(epoch->epoch),
-					       sql_int(epoch->start_offset)),
-				    NULL, fault);
+		err = metadata_epoch_put(metadata, epoch, fault);
 	return metadata_end(metadata, err, fault);
 }

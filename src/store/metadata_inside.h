@@ -31,6 +31,9 @@ int metadata_exec(struct metadata *metadata, const char *text, const struct sql_
 int metadata_one(struct metadata *metadata, const char *text, const struct sql_value *values, int count,
 		 int64_t *out, int columns, struct fault *fault);
 
+/* An epoch that begins, in the place of those that begin there or behind it. */
+int metadata_epoch_put(struct metadata *metadata, const struct metadata_epoch *epoch, struct fault *fault);
+
 /* Objects that no extent needs any more. */
 int metadata_doom(struct metadata *metadata, struct fault *fault);
 

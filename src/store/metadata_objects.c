@@ -180,6 +180,79 @@ int metadata_merge_commit(struct metadata *metadata, const struct metadata_merge
 	return metadata_end(metadata, err, fault);
 }
 
+/* 1: this very cut was made before, and its answer was lost. */
+static int was_cut(struct metadata *metadata, const struct metadata_cut *cut, struct fault *fault)
+{
+	int64_t there = 0;
+	int err = metadata_one(
+		metadata,
+		"SELECT count(*) FROM store_partition WHERE id = ? AND leader_epoch = ? AND "
+		"committed_end = ?",
+		SQL_VALUES(sql_int(cut->partition), sql_int(cut->leader_epoch), sql_int(cut->end_offset)),
+		&there, 1, fault);
+
+	if (err < 0)
+		return err;
+	return there ? 1
+		     : fault_set(fault, ERR_STALE,
+				 "partition %u is no mirror, has a later leader epoch, or is gone",
+				 cut->partition);
+}
+
+static int change_extent(struct metadata *metadata, const struct metadata_extent *extent, struct fault *fault)
+{
+	int64_t affected = 0;
+	int err = metadata_exec(
+		metadata,
+		"UPDATE store_extent SET end_offset = ?, size = ?, max_timestamp = ?, aborted = ? "
+		"WHERE partition_id = ? AND base_offset = ? AND object = ?",
+		SQL_VALUES(sql_int(extent->end_offset), sql_int((int64_t)extent->size),
+			   sql_int(extent->max_timestamp),
+			   sql_bytes(extent->aborted.at ? extent->aborted : VIEW_LITERAL("")),
+			   sql_int(extent->partition), sql_int(extent->base_offset), sql_int(extent->object)),
+		&affected, fault);
+
+	if (err == 0 && affected != 1)
+		err = fault_set(fault, ERR_STALE, "the extents of partition %u changed while it was cut",
+				extent->partition);
+	return err;
+}
+
+int metadata_truncate(struct metadata *metadata, const struct metadata_cut *cut, struct fault *fault)
+{
+	const struct metadata_epoch epoch = { cut->partition, cut->leader_epoch, cut->end_offset };
+	int64_t affected = 0;
+	int err = metadata_begin(metadata, fault);
+
+	if (err < 0)
+		return err;
+	err = metadata_exec(
+		metadata,
+		"UPDATE store_partition SET leader_epoch = ?, committed_end = ?, log_start = CASE "
+		"WHEN log_start > ? THEN ? ELSE log_start END WHERE id = ? AND leader_epoch < ? "
+		"AND mirror = 1 AND committed_end >= ?",
+		SQL_VALUES(sql_int(cut->leader_epoch), sql_int(cut->end_offset), sql_int(cut->end_offset),
+			   sql_int(cut->end_offset), sql_int(cut->partition), sql_int(cut->leader_epoch),
+			   sql_int(cut->end_offset)),
+		&affected, fault);
+	if (err == 0 && affected != 1)
+		err = was_cut(metadata, cut, fault);
+	if (err != 0)
+		return metadata_end(metadata, err, fault);
+	err = take_extents(metadata, cut->partition, cut->end_offset, INT64_MAX, NULL, fault);
+	for (size_t i = 0; i < cut->extent_count && err == 0; i++)
+		err = change_extent(metadata, &cut->extents[i], fault);
+	if (err == 0)
+		err = metadata_epoch_put(metadata, &epoch, fault);
+	if (err == 0)
+		err = put_snapshot(
+			metadata,
+			&(struct metadata_snapshot){ cut->partition, cut->end_offset, cut->snapshot }, fault);
+	if (err == 0)
+		err = metadata_doom(metadata, fault);
+	return metadata_end(metadata, err, fault);
+}
+
 struct ids {
 	int64_t *at;
 	int count, room;

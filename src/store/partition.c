@@ -233,25 +233,34 @@ void partition_settle(struct partition *partition)
 	partition->last_stable = stable > partition->log_start ? stable : partition->log_start;
 }
 
+int producers_learn(struct producers *producers, struct transactions *transactions,
+		    const struct batch_head *head, bool marker, bool commits, int32_t coordinator_epoch)
+{
+	struct producer *producer;
+
+	if (head->producer_id < 0 || (head->control && !marker))
+		return 0;
+	producer = producers_add(producers, head->producer_id);
+	if (!producer)
+		return producers->count >= PRODUCERS_MAX ? ERR_LIMIT : ERR_MEMORY;
+	producer_apply(producer, head, coordinator_epoch);
+	if (marker)
+		return transactions_end(transactions, head->producer_id, head->base_offset, commits);
+	return head->transactional ? transactions_see(transactions, head->producer_id, head->base_offset) : 0;
+}
+
 /* Memory was reserved when the batch came in: nothing here can fail. */
 void partition_durable(struct partition *partition, const struct batch_head *head, bool marker, bool commits,
 		       int32_t coordinator_epoch)
 {
-	if (head->producer_id >= 0 && (!head->control || marker)) {
-		struct producer *producer = producers_find(&partition->producers, head->producer_id);
-		int err = 0;
+	int err = producers_learn(&partition->producers, &partition->transactions, head, marker, commits,
+				  coordinator_epoch);
+	struct producer *producer =
+		head->producer_id < 0 ? NULL : producers_find(&partition->producers, head->producer_id);
 
-		assert(producer);
-		producer_apply(producer, head, coordinator_epoch);
+	assert(err == 0);
+	if (producer)
 		producer->heard_ms = store_now_ms(partition->store);
-		if (marker)
-			err = transactions_end(&partition->transactions, head->producer_id, head->base_offset,
-					       commits);
-		else if (head->transactional)
-			err = transactions_see(&partition->transactions, head->producer_id,
-					       head->base_offset);
-		assert(err == 0);
-	}
 	partition->high_watermark = batch_last_offset(head) + 1;
 	partition_settle(partition);
 	partition->tail_bytes += (int64_t)head->size;

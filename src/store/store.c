@@ -168,8 +168,9 @@ int store_open(const struct store_options *options, struct store **out, struct f
 		return fault_set(fault, ERR_MEMORY, "out of memory");
 	store->options = *options;
 	store->disk = options->disk;
-	struct list *lists[] = { &store->topics, &store->dirty, &store->cached, &store->changed,
-				 &store->blocks, &store->dying, &store->tasks,  &store->waiting_flushes };
+	struct list *lists[] = { &store->topics,  &store->dirty,           &store->cached,
+				 &store->changed, &store->blocks,          &store->dying,
+				 &store->tasks,   &store->waiting_flushes, &store->cuts };
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		list_init(lists[i]);
 	map_init(&store->by_name);
@@ -212,8 +213,8 @@ static void bury(struct store *store)
 			const struct partition *partition = topic->face.partitions[i];
 
 			needed = needed || partition->in_flight || partition->fetch ||
-				 partition->epoch_task || !list_empty(&partition->changed) ||
-				 !list_empty(&partition->duplicates);
+				 partition->epoch_task || partition->cut ||
+				 !list_empty(&partition->changed) || !list_empty(&partition->duplicates);
 		}
 		if (needed)
 			continue;
@@ -261,6 +262,7 @@ void store_poll(struct store *store)
 	if (count == POLL_JOBS_MAX && store->options.wake)
 		store->options.wake(store->options.wake_context); /* others want their turn, too */
 	tell_changes(store);
+	truncate_tick(store);
 	bury(store);
 	cache_shrink(store);
 	if (store->unflushed_bytes >= store->options.flush_bytes)
@@ -278,6 +280,7 @@ void store_tick(struct store *store)
 	store->appends_before = store->appends;
 	tell_changes(store);
 	flush_tick(store);
+	truncate_tick(store);
 	retain_tick(store);
 }
 
@@ -439,6 +442,7 @@ void store_close(struct store *store)
 	flush_free(store);
 	sweep_free(store);
 	rewrite_free(store);
+	truncate_free(store);
 	for (size_t i = 0; i < store->partition_capacity; i++) {
 		struct partition *partition = store->partitions[i];
 

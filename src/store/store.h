@@ -234,6 +234,19 @@ bool store_has_room(const struct store *store, size_t size);
 int store_append_mirror(struct partition *partition, struct view batches, store_append_done *done,
 			void *context);
 
+/*
+ * Cuts a mirror back to `offset`, after its source has lost what is there: a batch that lies across goes whole, and the end is
+ * then where it began.  Extents, producers, transactions and epochs are as they were at the end, and `leader_epoch`, above the
+ * partition's, begins there.  An offset below the log's start empties it, and it begins and ends there.  Takes no appends
+ * meanwhile and is read as before, until at once readers above get ERR_NOT_FOUND; a crash leaves it as before or cut.
+ *
+ * Waits until everything of the partition is in objects, and reads what stays from the log's start on.  0: will be answered,
+ * ERR_CHECKSUM and ERR_IO when an object cannot be read, and nothing was changed.  ERR_STALE: no mirror, or a later epoch;
+ * ERR_CONFLICT: its epoch changes, or it is being cut; ERR_NOT_FOUND, ERR_MEMORY.
+ */
+int store_truncate_mirror(struct partition *partition, int64_t offset, int32_t leader_epoch, store_done *done,
+			  void *context);
+
 enum store_isolation {
 	STORE_READ_UNCOMMITTED = 0, /* up to the high watermark */
 	STORE_READ_COMMITTED = 1,   /* up to the last stable offset */
@@ -305,7 +318,10 @@ void store_epoch_end(const struct partition *partition, int32_t leader_epoch, in
 int store_epoch_begin(struct partition *partition, int32_t leader_epoch, bool mirror, store_done *done,
 		      void *context);
 
-/* Records below `offset` (at most the high watermark) are given up.  ERR_NOT_FOUND when it is above.  DeleteRecords. */
+/*
+ * Records below `offset` (at most the high watermark) are given up.  ERR_NOT_FOUND when it is above; ERR_CONFLICT while the
+ * partition is being cut.  DeleteRecords.
+ */
 int store_log_start_move(struct partition *partition, int64_t offset, store_done *done, void *context);
 
 struct store_producer {

@@ -84,6 +84,9 @@ static int read_extent(struct fetch *fetch, const struct extent *extent, struct 
 		if (entry.partition != fetch->partition || entry.end_offset <= extent->base_offset ||
 		    entry.base_offset >= extent->end_offset)
 			continue;
+		/* What a mirror has cut away lies in the object still. */
+		if (entry.end_offset > extent->end_offset)
+			entry.end_offset = extent->end_offset;
 		if (entry.end_offset > fetch->offset &&
 		    (fetch->block_count || entry.max_timestamp >= fetch->timestamp))
 			err = read_block(fetch, extent->object, &entry, fetch->covers_from);

@@ -92,7 +92,8 @@ struct partition {
 	struct list cached;      /* store->cached: has what may be evicted */
 	struct list changed;     /* store->changed: watches are to be called */
 	struct task *epoch_task; /* waits for what is on its way */
-	bool start_moving;
+	struct cut *cut;         /* the truncation that waits or is under way, or NULL */
+	int starts_moving;       /* so many moves of the start are with the keeper */
 };
 
 struct topic {
@@ -167,6 +168,7 @@ struct store {
 	uint64_t durable_lsn;             /* everything below was delivered */
 	int write_err;
 	struct list dirty, cached, changed, blocks, dying, tasks;
+	struct list cuts;            /* truncations */
 	struct list waiting_flushes; /* of tasks */
 	struct flush *flush;         /* under way or to be tried again */
 	int64_t flush_due_ms, dirty_since_ms, retention_due_ms, sweep_due_ms;
@@ -230,6 +232,10 @@ struct held *held_push(struct partition *partition, struct view batch);
 void held_pop(struct partition *partition);   /* the last one */
 void held_shift(struct partition *partition); /* the first one */
 
+/* What a batch means for producers and transactions.  ERR_MEMORY, ERR_LIMIT (PRODUCERS_MAX). */
+int producers_learn(struct producers *producers, struct transactions *transactions,
+		    const struct batch_head *head, bool marker, bool commits, int32_t coordinator_epoch);
+
 /* What a durable batch changes. */
 void partition_durable(struct partition *partition, const struct batch_head *head, bool marker, bool commits,
 		       int32_t coordinator_epoch);
@@ -271,6 +277,11 @@ void sweep_free(struct store *store);
 /* ---- store_rewrite.c: extents merged and compacted */
 void rewrite_tick(struct store *store);
 void rewrite_free(struct store *store);
+bool rewrite_is_about(const struct store *store, uint32_t partition);
+
+/* ---- store_truncate.c: a mirror cut back */
+void truncate_tick(struct store *store); /* those that wait, where nothing is in their way any more */
+void truncate_free(struct store *store);
 
 /* ---- store_recover.c */
 int store_recover(struct store *store, struct fault *fault);

@@ -78,6 +78,8 @@ static int read_block(const struct block *block, int64_t limit, int64_t size_max
 		int64_t last = batch_last_offset(&batch.head);
 		int err;
 
+		if (batch.head.base_offset >= block->end_offset)
+			break; /* cut away: store_truncate.c */
 		if (last < out->next_offset)
 			continue;
 		if (last >= limit || !fits(out, batch.bytes.size, size_max))
@@ -235,7 +237,7 @@ static int find_in_block(struct partition *partition, const struct block *block,
 	struct view rest = view_of(block->chunk->at, block->chunk->used);
 	struct batch batch;
 
-	while (batch_next(&rest, &batch) == 1) {
+	while (batch_next(&rest, &batch) == 1 && batch.head.base_offset < block->end_offset) {
 		int found = find_in_batch(partition, batch.bytes, from, timestamp, out, fault);
 
 		if (found != 0)

@@ -32,7 +32,7 @@ static void start_finish(struct task *task)
 	struct partition *partition = partition_of(task->store, task->first);
 
 	if (partition)
-		partition->start_moving = false;
+		partition->starts_moving--;
 	if (partition && task->err == 0 && task->number > partition->log_start) {
 		partition->log_start = task->number;
 		extents_cut(partition, task->number);
@@ -50,12 +50,14 @@ int store_log_start_move(struct partition *partition, int64_t offset, store_done
 	if (partition->deleted || partition->store->closing || offset > partition->high_watermark ||
 	    offset < 0)
 		return ERR_NOT_FOUND;
+	if (partition->cut)
+		return ERR_CONFLICT;
 	task = task_new(partition->store, start_run, start_finish, done, context);
 	if (!task)
 		return ERR_MEMORY;
 	task->first = partition->id;
 	task->number = offset;
-	partition->start_moving = true;
+	partition->starts_moving++;
 	task_start(task);
 	return 0;
 }
@@ -179,7 +181,10 @@ void retain_tick(struct store *store)
 		if (!partition || partition->deleted)
 			continue;
 		expire_producers(partition, now - store->options.producer_expiry_ms);
-		start = partition->start_moving ? -1 : start_after_retention(partition, wall_ms);
+		/* A mirror begins where its link says. */
+		start = partition->mirror || partition->starts_moving
+				? -1
+				: start_after_retention(partition, wall_ms);
 		if (start > partition->log_start)
 			store_log_start_move(partition, start, NULL, NULL);
 	}

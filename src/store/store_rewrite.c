@@ -16,13 +16,10 @@
  * rewritten more than a few times; and not across more time or bytes than a fraction of the retention, which takes whole
  * extents.
  */
-#include <assert.h>
 #include <stdlib.h>
 
-#include "base/crc32c.h"
 #include "store/compact.h"
-#include "store/object_read.h"
-#include "store/store_inside.h"
+#include "store/extent.h"
 
 #define GROUP_SIZE_MAX   (32 << 20)
 #define MERGE_EXTENT_MAX (8 << 20)
@@ -54,7 +51,7 @@ struct rewrite {
 	size_t aborted_count;
 
 	int64_t object;
-	struct buffer bytes, index, aborted_bytes;
+	struct buffer bytes, aborted_bytes;
 	int64_t *forgotten; /* abort markers that went: their offsets */
 	size_t forgotten_count;
 	struct extent written; /* size 0: nothing is left of the group */
@@ -66,7 +63,6 @@ static void free_rewrite(struct rewrite *rewrite)
 	if (rewrite->compact)
 		compaction_done(&rewrite->compaction);
 	buffer_done(&rewrite->bytes);
-	buffer_done(&rewrite->index);
 	buffer_done(&rewrite->aborted_bytes);
 	free(rewrite->extents);
 	free(rewrite->aborted);
@@ -74,54 +70,18 @@ static void free_rewrite(struct rewrite *rewrite)
 	free(rewrite);
 }
 
-/* ---- on other lanes: extents read, batch by batch */
+/* ---- on other lanes */
 
-typedef int each_batch(struct rewrite *rewrite, const struct batch *batch);
-
-static int read_block(struct rewrite *rewrite, int64_t object, const struct object_block *block,
-		      each_batch *each)
+static int learn_batch(void *context, const struct batch *batch, struct fault *fault)
 {
-	uint8_t *bytes = malloc(block->size ? block->size : 1);
-	struct view rest = view_of(bytes, block->size);
-	struct batch batch;
-	int found = 0, err;
+	struct rewrite *rewrite = context;
 
-	if (!bytes)
-		return fault_set(&rewrite->fault, ERR_MEMORY, "out of memory");
-	err = object_block_read(rewrite->store->objects, object, block, bytes, &rewrite->fault);
-	while (err == 0 && (found = batch_next(&rest, &batch)) == 1)
-		err = each(rewrite, &batch);
-	if (err == 0 && (found < 0 || rest.size))
-		err = fault_set(&rewrite->fault, ERR_CHECKSUM, "object %lld holds a block that is no batches",
-				(long long)object);
-	free(bytes);
-	return err;
-}
-
-static int read_extent(struct rewrite *rewrite, const struct extent *extent, each_batch *each)
-{
-	struct object_foot foot = { 0 };
-	struct buffer index;
-	int err;
-
-	buffer_init(&index, (size_t)OBJECT_ENTRIES_MAX * OBJECT_ENTRY_SIZE);
-	err = object_index_read(rewrite->store->objects, extent->object, rewrite->store->state.log_id, &index,
-				&foot, &rewrite->fault);
-	for (uint32_t i = 0; i < foot.index_count && err == 0; i++) {
-		struct object_block block;
-
-		object_block_get(buffer_bytes(&index), i, &block);
-		if (block.partition == rewrite->partition && block.end_offset > extent->base_offset &&
-		    block.base_offset < extent->end_offset)
-			err = read_block(rewrite, extent->object, &block, each);
-	}
-	buffer_done(&index);
-	return err;
-}
-
-static int learn_batch(struct rewrite *rewrite, const struct batch *batch)
-{
 	return compaction_learn(&rewrite->compaction, batch);
+}
+
+static int read_extent(struct rewrite *rewrite, const struct extent *extent, extent_batch *each)
+{
+	return extent_read(rewrite->store, rewrite->partition, extent, each, rewrite, &rewrite->fault);
 }
 
 /* As many extents as there is room for keys; at least what was learned of the first one helps. */
@@ -134,8 +94,9 @@ static int learn(struct rewrite *rewrite)
 	return err == ERR_LIMIT ? 0 : err;
 }
 
-static int write_batch(struct rewrite *rewrite, const struct batch *batch)
+static int write_batch(void *context, const struct batch *batch, struct fault *fault)
 {
+	struct rewrite *rewrite = context;
 	int went;
 
 	if (!rewrite->compact) {
@@ -152,50 +113,6 @@ static int write_batch(struct rewrite *rewrite, const struct batch *batch)
 		more[rewrite->forgotten_count++] = batch->head.base_offset;
 	}
 	return went < 0 ? went : 0;
-}
-
-/* Cuts what was written into blocks, and notes them in the index. */
-static void index_blocks(struct rewrite *rewrite)
-{
-	struct view rest = buffer_bytes(&rewrite->bytes);
-	struct extent *written = &rewrite->written;
-	struct object_block block = { 0 };
-	struct batch batch;
-
-	buffer_reset(&rewrite->index);
-	*written = (struct extent){ .object = rewrite->object };
-	while (batch_next(&rest, &batch) == 1) {
-		const struct batch_head *head = &batch.head;
-
-		if (block.size && block.size + batch.bytes.size > OBJECT_BLOCK_SIZE) {
-			block.crc = crc32c(rewrite->bytes.at + block.position, block.size);
-			object_block_put(&rewrite->index, &block);
-			block.size = 0;
-		}
-		if (block.size == 0)
-			block = (struct object_block){ .partition = rewrite->partition,
-						       .base_offset = head->base_offset,
-						       .first_timestamp = head->base_timestamp,
-						       .max_timestamp = head->max_timestamp,
-						       .position = (uint64_t)(batch.bytes.at -
-									      rewrite->bytes.at) };
-		if (written->size == 0) {
-			written->base_offset = head->base_offset;
-			written->first_timestamp = head->base_timestamp;
-			written->max_timestamp = head->max_timestamp;
-		}
-		block.size += (uint32_t)batch.bytes.size;
-		written->size += batch.bytes.size;
-		block.end_offset = written->end_offset = batch_last_offset(head) + 1;
-		if (head->max_timestamp > block.max_timestamp)
-			block.max_timestamp = head->max_timestamp;
-		if (head->max_timestamp > written->max_timestamp)
-			written->max_timestamp = head->max_timestamp;
-	}
-	if (block.size) {
-		block.crc = crc32c(rewrite->bytes.at + block.position, block.size);
-		object_block_put(&rewrite->index, &block);
-	}
 }
 
 /* Aborted transactions that end in the group, but for those whose marker went. */
@@ -227,8 +144,6 @@ static int note_aborted(struct rewrite *rewrite, int64_t from, int64_t to)
 static int write_group(struct rewrite *rewrite)
 {
 	const struct extent *first = &rewrite->extents[rewrite->done], *last = first + rewrite->group - 1;
-	struct object_foot foot = { .id = rewrite->object, .log_id = rewrite->store->state.log_id };
-	struct iovec pieces[2];
 	int err = 0;
 
 	buffer_reset(&rewrite->bytes);
@@ -239,19 +154,11 @@ static int write_group(struct rewrite *rewrite)
 		err = note_aborted(rewrite, first->base_offset, last->end_offset);
 	if (err < 0)
 		return err;
-	index_blocks(rewrite);
-	if (rewrite->written.size == 0)
+	rewrite->written = (struct extent){ .object = rewrite->object };
+	if (rewrite->bytes.size == 0)
 		return 0;
-	foot.index_position = rewrite->bytes.size;
-	foot.index_count = (uint32_t)(rewrite->index.size / OBJECT_ENTRY_SIZE);
-	if (!rewrite->index.err)
-		object_foot_put(&rewrite->index, &foot, buffer_bytes(&rewrite->index));
-	if (rewrite->index.err)
-		return fault_set(&rewrite->fault, rewrite->index.err, "out of memory");
-	pieces[0] = (struct iovec){ rewrite->bytes.at, rewrite->bytes.size };
-	pieces[1] = (struct iovec){ rewrite->index.at, rewrite->index.size };
-	rewrite->object_size = rewrite->bytes.size + rewrite->index.size;
-	return object_put(rewrite->store->objects, rewrite->object, pieces, 2, &rewrite->fault);
+	return extent_write(rewrite->store, rewrite->partition, buffer_bytes(&rewrite->bytes),
+			    &rewrite->written, &rewrite->object_size, &rewrite->fault);
 }
 
 static int commit_group(struct rewrite *rewrite)
@@ -426,7 +333,6 @@ static struct rewrite *make(struct partition *partition, size_t from, size_t cou
 	job_init(&rewrite->job, run);
 	job_init(&rewrite->home, home);
 	buffer_init(&rewrite->bytes, BATCH_SIZE_MAX);
-	buffer_init(&rewrite->index, (size_t)OBJECT_ENTRIES_MAX * OBJECT_ENTRY_SIZE);
 	buffer_init(&rewrite->aborted_bytes, BATCH_SIZE_MAX);
 	rewrite->extents = malloc(count * sizeof *rewrite->extents);
 	rewrite->aborted = malloc((transactions->aborted_count + 1) * sizeof *rewrite->aborted);
@@ -519,7 +425,8 @@ static size_t find_run(const struct partition *partition, size_t *from)
 
 static bool start(struct partition *partition, int64_t wall_ms)
 {
-	size_t from = 0, count = compactable(partition, wall_ms);
+	/* A mirror is what its source has: it is merged, but not compacted. */
+	size_t from = 0, count = partition->mirror ? 0 : compactable(partition, wall_ms);
 	bool compact = count > 0;
 
 	if (!count)
@@ -547,12 +454,17 @@ void rewrite_tick(struct store *store)
 		uint32_t id = (uint32_t)((store->rewrite_next + i) % store->partition_capacity);
 		struct partition *partition = store->partitions[id];
 
-		if (partition && !partition->deleted && partition->extent_count &&
+		if (partition && !partition->deleted && !partition->cut && partition->extent_count &&
 		    start(partition, wall_ms)) {
 			store->rewrite_next = id + 1;
 			return;
 		}
 	}
+}
+
+bool rewrite_is_about(const struct store *store, uint32_t partition)
+{
+	return store->rewrite && store->rewrite->partition == partition;
 }
 
 void rewrite_free(struct store *store)

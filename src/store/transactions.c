@@ -101,6 +101,14 @@ int transactions_end(struct transactions *transactions, int64_t producer_id, int
 	return 0;
 }
 
+bool transactions_aborted_in(const struct transactions *transactions, int64_t from, int64_t to)
+{
+	for (size_t i = 0; i < transactions->aborted_count; i++)
+		if (transactions->aborted[i].last_offset >= from && transactions->aborted[i].last_offset < to)
+			return true;
+	return false;
+}
+
 void transactions_trim(struct transactions *transactions, int64_t log_start)
 {
 	size_t below = 0;

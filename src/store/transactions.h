@@ -46,6 +46,9 @@ static inline int64_t transactions_stable(const struct transactions *transaction
 	return transactions->open_count ? transactions->open[0].first_offset : otherwise;
 }
 
+/* Is there one that was aborted by a marker in [from, to)? */
+bool transactions_aborted_in(const struct transactions *transactions, int64_t from, int64_t to);
+
 /* Forgets what ended below `log_start`. */
 void transactions_trim(struct transactions *transactions, int64_t log_start);
 
