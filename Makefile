@@ -94,7 +94,7 @@ soak: setup
 	@$(PYTEST) -p no:timeout test/real/soak_random.py
 	@ROUNDS=100 $(PYTEST) test/real/test_broker_history.py
 	@CROSSINGS=1000 $(PYTEST) test/real/test_crossing.py -k whatever
-	@$(PYTEST) test/real/soak_crossings.py
+	@CROSSINGS=1000 $(PYTEST) test/real/soak_crossings.py
 	@INTERLOCK=build/test/interlock $(PYTHON) demo/demo.py
 
 .PHONY: fuzz

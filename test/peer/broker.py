@@ -9,6 +9,7 @@
 """
 
 import re
+import signal
 import threading
 
 from confluent_kafka.admin import AdminClient
@@ -69,9 +70,19 @@ class Broker:
         for line in stream:
             self.said.append(line)
 
-    def kill(self):
+    # A cluster of one node for whoever does accidents to nodes: they are told which.
+    def kill(self, _index=1):
         self.process.kill()
         self.process.wait(timeout=20)
+
+    def start_node(self, _index=1):
+        return self.start()
+
+    def pause(self, _index=1):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self, _index=1):
+        self.process.send_signal(signal.SIGCONT)
 
     def stop(self):
         self.process.terminate()

@@ -1,4 +1,5 @@
-"""Plays that take long: a freeze whose lever fails, journals without room, ACLs from the drill to the end, three nodes."""
+"""Plays that take long: our own brokers dying all the time, a freeze whose lever fails, journals without room, ACLs from the drill to the end,
+three nodes."""
 
 import os
 import signal
@@ -18,10 +19,17 @@ from crossing import ARRIVED, FAMILY, ByVerbs, Scene, binding
 from journal_frames import of_kind
 from patience import until
 from records import EPOCH_MS, Record, end_offsets, produce, producer, settings
+from test_crossing import whatever_dies
 from test_crossing_edges import denies, guarded, own_retention, with_bad_flag     # noqa: F401
 from test_drill_retire import CLASS, LOAD, shadows
 
 pytestmark = pytest.mark.real
+
+
+@pytest.mark.timeout(0)
+def test_whatever_dies_on_our_own_brokers(own_pair, interlock, scene):
+    """They are back in milliseconds, so that far more accidents fall into crossings.  CROSSINGS says how many."""
+    whatever_dies(*own_pair, interlock, scene)
 
 
 def test_a_freeze_insists_and_a_resume_that_cannot_tell_says_so(own_pair, interlock, scene):

@@ -46,11 +46,8 @@ def test_groups_go_along(pair, interlock, scene):
     assert not report.findings, report
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600 if CROSSINGS <= 20 else 0)
-def test_whatever_dies_meanwhile(new_cluster, interlock, scene):
-    """Twenty crossings; each may arrive or return, none may lose, double, reorder, or let two sides be the authority."""
-    source, target = new_cluster("3.9.1", name="source"), new_cluster("4.3.1", name="target")
+def whatever_dies(source, target, interlock, scene):
+    """Many crossings; each may arrive or return, none may lose, double, reorder, or let two sides be the authority."""
     one = scene(source, target, shops=KINDS["several"], groups=())
     mover = ByVerbs(one, interlock)
     victims = [of_process("interlock", lambda: mover.process, weight=4), of_node(source), of_node(target),
@@ -70,3 +67,9 @@ def test_whatever_dies_meanwhile(new_cluster, interlock, scene):
     assert not report.findings, f"seed {SEED}\n{report}"
     # How many arrive is a question of how fast the machine starts again what was killed.
     assert set(outcomes) <= {ARRIVED, RETURNED} and ARRIVED in outcomes, outcomes
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600 if CROSSINGS <= 20 else 0)
+def test_whatever_dies_meanwhile(new_cluster, interlock, scene):
+    whatever_dies(new_cluster("3.9.1", name="source"), new_cluster("4.3.1", name="target"), interlock, scene)
