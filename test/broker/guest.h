@@ -18,7 +18,7 @@
 #include "broker/pipeline.h"
 #include "broker/session.h"
 #include "store/disk.h"
-#include "wire/batch_writer.h"
+#include "words.h"
 
 #define ANSWERS_MAX 512
 #define WAIT_MS     20000
@@ -148,6 +148,17 @@ static inline void guest_read(struct guest *guest, int index, int16_t key, int16
 		fail_msg("%s", fault.text);
 }
 
+/* Asks, waits, and reads the answer. */
+static inline void guest_hear(struct guest *guest, int16_t key, int16_t version, const void *request,
+			      void *out)
+{
+	int at = guest->count;
+
+	guest_ask(guest, key, version, request);
+	guest_wait(guest, at + 1);
+	guest_read(guest, at, key, version, out);
+}
+
 /* ---- the broker, and requests that many tests want ------------------------------------------------------------------- */
 
 static struct loop *the_loop;
@@ -256,13 +267,19 @@ static inline int guest_end(void **state)
 	return 0;
 }
 
+/* Until the broker has looked at its clock. */
+static inline void ticks(struct broker *broker)
+{
+	for (int64_t until = loop_now_ms(broker->loop) + 250; loop_now_ms(broker->loop) < until;)
+		turn(broker);
+}
+
 /* The error, and how long to be silent. */
 static inline int16_t make_topic(struct guest *guest, const char *name, int32_t partitions, int16_t version,
 				 int32_t *throttle_time_ms)
 {
 	struct create_topics_request request;
 	struct create_topics_response response;
-	int count = guest->count;
 
 	message_default(&create_topics_request_message, &request);
 	request.topics.at = shape_array(&create_topics_request_topic_shape, &guest->arena, 1);
@@ -270,9 +287,7 @@ static inline int16_t make_topic(struct guest *guest, const char *name, int32_t 
 	request.topics.at[0].name = view_text(name);
 	request.topics.at[0].num_partitions = partitions;
 	request.topics.at[0].replication_factor = 1;
-	guest_ask(guest, API_CREATE_TOPICS, version, &request);
-	guest_wait(guest, count + 1);
-	guest_read(guest, count, API_CREATE_TOPICS, version, &response);
+	guest_hear(guest, API_CREATE_TOPICS, version, &request, &response);
 	*throttle_time_ms = response.throttle_time_ms;
 	return response.topics.at[0].error_code;
 }
@@ -289,32 +304,37 @@ static int32_t produce_timeout_ms = 1000;
 static inline void frame_produce(struct guest *guest, const char *topic, int32_t partition, const char *value,
 				 int16_t acks)
 {
-	struct batch_options options = batch_options_default;
-	struct produce_request request;
-	struct batch_writer writer;
-	struct buffer batch;
+	struct produce_request request =
+		words_produce(&guest->arena, view_text(topic), partition,
+			      words_batch(&guest->arena, &batch_options_default, clock_wall_ms(&clock_system),
+					  VIEW_LITERAL("k"), view_text(value)));
 
-	batch_writer_init(&writer, &options, NULL, 1 << 20);
-	buffer_init(&batch, 1 << 20);
-	assert_int_equal(batch_writer_add(&writer, clock_wall_ms(&clock_system), VIEW_LITERAL("k"),
-					  view_text(value), NULL, 0),
-			 0);
-	assert_int_equal(batch_writer_finish(&writer, &batch), 0);
-	message_default(&produce_request_message, &request);
 	request.acks = acks;
 	request.timeout_ms = produce_timeout_ms;
-	request.topic_data.at = shape_array(&produce_request_topic_shape, &guest->arena, 1);
-	request.topic_data.count = 1;
-	request.topic_data.at[0].name = view_text(topic);
-	request.topic_data.at[0].partition_data.at =
-		shape_array(&produce_request_partition_shape, &guest->arena, 1);
-	request.topic_data.at[0].partition_data.count = 1;
-	request.topic_data.at[0].partition_data.at[0].index = partition;
-	request.topic_data.at[0].partition_data.at[0].records =
-		arena_copy(&guest->arena, buffer_bytes(&batch));
 	guest_frame(guest, API_PRODUCE, 9, &request);
-	batch_writer_done(&writer);
-	buffer_done(&batch);
+}
+
+/* With begin_holding(): appends to the topic until there is no room for so little. */
+static inline void no_room(struct guest *guest, const char *topic)
+{
+	uploads_held = true;
+	for (int i = 0; i < 60 && !guest->broker->parked_bytes; i++) {
+		for (int k = 0; k < 8; k++)
+			frame_produce(guest, topic, 0, "v", -1);
+		guest_send(guest);
+		turn(guest->broker);
+	}
+	assert_true(guest->broker->parked_bytes > 0);
+}
+
+/* What waits for room goes on, or has waited long enough. */
+static inline void room_again(struct broker *broker)
+{
+	uploads_held = false;
+	for (int64_t until = loop_now_ms(broker->loop) + WAIT_MS;
+	     broker->parked_bytes && loop_now_ms(broker->loop) < until;)
+		turn(broker);
+	assert_int_equal(broker->parked_bytes, 0);
 }
 
 struct fetch_wish {

@@ -7,9 +7,9 @@
  */
 #include "sim.h"
 
-#include "wire/batch_writer.h"
 #include "wire/control.h"
 #include "wire/record.h"
+#include "words.h"
 
 enum {
 	STATE_INIT,
@@ -176,21 +176,16 @@ static void ask_init(struct client *client)
 	ask(client, API_INIT_PRODUCER_ID, 4, &request, (struct asked){ 0 });
 }
 
+static struct words_producer producer_of(struct client *client)
+{
+	return (struct words_producer){ name_of(client), client->producer_id, client->epoch };
+}
+
 static void ask_add(struct client *client)
 {
-	struct add_partitions_to_txn_request request;
+	struct add_partitions_to_txn_request request =
+		words_add(&client->arena, producer_of(client), TOPIC, client->pending_partition);
 
-	message_default(&add_partitions_to_txn_request_message, &request);
-	request.v3_and_below_transactional_id = name_of(client);
-	request.v3_and_below_producer_id = client->producer_id;
-	request.v3_and_below_producer_epoch = client->epoch;
-	request.v3_and_below_topics.at =
-		shape_array(&add_partitions_to_txn_request_topic_shape, &client->arena, 1);
-	request.v3_and_below_topics.count = 1;
-	request.v3_and_below_topics.at[0].name = TOPIC;
-	request.v3_and_below_topics.at[0].partitions.at = arena_take(&client->arena, sizeof(int32_t));
-	request.v3_and_below_topics.at[0].partitions.at[0] = client->pending_partition;
-	request.v3_and_below_topics.at[0].partitions.count = 1;
 	ask(client, API_ADD_PARTITIONS_TO_TXN, 3, &request, (struct asked){ 0 });
 }
 
@@ -198,8 +193,6 @@ static void ask_produce(struct client *client, uint32_t number, int32_t partitio
 {
 	struct batch_options options = batch_options_default;
 	struct produce_request request;
-	struct batch_writer writer;
-	struct buffer batch;
 	char text[16], key[16];
 
 	options.producer_id = client->producer_id;
@@ -208,58 +201,26 @@ static void ask_produce(struct client *client, uint32_t number, int32_t partitio
 	options.transactional = client->kind == CLIENT_TRANSACTOR;
 	snprintf(text, sizeof text, "%u", number);
 	snprintf(key, sizeof key, "key-%u", value_key(number));
-	batch_writer_init(&writer, &options, NULL, 1 << 16);
-	buffer_init(&batch, 1 << 16);
-	if (batch_writer_add(&writer, clock_wall_ms(&client->world->clock), view_text(key), view_text(text),
-			     NULL, 0) < 0 ||
-	    batch_writer_finish(&writer, &batch) < 0)
-		abort();
-	message_default(&produce_request_message, &request);
+	request = words_produce(&client->arena, TOPIC, partition,
+				words_batch(&client->arena, &options, clock_wall_ms(&client->world->clock),
+					    view_text(key), view_text(text)));
 	request.transactional_id = options.transactional ? name_of(client) : VIEW_NULL;
-	request.acks = -1;
-	request.timeout_ms = 30000;
-	request.topic_data.at = shape_array(&produce_request_topic_shape, &client->arena, 1);
-	request.topic_data.count = 1;
-	request.topic_data.at[0].name = TOPIC;
-	request.topic_data.at[0].partition_data.at =
-		shape_array(&produce_request_partition_shape, &client->arena, 1);
-	request.topic_data.at[0].partition_data.count = 1;
-	request.topic_data.at[0].partition_data.at[0].index = partition;
-	request.topic_data.at[0].partition_data.at[0].records =
-		arena_copy(&client->arena, buffer_bytes(&batch));
 	ask(client, API_PRODUCE, client->two ? 12 : 9, &request,
 	    (struct asked){ .value = number, .partition = partition, .deed = client->deed });
-	batch_writer_done(&writer);
-	buffer_done(&batch);
 }
 
 static void ask_add_group(struct client *client)
 {
-	struct add_offsets_to_txn_request request;
+	struct add_offsets_to_txn_request request = words_add_group(producer_of(client), name_of(client));
 
-	message_default(&add_offsets_to_txn_request_message, &request);
-	request.transactional_id = request.group_id = name_of(client);
-	request.producer_id = client->producer_id;
-	request.producer_epoch = client->epoch;
 	ask(client, API_ADD_OFFSETS_TO_TXN, 3, &request, (struct asked){ 0 });
 }
 
 static void ask_position(struct client *client)
 {
-	struct txn_offset_commit_request request;
+	struct txn_offset_commit_request request = words_txn_commit(
+		&client->arena, producer_of(client), name_of(client), TOPIC, 0, client->position);
 
-	message_default(&txn_offset_commit_request_message, &request);
-	request.transactional_id = request.group_id = name_of(client);
-	request.producer_id = client->producer_id;
-	request.producer_epoch = client->epoch;
-	request.generation_id = -1;
-	request.topics.at = shape_array(&txn_offset_commit_request_topic_shape, &client->arena, 1);
-	request.topics.count = 1;
-	request.topics.at[0].name = TOPIC;
-	request.topics.at[0].partitions.at =
-		shape_array(&txn_offset_commit_request_partition_shape, &client->arena, 1);
-	request.topics.at[0].partitions.count = 1;
-	request.topics.at[0].partitions.at[0].committed_offset = client->position;
 	client->position_sent = client->position;
 	client->positioned = true;
 	assert(client->position < WORLD_POSITIONS_MAX);
@@ -268,30 +229,16 @@ static void ask_position(struct client *client)
 
 static void ask_end(struct client *client)
 {
-	struct end_txn_request request;
+	struct end_txn_request request = words_end(producer_of(client), client->commits);
 
-	message_default(&end_txn_request_message, &request);
-	request.transactional_id = name_of(client);
-	request.producer_id = client->producer_id;
-	request.producer_epoch = client->epoch;
-	request.committed = client->commits;
 	ask(client, API_END_TXN, client->two ? 5 : 3, &request, (struct asked){ 0 });
 }
 
 static void ask_commit(struct client *client)
 {
-	struct offset_commit_request request;
+	struct offset_commit_request request = words_commit(&client->arena, name_of(client), VIEW_LITERAL(""),
+							    -1, TOPIC, 0, client->position);
 
-	message_default(&offset_commit_request_message, &request);
-	request.group_id = name_of(client);
-	request.generation_id_or_member_epoch = -1;
-	request.topics.at = shape_array(&offset_commit_request_topic_shape, &client->arena, 1);
-	request.topics.count = 1;
-	request.topics.at[0].name = TOPIC;
-	request.topics.at[0].partitions.at =
-		shape_array(&offset_commit_request_partition_shape, &client->arena, 1);
-	request.topics.at[0].partitions.count = 1;
-	request.topics.at[0].partitions.at[0].committed_offset = client->position;
 	client->position_sent = client->position;
 	assert(client->position < WORLD_POSITIONS_MAX);
 	ask(client, API_OFFSET_COMMIT, 8, &request, (struct asked){ 0 });
@@ -299,17 +246,8 @@ static void ask_commit(struct client *client)
 
 static void ask_look(struct client *client)
 {
-	struct offset_fetch_request request;
+	struct offset_fetch_request request = words_position(&client->arena, name_of(client), TOPIC, 0, true);
 
-	message_default(&offset_fetch_request_message, &request);
-	request.group_id = name_of(client);
-	request.require_stable = true;
-	request.topics.at = shape_array(&offset_fetch_request_topic_shape, &client->arena, 1);
-	request.topics.count = 1;
-	request.topics.at[0].name = TOPIC;
-	request.topics.at[0].partition_indexes.at = arena_take(&client->arena, sizeof(int32_t));
-	request.topics.at[0].partition_indexes.at[0] = 0;
-	request.topics.at[0].partition_indexes.count = 1;
 	ask(client, API_OFFSET_FETCH, 7, &request, (struct asked){ 0 });
 }
 

@@ -11,6 +11,7 @@
 #include "sim.h"
 
 #include "broker/consumer_bytes.h"
+#include "words.h"
 
 enum {
 	MEMBER_OUT,
@@ -56,108 +57,48 @@ static void lose_all(struct client *client)
 /* ---- the classic protocol: JoinGroup, SyncGroup, Heartbeat, LeaveGroup */
 
 /* What it owns it says, as cooperative members do. */
-static struct view subscription_of(struct client *client)
-{
-	static struct view topic = TOPIC;
-	struct consumer_protocol_subscription said;
-	struct buffer bytes;
-	struct view copy;
-	int32_t *numbers = arena_take(&client->arena, WORLD_PARTITIONS * sizeof *numbers);
-
-	message_default(&consumer_protocol_subscription_message, &said);
-	said.topics.at = &topic;
-	said.topics.count = 1;
-	said.owned_partitions.at =
-		shape_array(&consumer_protocol_subscription_owned_partition_shape, &client->arena, 1);
-	said.owned_partitions.count = client->owned != 0;
-	said.owned_partitions.at[0].topic = topic;
-	said.owned_partitions.at[0].partitions.at = numbers;
-	for (int i = 0; i < WORLD_PARTITIONS; i++)
-		if (client->owned & 1 << i)
-			numbers[said.owned_partitions.at[0].partitions.count++] = i;
-	buffer_init(&bytes, 4096);
-	buffer_i16(&bytes, 1);
-	if (message_write(&consumer_protocol_subscription_message, 1, &said, &bytes, NULL) < 0)
-		abort();
-	copy = arena_copy(&client->arena, buffer_bytes(&bytes));
-	buffer_done(&bytes);
-	return copy;
-}
-
 static void ask_join(struct client *client)
 {
-	struct join_group_request request;
+	struct join_group_request request =
+		words_join(&client->arena, group_name(client), member_name(client),
+			   words_subscription(&client->arena, TOPIC, client->owned));
 
-	message_default(&join_group_request_message, &request);
-	request.group_id = group_name(client);
 	request.session_timeout_ms = 1000;
 	request.rebalance_timeout_ms = 500;
-	request.member_id = member_name(client);
-	request.protocol_type = VIEW_LITERAL("consumer");
-	request.protocols.at = shape_array(&join_group_request_protocol_shape, &client->arena, 1);
-	request.protocols.count = 1;
-	request.protocols.at[0].name = VIEW_LITERAL("halves");
-	request.protocols.at[0].metadata = subscription_of(client);
 	client_ask_about(client, API_JOIN_GROUP, 3, &request, (struct asked){ 0 });
-}
-
-static struct view assignment_of(struct client *client, int from, int to)
-{
-	struct places places = { 0 };
-	struct buffer bytes;
-	struct view copy;
-
-	for (int i = from; i < to; i++)
-		places_add(&places, store_topic_named(store_of(client), TOPIC)->id, i, 0);
-	places_sort(&places);
-	buffer_init(&bytes, 4096);
-	assignment_write(&places, store_of(client), 1, &bytes);
-	copy = arena_copy(&client->arena, buffer_bytes(&bytes));
-	buffer_done(&bytes);
-	places_done(&places);
-	return copy;
 }
 
 /* The leader's part: who gets what. */
 static void ask_sync(struct client *client)
 {
-	struct sync_group_request request;
 	int count = client->member_count;
+	struct sync_group_request request = words_sync(&client->arena, group_name(client),
+						       member_name(client), client->generation, count);
 
-	message_default(&sync_group_request_message, &request);
-	request.group_id = group_name(client);
-	request.generation_id = client->generation;
-	request.member_id = member_name(client);
-	request.assignments.at = shape_array(&sync_group_request_assignment_shape, &client->arena, 4);
-	request.assignments.count = count;
 	for (int i = 0; i < count; i++) {
 		int turn = (i + client->generation) % count; /* each generation others own them */
-		int from = turn * WORLD_PARTITIONS / count, to = (turn + 1) * WORLD_PARTITIONS / count;
 
 		request.assignments.at[i].member_id = view_text(client->members[i]);
-		request.assignments.at[i].assignment = assignment_of(client, from, to);
+		request.assignments.at[i].assignment =
+			words_assignment(&client->arena, TOPIC,
+					 (1 << (turn + 1) * WORLD_PARTITIONS / count) -
+						 (1 << turn * WORLD_PARTITIONS / count));
 	}
 	client_ask_about(client, API_SYNC_GROUP, 3, &request, (struct asked){ 0 });
 }
 
 static void ask_heartbeat(struct client *client)
 {
-	struct heartbeat_request request;
+	struct heartbeat_request request =
+		words_heartbeat(group_name(client), member_name(client), client->generation);
 
-	message_default(&heartbeat_request_message, &request);
-	request.group_id = group_name(client);
-	request.generation_id = client->generation;
-	request.member_id = member_name(client);
 	client_ask_about(client, API_HEARTBEAT, 3, &request, (struct asked){ 0 });
 }
 
 static void ask_leave(struct client *client)
 {
-	struct leave_group_request request;
+	struct leave_group_request request = words_leave(group_name(client), member_name(client));
 
-	message_default(&leave_group_request_message, &request);
-	request.group_id = group_name(client);
-	request.member_id = member_name(client);
 	client_ask_about(client, API_LEAVE_GROUP, 2, &request, (struct asked){ 0 });
 }
 
@@ -212,25 +153,11 @@ static void synced(struct client *client, const struct sync_group_response *in)
 
 static void ask_consumer_heartbeat(struct client *client, int32_t epoch)
 {
-	struct consumer_group_heartbeat_request request;
-	int32_t *numbers = arena_take(&client->arena, WORLD_PARTITIONS * sizeof *numbers);
+	struct consumer_group_heartbeat_request request =
+		words_consumer(&client->arena, group_name(client), member_name(client), epoch, TOPIC,
+			       client->topic_id.bytes, client->owned);
 
-	message_default(&consumer_group_heartbeat_request_message, &request);
-	request.group_id = group_name(client);
-	request.member_id = member_name(client);
-	request.member_epoch = epoch;
 	request.rebalance_timeout_ms = 500;
-	request.subscribed_topic_names.at = arena_take(&client->arena, sizeof(struct view));
-	request.subscribed_topic_names.at[0] = TOPIC;
-	request.subscribed_topic_names.count = 1;
-	request.topic_partitions.at =
-		shape_array(&consumer_group_heartbeat_request_topic_partition_shape, &client->arena, 1);
-	request.topic_partitions.count = client->owned ? 1 : 0;
-	request.topic_partitions.at[0].topic_id = client->topic_id;
-	request.topic_partitions.at[0].partitions.at = numbers;
-	for (int i = 0; i < WORLD_PARTITIONS; i++)
-		if (client->owned & 1 << i)
-			numbers[request.topic_partitions.at[0].partitions.count++] = i;
 	client_ask_about(client, API_CONSUMER_GROUP_HEARTBEAT, 1, &request, (struct asked){ 0 });
 }
 
@@ -264,16 +191,9 @@ static void consumer_answered(struct client *client, const struct consumer_group
 
 static void ask_place(struct client *client, int32_t partition)
 {
-	struct offset_fetch_request request;
+	struct offset_fetch_request request =
+		words_position(&client->arena, group_name(client), TOPIC, partition, false);
 
-	message_default(&offset_fetch_request_message, &request);
-	request.group_id = group_name(client);
-	request.topics.at = shape_array(&offset_fetch_request_topic_shape, &client->arena, 1);
-	request.topics.count = 1;
-	request.topics.at[0].name = TOPIC;
-	request.topics.at[0].partition_indexes.at = arena_take(&client->arena, sizeof(int32_t));
-	request.topics.at[0].partition_indexes.at[0] = partition;
-	request.topics.at[0].partition_indexes.count = 1;
 	client_ask_about(client, API_OFFSET_FETCH, 7, &request,
 			 (struct asked){ .partition = partition,
 					 .value = (uint32_t)group_of(client)->kept[partition] });
@@ -282,21 +202,11 @@ static void ask_place(struct client *client, int32_t partition)
 static void ask_commit_place(struct client *client, int32_t partition)
 {
 	struct group_model *group = group_of(client);
-	struct offset_commit_request request;
 	int64_t place = client->places[partition] + 1;
+	struct offset_commit_request request =
+		words_commit(&client->arena, group_name(client), member_name(client), client->generation,
+			     TOPIC, partition, place);
 
-	message_default(&offset_commit_request_message, &request);
-	request.group_id = group_name(client);
-	request.member_id = member_name(client);
-	request.generation_id_or_member_epoch = client->generation;
-	request.topics.at = shape_array(&offset_commit_request_topic_shape, &client->arena, 1);
-	request.topics.count = 1;
-	request.topics.at[0].name = TOPIC;
-	request.topics.at[0].partitions.at =
-		shape_array(&offset_commit_request_partition_shape, &client->arena, 1);
-	request.topics.at[0].partitions.count = 1;
-	request.topics.at[0].partitions.at[0].partition_index = partition;
-	request.topics.at[0].partitions.at[0].committed_offset = place;
 	group->sent[partition] = place > group->sent[partition] ? place : group->sent[partition];
 	client_ask_about(client, API_OFFSET_COMMIT, is_classic(client) ? 7 : 9, &request,
 			 (struct asked){ .partition = partition, .value = (uint32_t)place });

@@ -139,19 +139,10 @@ enum { JOIN = 5, SYNC = 3, BEAT = 3 };
 
 static void ask_join(struct guest *guest, const char *member_id, const char *instance_id)
 {
-	struct join_group_request request;
+	struct join_group_request request =
+		words_join(&guest->arena, VIEW_LITERAL("g"), view_text(member_id), VIEW_LITERAL("m"));
 
-	message_default(&join_group_request_message, &request);
-	request.group_id = VIEW_LITERAL("g");
-	request.session_timeout_ms = 10000;
-	request.rebalance_timeout_ms = 60000;
-	request.member_id = view_text(member_id);
 	request.group_instance_id = view_text(instance_id);
-	request.protocol_type = VIEW_LITERAL("consumer");
-	request.protocols.at = shape_array(&join_group_request_protocol_shape, &guest->arena, 1);
-	request.protocols.count = 1;
-	request.protocols.at[0].name = VIEW_LITERAL("range");
-	request.protocols.at[0].metadata = VIEW_LITERAL("m");
 	guest_ask(guest, API_JOIN_GROUP, JOIN, &request);
 }
 
@@ -182,40 +173,26 @@ static struct join_group_response join(struct guest *guest, const char *member_i
 static struct sync_group_response sync_with(struct guest *guest, const struct join_group_response *as,
 					    const char *instance_id, const char *given)
 {
-	struct sync_group_request request;
+	struct sync_group_request request =
+		words_sync(&guest->arena, VIEW_LITERAL("g"), as->member_id, as->generation_id, given != NULL);
 	struct sync_group_response response;
-	int count = guest->count;
 
-	message_default(&sync_group_request_message, &request);
-	request.group_id = VIEW_LITERAL("g");
-	request.generation_id = as->generation_id;
-	request.member_id = as->member_id;
 	request.group_instance_id = view_text(instance_id);
 	if (given) {
-		request.assignments.at = shape_array(&sync_group_request_assignment_shape, &guest->arena, 1);
-		request.assignments.count = 1;
 		request.assignments.at[0].member_id = as->member_id;
 		request.assignments.at[0].assignment = view_text(given);
 	}
-	guest_ask(guest, API_SYNC_GROUP, SYNC, &request);
-	guest_wait(guest, count + 1);
-	guest_read(guest, count, API_SYNC_GROUP, SYNC, &response);
+	guest_hear(guest, API_SYNC_GROUP, SYNC, &request, &response);
 	return response;
 }
 
 static int16_t beat(struct guest *guest, const struct join_group_response *as)
 {
-	struct heartbeat_request request;
+	struct heartbeat_request request =
+		words_heartbeat(VIEW_LITERAL("g"), as->member_id, as->generation_id);
 	struct heartbeat_response response;
-	int count = guest->count;
 
-	message_default(&heartbeat_request_message, &request);
-	request.group_id = VIEW_LITERAL("g");
-	request.generation_id = as->generation_id;
-	request.member_id = as->member_id;
-	guest_ask(guest, API_HEARTBEAT, BEAT, &request);
-	guest_wait(guest, count + 1);
-	guest_read(guest, count, API_HEARTBEAT, BEAT, &response);
+	guest_hear(guest, API_HEARTBEAT, BEAT, &request, &response);
 	return response.error_code;
 }
 
@@ -293,26 +270,13 @@ static int begin_expiry(void **state)
 
 static void commit_alone(struct guest *guest, const char *group)
 {
-	struct offset_commit_request request;
+	struct offset_commit_request request =
+		words_commit(&guest->arena, view_text(group), VIEW_LITERAL(""), -1, VIEW_LITERAL("t"), 0, 5);
 	struct offset_commit_response response;
 	int16_t error;
 
 	do {
-		int count = guest->count;
-
-		message_default(&offset_commit_request_message, &request);
-		request.group_id = view_text(group);
-		request.generation_id_or_member_epoch = -1;
-		request.topics.at = shape_array(&offset_commit_request_topic_shape, &guest->arena, 1);
-		request.topics.count = 1;
-		request.topics.at[0].name = VIEW_LITERAL("t");
-		request.topics.at[0].partitions.at =
-			shape_array(&offset_commit_request_partition_shape, &guest->arena, 1);
-		request.topics.at[0].partitions.count = 1;
-		request.topics.at[0].partitions.at[0].committed_offset = 5;
-		guest_ask(guest, API_OFFSET_COMMIT, 8, &request);
-		guest_wait(guest, count + 1);
-		guest_read(guest, count, API_OFFSET_COMMIT, 8, &response);
+		guest_hear(guest, API_OFFSET_COMMIT, 8, &request, &response);
 		error = response.topics.at[0].partitions.at[0].error_code;
 		turn(guest->broker);
 	} while (error == KAFKA_COORDINATOR_NOT_AVAILABLE);
@@ -367,7 +331,8 @@ int main(void)
 		cmocka_unit_test(who_is_who),
 		cmocka_unit_test(positions_are_kept_by_place),
 		cmocka_unit_test_setup_teardown(a_second_member_makes_a_rebalance, begin, guest_end),
-		cmocka_unit_test_setup_teardown(what_nobody_used_for_long_is_given_up, begin_expiry, guest_end),
+		cmocka_unit_test_setup_teardown(what_nobody_used_for_long_is_given_up, begin_expiry,
+						guest_end),
 		cmocka_unit_test_setup_teardown(a_static_member_keeps_its_place, begin, guest_end),
 	};
 

@@ -172,16 +172,12 @@ static struct init_producer_id_response init(struct guest *guest, const char *id
 	struct init_producer_id_response response;
 
 	do {
-		int count = guest->count;
-
 		message_default(&init_producer_id_request_message, &request);
 		request.transactional_id = view_text(id);
 		request.transaction_timeout_ms = timeout_ms;
 		request.producer_id = producer_id;
 		request.producer_epoch = epoch;
-		guest_ask(guest, API_INIT_PRODUCER_ID, 4, &request);
-		guest_wait(guest, count + 1);
-		guest_read(guest, count, API_INIT_PRODUCER_ID, 4, &response);
+		guest_hear(guest, API_INIT_PRODUCER_ID, 4, &request, &response);
 		turn(guest->broker);
 	} while (response.error_code == KAFKA_COORDINATOR_NOT_AVAILABLE);
 	return response;
@@ -190,40 +186,22 @@ static struct init_producer_id_response init(struct guest *guest, const char *id
 static int16_t add(struct guest *guest, const char *id, int64_t producer_id, int16_t epoch, const char *topic,
 		   int32_t partition)
 {
-	struct add_partitions_to_txn_request request;
+	struct add_partitions_to_txn_request request =
+		words_add(&guest->arena, (struct words_producer){ view_text(id), producer_id, epoch },
+			  view_text(topic), partition);
 	struct add_partitions_to_txn_response response;
-	int count = guest->count;
 
-	message_default(&add_partitions_to_txn_request_message, &request);
-	request.v3_and_below_transactional_id = view_text(id);
-	request.v3_and_below_producer_id = producer_id;
-	request.v3_and_below_producer_epoch = epoch;
-	request.v3_and_below_topics.at =
-		shape_array(&add_partitions_to_txn_request_topic_shape, &guest->arena, 1);
-	request.v3_and_below_topics.count = 1;
-	request.v3_and_below_topics.at[0].name = view_text(topic);
-	request.v3_and_below_topics.at[0].partitions.at = &partition;
-	request.v3_and_below_topics.at[0].partitions.count = 1;
-	guest_ask(guest, API_ADD_PARTITIONS_TO_TXN, 3, &request);
-	guest_wait(guest, count + 1);
-	guest_read(guest, count, API_ADD_PARTITIONS_TO_TXN, 3, &response);
+	guest_hear(guest, API_ADD_PARTITIONS_TO_TXN, 3, &request, &response);
 	return response.results_by_topic_v3_and_below.at[0].results_by_partition.at[0].partition_error_code;
 }
 
 static int16_t finish(struct guest *guest, const char *id, int64_t producer_id, int16_t epoch, bool commit)
 {
-	struct end_txn_request request;
+	struct end_txn_request request =
+		words_end((struct words_producer){ view_text(id), producer_id, epoch }, commit);
 	struct end_txn_response response;
-	int count = guest->count;
 
-	message_default(&end_txn_request_message, &request);
-	request.transactional_id = view_text(id);
-	request.producer_id = producer_id;
-	request.producer_epoch = epoch;
-	request.committed = commit;
-	guest_ask(guest, API_END_TXN, 3, &request);
-	guest_wait(guest, count + 1);
-	guest_read(guest, count, API_END_TXN, 3, &response);
+	guest_hear(guest, API_END_TXN, 3, &request, &response);
 	return response.error_code;
 }
 
@@ -260,6 +238,232 @@ static void a_producer_comes_back_and_fences(void **state)
 	assert_int_equal(finish(&guest, "t", two.producer_id, 2, true), KAFKA_INVALID_TXN_STATE);
 	assert_int_equal(add(&guest, "t", two.producer_id, 2, "fence", 0), 0);
 	assert_int_equal(finish(&guest, "t", two.producer_id, 2, true), 0);
+	guest_leave(&guest);
+}
+
+/* ---- positions in a transaction -------------------------------------------------------------------------------------- */
+
+static int16_t add_group(struct guest *guest, struct words_producer who, const char *group)
+{
+	struct add_offsets_to_txn_request request = words_add_group(who, view_text(group));
+	struct add_offsets_to_txn_response response;
+
+	do {
+		guest_hear(guest, API_ADD_OFFSETS_TO_TXN, 3, &request, &response);
+		turn(guest->broker);
+	} while (response.error_code == KAFKA_COORDINATOR_NOT_AVAILABLE);
+	return response.error_code;
+}
+
+static int16_t stand(struct guest *guest, struct words_producer who, const char *group, int64_t offset,
+		     int32_t generation)
+{
+	struct txn_offset_commit_request request =
+		words_txn_commit(&guest->arena, who, view_text(group), VIEW_LITERAL("t"), 0, offset);
+	struct txn_offset_commit_response response;
+
+	request.generation_id = generation;
+	guest_hear(guest, API_TXN_OFFSET_COMMIT, 3, &request, &response);
+	return response.topics.at[0].partitions.at[0].error_code;
+}
+
+/* Where it stands; -2 while a transaction is about to say. */
+static int64_t stands(struct guest *guest, const char *group, bool stable)
+{
+	struct offset_fetch_request request =
+		words_position(&guest->arena, view_text(group), VIEW_LITERAL("t"), 0, stable);
+	struct offset_fetch_response response;
+
+	do {
+		guest_hear(guest, API_OFFSET_FETCH, 7, &request, &response);
+		turn(guest->broker);
+	} while (response.error_code == KAFKA_COORDINATOR_LOAD_IN_PROGRESS);
+	assert_int_equal(response.error_code, 0);
+	return response.topics.at[0].partitions.at[0].error_code == KAFKA_UNSTABLE_OFFSET_COMMIT
+		       ? -2
+		       : response.topics.at[0].partitions.at[0].committed_offset;
+}
+
+static struct broker *start_again(void **state, struct guest *guest)
+{
+	guest_leave(guest);
+	broker_end(*state);
+	*state = broker_begin("transaction.state.log.num.partitions", "3");
+	guest_come(guest, *state);
+	return *state;
+}
+
+static void end_positions(struct guest *guest, struct words_producer who, int64_t offset, bool commit)
+{
+	int16_t error;
+
+	assert_int_equal(add_group(guest, who, "g"), 0);
+	assert_int_equal(stand(guest, who, "g", offset, -1), 0);
+	do
+		error = finish(guest, "p", who.id, who.epoch, commit);
+	while (error == KAFKA_CONCURRENT_TRANSACTIONS);
+	assert_int_equal(error, 0);
+}
+
+static void positions_count_with_their_transaction(void **state)
+{
+	struct init_producer_id_response begun;
+	struct words_producer who = { VIEW_LITERAL("p") };
+	struct guest guest;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 1);
+	begun = init(&guest, "p", -1, -1, 60000);
+	who.id = begun.producer_id;
+	who.epoch = begun.producer_epoch;
+	assert_int_equal(add(&guest, "p", who.id, who.epoch, "t", 0), 0);
+	/* Of a group that the transaction does not know, and of a member that is not there. */
+	while (stand(&guest, who, "g", 4, -1) == KAFKA_COORDINATOR_NOT_AVAILABLE)
+		turn(*state);
+	assert_int_equal(stand(&guest, who, "g", 4, -1), KAFKA_INVALID_TXN_STATE);
+	assert_int_equal(add_group(&guest, who, "g"), 0);
+	assert_int_equal(stand(&guest, who, "g", 4, 1), KAFKA_ILLEGAL_GENERATION);
+	assert_int_equal(stand(&guest, who, "g", 5, -1), 0);
+	for (int starts = 0; starts < 2; starts++) {
+		assert_int_equal(stands(&guest, "g", true), -2);
+		assert_int_equal(stands(&guest, "g", false), -1);
+		if (starts == 0)
+			start_again(state, &guest);
+	}
+	assert_int_equal(finish(&guest, "p", who.id, who.epoch, false), 0);
+	assert_int_equal(stands(&guest, "g", true), -1);
+	end_positions(&guest, who, 6, true);
+	assert_int_equal(stands(&guest, "g", true), 6);
+	end_positions(&guest, who, 7, false);
+	assert_int_equal(stands(&guest, "g", true), 6);
+	start_again(state, &guest);
+	assert_int_equal(stands(&guest, "g", true), 6);
+	guest_leave(&guest);
+}
+
+/* ---- time and epochs ------------------------------------------------------------------------------------------------- */
+
+static int32_t reads(struct guest *guest, const char *topic, int8_t isolation,
+		     struct fetch_response *response)
+{
+	struct fetch_request request;
+
+	message_default(&fetch_request_message, &request);
+	request.session_epoch = -1;
+	request.isolation_level = isolation;
+	request.max_bytes = 1 << 20;
+	request.topics.at = words_one(&fetch_request_topic_shape, &guest->arena);
+	request.topics.count = 1;
+	request.topics.at[0].topic = view_text(topic);
+	request.topics.at[0].partitions.at = words_one(&fetch_request_partition_shape, &guest->arena);
+	request.topics.at[0].partitions.count = 1;
+	request.topics.at[0].partitions.at[0].partition_max_bytes = 1 << 20;
+	guest_hear(guest, API_FETCH, 12, &request, response);
+	return (int32_t)response->responses.at[0].partitions.at[0].records.size;
+}
+
+static int64_t listed(struct guest *guest, const char *topic, int8_t isolation, int64_t timestamp)
+{
+	struct list_offsets_request request;
+	struct list_offsets_response response;
+
+	message_default(&list_offsets_request_message, &request);
+	request.isolation_level = isolation;
+	request.topics.at = words_one(&list_offsets_request_topic_shape, &guest->arena);
+	request.topics.count = 1;
+	request.topics.at[0].name = view_text(topic);
+	request.topics.at[0].partitions.at = words_one(&list_offsets_request_partition_shape, &guest->arena);
+	request.topics.at[0].partitions.count = 1;
+	request.topics.at[0].partitions.at[0].timestamp = timestamp;
+	guest_hear(guest, API_LIST_OFFSETS, 7, &request, &response);
+	return response.topics.at[0].partitions.at[0].offset;
+}
+
+static int16_t writes(struct guest *guest, struct words_producer who, const char *topic, int32_t sequence)
+{
+	struct batch_options options = batch_options_default;
+	struct produce_request request;
+	struct produce_response response;
+
+	options.producer_id = who.id;
+	options.producer_epoch = who.epoch;
+	options.base_sequence = sequence;
+	options.transactional = true;
+	request = words_produce(&guest->arena, view_text(topic), 0,
+				words_batch(&guest->arena, &options, clock_wall_ms(&clock_system),
+					    VIEW_LITERAL("k"), VIEW_LITERAL("v")));
+	request.transactional_id = who.transactional_id;
+	guest_hear(guest, API_PRODUCE, 9, &request, &response);
+	return response.responses.at[0].partition_responses.at[0].error_code;
+}
+
+/* What is open is not read by who reads what is committed, and ends when its time is over, by an epoch that fences its producer. */
+static void a_transaction_that_takes_too_long(void **state)
+{
+	struct init_producer_id_response begun, other;
+	struct words_producer who = { VIEW_LITERAL("p") };
+	const struct fetch_response_partition *part;
+	struct fetch_response response;
+	struct guest guest;
+
+	wall_shift_ms = 0;
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 1);
+	begun = init(&guest, "p", -1, -1, 60000);
+	other = init(&guest, NULL, -1, -1, 60000);
+	assert_true(init(&guest, NULL, -1, -1, 60000).producer_id != other.producer_id);
+	assert_true(begun.producer_id != other.producer_id);
+	who.id = begun.producer_id;
+	assert_int_equal(writes(&guest, who, "t", 0), KAFKA_INVALID_TXN_STATE); /* it was not added */
+	assert_int_equal(add(&guest, "p", who.id, 0, "t", 0), 0);
+	assert_int_equal(writes(&guest, who, "t", 0), 0);
+	assert_int_equal(reads(&guest, "t", 1, &response), 0);
+	assert_true(reads(&guest, "t", 0, &response) > 60);
+	assert_int_equal(listed(&guest, "t", 0, -1), 1);
+	assert_int_equal(listed(&guest, "t", 1, -1), 0);
+	assert_int_equal(listed(&guest, "t", 0, 0), 0);
+	assert_int_equal(listed(&guest, "t", 1, 0), -1);
+	wall_shift_ms = 59000;
+	ticks(*state);
+	assert_int_equal(listed(&guest, "t", 0, -1), 1);
+	wall_shift_ms = 61000;
+	ticks(*state);
+	assert_int_equal(add(&guest, "p", who.id, 0, "t", 0), KAFKA_PRODUCER_FENCED);
+	assert_int_equal(listed(&guest, "t", 1, -1), 2); /* and the marker */
+	reads(&guest, "t", 1, &response);
+	part = &response.responses.at[0].partitions.at[0];
+	assert_int_equal(part->aborted_transactions.count, 1);
+	assert_int_equal(part->aborted_transactions.at[0].producer_id, who.id);
+	assert_int_equal(part->aborted_transactions.at[0].first_offset, 0);
+	guest_leave(&guest);
+	wall_shift_ms = 0;
+}
+
+/* The last epoch of an id: the next transaction is of another id, from its first epoch. */
+static void epochs_may_be_used_up(void **state)
+{
+	struct init_producer_id_response begun;
+	struct words_producer who = { VIEW_LITERAL("p"), 0, LAST };
+	struct end_txn_request request;
+	struct end_txn_response response;
+	struct transaction *transaction;
+	struct guest guest;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 1);
+	begun = init(&guest, "p", -1, -1, 60000);
+	transaction = transaction_named(broker_transactions(*state), VIEW_LITERAL("p"));
+	transaction->is.epoch = LAST;
+	who.id = begun.producer_id;
+	assert_int_equal(add(&guest, "p", who.id, LAST, "t", 0), 0);
+	request = words_end(who, true);
+	guest_hear(&guest, API_END_TXN, 5, &request, &response);
+	assert_int_equal(response.error_code, 0);
+	assert_true(response.producer_id != who.id);
+	assert_int_equal(response.producer_epoch, 0);
+	ticks(*state);
+	assert_int_equal(add(&guest, "p", who.id, LAST, "t", 0), KAFKA_INVALID_PRODUCER_ID_MAPPING);
+	assert_int_equal(add(&guest, "p", response.producer_id, 0, "t", 0), 0);
 	guest_leave(&guest);
 }
 
@@ -360,6 +564,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_id_that_nobody_uses_is_forgotten, begin_expiry, guest_end),
 		cmocka_unit_test_setup_teardown(an_administrator_ends_what_hangs, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_producer_comes_back_and_fences, begin, guest_end),
+		cmocka_unit_test_setup_teardown(positions_count_with_their_transaction, begin, guest_end),
+		cmocka_unit_test_setup_teardown(a_transaction_that_takes_too_long, begin, guest_end),
+		cmocka_unit_test_setup_teardown(epochs_may_be_used_up, begin, guest_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
