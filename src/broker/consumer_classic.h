@@ -36,6 +36,10 @@ int16_t consumer_classic_heartbeat(struct consumer_group *consumer, struct view 
 int16_t consumer_classic_leave(struct consumer_group *consumer, struct view member_id,
 			       struct view instance_id);
 
+/* The other kind, when there are no members: the records say so.  0 or ERR_MEMORY. */
+int group_become_consumer(struct group *group);
+void group_become_classic(struct group *group);
+
 /*
  * Makes a consumer group of a classic one with members.  ERR_CONFIG: the policy, the protocol or the size is against it, and
  * nothing was done; ERR_MEMORY.

@@ -55,8 +55,7 @@ void consumer_free(struct consumer_group *consumer)
 		return;
 	LIST_EACH_SAFE(&consumer->members, link)
 	member_free(container_of(link, struct consumer_member, link));
-	LIST_EACH_SAFE(&consumer->gone, link)
-	free(container_of(link, struct consumer_gone, link));
+	consumer_gone_free(&consumer->gone);
 	consumer->group->consumer = NULL;
 	free(consumer);
 }
@@ -158,22 +157,21 @@ struct consumer_member *consumer_member_add(struct consumer_group *consumer, str
 	return member;
 }
 
-/* False when memory is out: then its records stay, and after a start its session ends. */
-static bool note_gone(struct consumer_group *consumer, const char *id)
+bool consumer_note_gone(struct list *gone, const char *id)
 {
-	struct consumer_gone *gone = malloc(sizeof *gone + strlen(id) + 1);
+	struct consumer_gone *one = malloc(sizeof *one + strlen(id) + 1);
 
-	if (!gone)
+	if (!one)
 		return false;
-	list_init(&gone->link);
-	strcpy(gone->id, id);
-	list_append(&consumer->gone, &gone->link);
+	list_init(&one->link);
+	strcpy(one->id, id);
+	list_append(gone, &one->link);
 	return true;
 }
 
 void consumer_member_remove(struct consumer_group *consumer, struct consumer_member *member)
 {
-	note_gone(consumer, member->id);
+	consumer_note_gone(&consumer->gone, member->id);
 	list_remove(&member->link);
 	consumer->member_count--;
 	member_free(member);
@@ -185,7 +183,7 @@ int consumer_member_rename(struct consumer_group *consumer, struct consumer_memb
 {
 	char *name = view_string(id);
 
-	if (!name || !note_gone(consumer, member->id)) {
+	if (!name || !consumer_note_gone(&consumer->gone, member->id)) {
 		free(name);
 		return ERR_MEMORY;
 	}
@@ -579,42 +577,4 @@ void consumer_tick(struct consumer_group *consumer)
 	consumer_epoch_next(consumer);
 	if (!consumer_downgrade(consumer))
 		consumer_save(consumer, NULL, NULL);
-}
-
-/* ---- from one kind to the other -------------------------------------------------------------------------------------- */
-
-static void noted(void *context, const struct store_appended *appended)
-{
-	/* The next write of the group says the same again. */
-}
-
-int group_become_consumer(struct group *group)
-{
-	struct consumer_group *consumer = consumer_new(group);
-	struct internal_batch batch;
-
-	if (!consumer)
-		return ERR_MEMORY;
-	if (group->protocol_type) { /* it may have been a classic group */
-		internal_batch_init(&batch, group->groups->broker);
-		group_put_gone(&batch, group);
-		internal_batch_append(&batch, internal_log_place(&group->groups->log, view_text(group->id)),
-				      noted, NULL);
-	}
-	free(group->protocol_type);
-	group->protocol_type = strdup("consumer");
-	group->generation = 0;
-	consumer->epoch_new = true;
-	return group->protocol_type ? 0 : ERR_MEMORY;
-}
-
-void group_become_classic(struct group *group)
-{
-	struct internal_batch batch;
-
-	internal_batch_init(&batch, group->groups->broker);
-	consumer_put_gone(&batch, group->consumer);
-	internal_batch_append(&batch, internal_log_place(&group->groups->log, view_text(group->id)), noted,
-			      NULL);
-	consumer_free(group->consumer);
 }

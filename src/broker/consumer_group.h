@@ -61,10 +61,6 @@ struct consumer_group {
 struct consumer_group *consumer_new(struct group *group); /* and hangs it in; NULL when memory is out */
 void consumer_free(struct consumer_group *consumer);      /* and takes it off the group */
 
-/* The other kind, when there are no members: the records say so.  0 or ERR_MEMORY. */
-int group_become_consumer(struct group *group);
-void group_become_classic(struct group *group);
-
 const char *consumer_state_name(const struct consumer_group *consumer);
 const char *consumer_assignor(const struct consumer_group *consumer); /* what most prefer */
 
@@ -74,6 +70,9 @@ struct consumer_member *consumer_member_find(struct consumer_group *consumer, st
 struct consumer_member *consumer_member_static(struct consumer_group *consumer, struct view instance_id);
 struct consumer_member *consumer_member_add(struct consumer_group *consumer, struct view id);
 void consumer_member_remove(struct consumer_group *consumer, struct consumer_member *member);
+
+/* False when memory is out: then its records stay, and after a start its session ends. */
+bool consumer_note_gone(struct list *gone, const char *id);
 
 /* A static member came back under another id: the old one's place is the new one's.  0 or ERR_MEMORY. */
 int consumer_member_rename(struct consumer_group *consumer, struct consumer_member *member, struct view id);
@@ -115,8 +114,14 @@ typedef void consumer_saved(void *context, int16_t error);
 void consumer_save(struct consumer_group *consumer, consumer_saved *done, void *context);
 void consumer_all_new(struct consumer_group *consumer);
 
-/* The records that take all of the group away; into a batch of the caller's. */
+/* The records that take all of the group away, or a member, or what is beside the members; into a batch of the caller's. */
 void consumer_put_gone(struct internal_batch *batch, const struct consumer_group *consumer);
+void consumer_put_member_gone(struct internal_batch *batch, const struct group *group, const char *id);
+void consumer_put_group_gone(struct internal_batch *batch, const struct group *group);
+
+/* Puts those who left at the end of `to`, but for who is in `consumer`, when there is one. */
+void consumer_gone_move(struct consumer_group *consumer, struct list *from, struct list *to);
+void consumer_gone_free(struct list *gone);
 
 /* A record of this kind of group; false when its key is of another. */
 bool consumer_replay(struct groups *groups, int16_t kind, struct view key, struct view value,

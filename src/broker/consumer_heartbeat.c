@@ -341,7 +341,8 @@ static void refuse_said(struct request *request, struct consumer_group *consumer
 	/* Who never was a member does not become one by this. */
 	if (member->is.epoch == 0 && member->is.assigned.count == 0 && in->member_epoch == 0)
 		consumer_member_remove(consumer, member);
-	if (consumer->epoch == 0 && group->positions.count == 0 && list_empty(&group->transactional))
+	if (consumer->epoch == 0 && group->positions.count == 0 && list_empty(&group->transactional) &&
+	    !group_owes(group))
 		group_drop(group);
 }
 

@@ -11,34 +11,39 @@ enum { KEY_GROUP = 3, KEY_MEMBER = 5, KEY_TARGET = 6, KEY_TARGET_MEMBER = 7, KEY
 /* ---- writing --------------------------------------------------------------------------------------------------------- */
 
 /* Keys of the group alone and keys of a member have one layout each. */
-static void put_of_group(struct internal_batch *batch, const struct consumer_group *consumer, int16_t kind,
+static void put_of_group(struct internal_batch *batch, const struct group *group, int16_t kind,
 			 const struct message *key_message, const struct message *value_message,
 			 const void *value)
 {
-	struct consumer_group_metadata_key key = { .group_id = view_text(consumer->group->id) };
+	struct consumer_group_metadata_key key = { .group_id = view_text(group->id) };
 
 	internal_batch_put(batch, key_message, kind, &key, value_message, 0, value);
 }
 
-static void put_of_member(struct internal_batch *batch, const struct consumer_group *consumer, int16_t kind,
+static void put_of_member(struct internal_batch *batch, const struct group *group, int16_t kind,
 			  const struct message *key_message, const char *id,
 			  const struct message *value_message, const void *value)
 {
-	struct consumer_group_member_metadata_key key = { .group_id = view_text(consumer->group->id),
+	struct consumer_group_member_metadata_key key = { .group_id = view_text(group->id),
 							  .member_id = view_text(id) };
 
 	internal_batch_put(batch, key_message, kind, &key, value_message, 0, value);
 }
 
-static void put_member_gone(struct internal_batch *batch, const struct consumer_group *consumer,
-			    const char *id)
+void consumer_put_member_gone(struct internal_batch *batch, const struct group *group, const char *id)
 {
-	put_of_member(batch, consumer, KEY_CURRENT, &consumer_group_current_member_assignment_key_message, id,
+	put_of_member(batch, group, KEY_CURRENT, &consumer_group_current_member_assignment_key_message, id,
 		      NULL, NULL);
-	put_of_member(batch, consumer, KEY_TARGET_MEMBER,
-		      &consumer_group_target_assignment_member_key_message, id, NULL, NULL);
-	put_of_member(batch, consumer, KEY_MEMBER, &consumer_group_member_metadata_key_message, id, NULL,
-		      NULL);
+	put_of_member(batch, group, KEY_TARGET_MEMBER, &consumer_group_target_assignment_member_key_message,
+		      id, NULL, NULL);
+	put_of_member(batch, group, KEY_MEMBER, &consumer_group_member_metadata_key_message, id, NULL, NULL);
+}
+
+void consumer_put_group_gone(struct internal_batch *batch, const struct group *group)
+{
+	put_of_group(batch, group, KEY_TARGET, &consumer_group_target_assignment_metadata_key_message, NULL,
+		     NULL);
+	put_of_group(batch, group, KEY_GROUP, &consumer_group_metadata_key_message, NULL, NULL);
 }
 
 typedef struct consumer_group_member_metadata_value_classic_member_metadata classic_t;
@@ -89,8 +94,8 @@ static void put_said(struct internal_batch *batch, const struct consumer_group *
 	value.classic_member_metadata = classic_said(member->classic, arena);
 	if (member->classic && !value.classic_member_metadata)
 		batch->err = ERR_MEMORY;
-	put_of_member(batch, consumer, KEY_MEMBER, &consumer_group_member_metadata_key_message, member->id,
-		      &consumer_group_member_metadata_value_message, &value);
+	put_of_member(batch, consumer->group, KEY_MEMBER, &consumer_group_member_metadata_key_message,
+		      member->id, &consumer_group_member_metadata_value_message, &value);
 }
 
 /* The partitions of one topic, from `first` on. */
@@ -125,7 +130,7 @@ static void put_target(struct internal_batch *batch, const struct consumer_group
 	}
 	if (!value.topic_partitions.at)
 		batch->err = ERR_MEMORY;
-	put_of_member(batch, consumer, KEY_TARGET_MEMBER,
+	put_of_member(batch, consumer->group, KEY_TARGET_MEMBER,
 		      &consumer_group_target_assignment_member_key_message, member->id,
 		      &consumer_group_target_assignment_member_value_message, &value);
 }
@@ -172,8 +177,9 @@ static void put_current(struct internal_batch *batch, const struct consumer_grou
 		batch->err = ERR_MEMORY;
 		return;
 	}
-	put_of_member(batch, consumer, KEY_CURRENT, &consumer_group_current_member_assignment_key_message,
-		      member->id, &consumer_group_current_member_assignment_value_message, &value);
+	put_of_member(batch, consumer->group, KEY_CURRENT,
+		      &consumer_group_current_member_assignment_key_message, member->id,
+		      &consumer_group_current_member_assignment_value_message, &value);
 }
 
 static bool anything_new(const struct consumer_group *consumer)
@@ -206,7 +212,7 @@ static void put_members(struct internal_batch *batch, struct consumer_group *con
 	}
 }
 
-static void gone_free(struct list *gone)
+void consumer_gone_free(struct list *gone)
 {
 	LIST_EACH_SAFE(gone, link)
 	{
@@ -217,15 +223,14 @@ static void gone_free(struct list *gone)
 	}
 }
 
-/* Puts those who left at the end of `to`; whoever of them is back stays. */
-static void gone_move(struct consumer_group *consumer, struct list *from, struct list *to)
+void consumer_gone_move(struct consumer_group *consumer, struct list *from, struct list *to)
 {
 	LIST_EACH_SAFE(from, link)
 	{
 		struct consumer_gone *one = container_of(link, struct consumer_gone, link);
 
 		list_remove(&one->link);
-		if (consumer_member_find(consumer, view_text(one->id)))
+		if (consumer && consumer_member_find(consumer, view_text(one->id)))
 			free(one);
 		else
 			list_append(to, &one->link);
@@ -238,12 +243,12 @@ static void put_new(struct internal_batch *batch, struct consumer_group *consume
 	struct consumer_group_target_assignment_metadata_value target;
 
 	LIST_EACH(&consumer->gone, link)
-	put_member_gone(batch, consumer, container_of(link, struct consumer_gone, link)->id);
+	consumer_put_member_gone(batch, consumer->group, container_of(link, struct consumer_gone, link)->id);
 	if (consumer->epoch_new) {
 		message_default(&consumer_group_metadata_value_message, &group);
 		group.epoch = consumer->epoch;
 		group.metadata_hash = consumer->topics_hash;
-		put_of_group(batch, consumer, KEY_GROUP, &consumer_group_metadata_key_message,
+		put_of_group(batch, consumer->group, KEY_GROUP, &consumer_group_metadata_key_message,
 			     &consumer_group_metadata_value_message, &group);
 	}
 	put_members(batch, consumer, arena);
@@ -251,7 +256,7 @@ static void put_new(struct internal_batch *batch, struct consumer_group *consume
 		message_default(&consumer_group_target_assignment_metadata_value_message, &target);
 		target.assignment_epoch = consumer->assignment_epoch;
 		target.assignment_timestamp = batch->now_ms;
-		put_of_group(batch, consumer, KEY_TARGET,
+		put_of_group(batch, consumer->group, KEY_TARGET,
 			     &consumer_group_target_assignment_metadata_key_message,
 			     &consumer_group_target_assignment_metadata_value_message, &target);
 	}
@@ -290,15 +295,18 @@ static void saved(void *context, const struct store_appended *appended)
 	int16_t error = internal_append_error(appended->err);
 
 	if (appended->err && consumer) {
-		gone_move(consumer, &saving->gone, &consumer->gone);
+		consumer_gone_move(consumer, &saving->gone, &consumer->gone);
 		consumer_all_new(consumer);
 		consumer->lost++;
+	} else if (appended->err &&
+		   group) { /* it turned into a classic one meanwhile, and owes them as such */
+		consumer_gone_move(NULL, &saving->gone, &group->past.gone);
 	} else if (consumer && consumer->lost != saving->lost) {
 		error = KAFKA_COORDINATOR_NOT_AVAILABLE;
 	}
 	if (saving->done)
 		saving->done(saving->context, error);
-	gone_free(&saving->gone);
+	consumer_gone_free(&saving->gone);
 	free(saving);
 }
 
@@ -329,7 +337,7 @@ void consumer_save(struct consumer_group *consumer, consumer_saved *done, void *
 	arena_init(&arena, ARENA_MAX);
 	internal_batch_init(&batch, group->groups->broker);
 	put_new(&batch, consumer, &arena);
-	gone_move(consumer, &consumer->gone, &saving->gone);
+	consumer_gone_move(consumer, &consumer->gone, &saving->gone);
 	arena_done(&arena);
 	err = internal_batch_append(&batch, internal_log_place(&group->groups->log, view_text(group->id)),
 				    saved, saving);
@@ -340,12 +348,11 @@ void consumer_save(struct consumer_group *consumer, consumer_saved *done, void *
 void consumer_put_gone(struct internal_batch *batch, const struct consumer_group *consumer)
 {
 	LIST_EACH(&consumer->gone, link)
-	put_member_gone(batch, consumer, container_of(link, struct consumer_gone, link)->id);
+	consumer_put_member_gone(batch, consumer->group, container_of(link, struct consumer_gone, link)->id);
 	LIST_EACH(&consumer->members, link)
-	put_member_gone(batch, consumer, container_of(link, struct consumer_member, link)->id);
-	put_of_group(batch, consumer, KEY_TARGET, &consumer_group_target_assignment_metadata_key_message,
-		     NULL, NULL);
-	put_of_group(batch, consumer, KEY_GROUP, &consumer_group_metadata_key_message, NULL, NULL);
+	consumer_put_member_gone(batch, consumer->group,
+				 container_of(link, struct consumer_member, link)->id);
+	consumer_put_group_gone(batch, consumer->group);
 }
 
 /* ---- reading --------------------------------------------------------------------------------------------------------- */
@@ -357,6 +364,7 @@ static struct consumer_group *consumer_of(struct groups *groups, struct view id,
 	if (!group)
 		return NULL;
 	if (!group->consumer && make && consumer_new(group)) {
+		group_replay_empty(group); /* it was a classic one */
 		free(group->protocol_type);
 		group->protocol_type = strdup("consumer");
 	}
@@ -517,7 +525,7 @@ static void replay_member(struct consumer_group *consumer, int16_t kind, struct 
 static void nothing_new(struct consumer_group *consumer)
 {
 	consumer->epoch_new = consumer->assignment_new = false;
-	gone_free(&consumer->gone);
+	consumer_gone_free(&consumer->gone);
 	LIST_EACH(&consumer->members, link)
 	{
 		struct consumer_member *member = container_of(link, struct consumer_member, link);

@@ -1,8 +1,8 @@
 /*
- * consumer_migrate.c - a group with members turns from one kind into the other.
+ * consumer_migrate.c - a group, with members or without, turns from one kind into the other.
  *
- * The tombstones of the one kind are written before the records of the other: after a crash between them a group has no members,
- * and its positions are there all the same; members are told that they are unknown and join again.
+ * The tombstones of the one kind are written before the records of the other (group_past.c): after a crash between them a group has
+ * no members, and its positions are there all the same; members are told that they are unknown and join again.
  */
 #include <stdlib.h>
 #include <strings.h>
@@ -17,15 +17,39 @@ static bool policy_is(const struct group *group, const char *one_way)
 	return strcasecmp(policy, "bidirectional") == 0 || strcasecmp(policy, one_way) == 0;
 }
 
-static void noted(void *context, const struct store_appended *appended)
+/* Nothing is left of what it was; the records say so. */
+static void end_consumer(struct group *group)
 {
-	/* The next write of the group says the same again. */
+	struct consumer_group *consumer = group->consumer;
+
+	consumer_gone_move(NULL, &consumer->gone, &group->past.gone);
+	LIST_EACH(&consumer->members, link)
+	consumer_note_gone(&group->past.gone, container_of(link, struct consumer_member, link)->id);
+	consumer_free(consumer);
+	group->past.consumer = true;
+	group_past_write(group);
 }
 
-static void append(struct group *group, struct internal_batch *batch)
+/* ---- without members ------------------------------------------------------------------------------------------------- */
+
+int group_become_consumer(struct group *group)
 {
-	internal_batch_append(batch, internal_log_place(&group->groups->log, view_text(group->id)), noted,
-			      NULL);
+	struct consumer_group *consumer = consumer_new(group);
+
+	if (!consumer)
+		return ERR_MEMORY;
+	group->past.classic |= group->protocol_type != NULL; /* it may have been a classic group */
+	group_past_write(group);
+	free(group->protocol_type);
+	group->protocol_type = strdup("consumer");
+	group->generation = 0;
+	consumer->epoch_new = true;
+	return group->protocol_type ? 0 : ERR_MEMORY;
+}
+
+void group_become_classic(struct group *group)
+{
+	end_consumer(group);
 }
 
 /* ---- up -------------------------------------------------------------------------------------------------------------- */
@@ -111,7 +135,6 @@ static void send_away(struct group *group)
 int group_upgrade(struct group *group)
 {
 	struct consumer_group *consumer;
-	struct internal_batch batch;
 	int err;
 
 	if (!policy_is(group, "upgrade") || !group->protocol_type ||
@@ -128,9 +151,8 @@ int group_upgrade(struct group *group)
 		consumer_free(consumer);
 		return err;
 	}
-	internal_batch_init(&batch, group->groups->broker);
-	group_put_gone(&batch, group);
-	append(group, &batch);
+	group->past.classic = true;
+	group_past_write(group);
 	send_away(group);
 	free(group->protocol_name);
 	free(group->leader);
@@ -189,18 +211,14 @@ static struct member *member_back(struct group *group, struct consumer_member *f
 bool consumer_downgrade(struct consumer_group *consumer)
 {
 	struct group *group = consumer->group;
-	struct internal_batch batch;
 
 	if (!all_classic(consumer) || !policy_is(group, "downgrade") ||
 	    consumer->member_count > group->groups->broker->properties.group_size_max)
 		return false;
-	internal_batch_init(&batch, group->groups->broker);
-	consumer_put_gone(&batch, consumer);
-	append(group, &batch);
 	LIST_EACH(&consumer->members, link)
 	member_back(group, container_of(link, struct consumer_member, link));
 	group->generation = consumer->epoch;
-	consumer_free(consumer);
+	end_consumer(group);
 	if (!list_empty(&group->members)) {
 		const struct member *first = container_of(group->members.next, struct member, link);
 		const char *vote = group_vote(group);

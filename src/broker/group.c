@@ -329,6 +329,7 @@ struct group *group_make(struct groups *groups, struct view id)
 	list_init(&group->members);
 	list_init(&group->pending);
 	list_init(&group->transactional);
+	list_init(&group->past.gone);
 	map_init(&group->positions);
 	return group;
 }
@@ -348,6 +349,7 @@ static void group_free(struct group *group)
 		free(one);
 	}
 	consumer_free(group->consumer);
+	consumer_gone_free(&group->past.gone);
 	positions_done(&group->positions);
 	free(group->id);
 	free(group->protocol_type);
@@ -440,6 +442,7 @@ void groups_tick(struct groups *groups)
 	{
 		struct group *group = slot->value;
 
+		group_past_write(group);
 		if (group->consumer)
 			consumer_tick(group->consumer);
 		else

@@ -56,6 +56,13 @@ struct pending_positions {
 	struct map positions;
 };
 
+/* Records whose tombstones are not in the log yet: of the kind that the group was before (group_past.c). */
+struct group_past {
+	struct list gone;       /* struct consumer_gone: members of the newer protocol */
+	bool consumer, classic; /* and the group itself */
+	int writing;            /* writes under way */
+};
+
 struct group {
 	char *id;
 	struct groups *groups;
@@ -74,6 +81,7 @@ struct group {
 	struct list transactional; /* of struct pending_positions */
 	struct consumer_group
 		*consumer; /* a group of the newer protocol: then it has no members of this kind */
+	struct group_past past;
 };
 
 struct groups {
@@ -156,6 +164,14 @@ void position_put(struct internal_batch *batch, struct view group_id, struct vie
 
 /* Writes the group where nobody waits for the answer. */
 void group_save(struct group *group);
+
+/* Takes the members out that a record told of; the group is empty. */
+void group_replay_empty(struct group *group);
+
+/* What is owed from the time before it turned into the other kind (group_past.c): writes it, and again with each tick. */
+bool group_owes(const struct group *group);
+void group_past_write(struct group *group);
+void group_past_put(struct internal_batch *batch, const struct group *group);
 
 /* ---- positions (group_positions.c) ----------------------------------------------------------------------------------- */
 

@@ -73,7 +73,7 @@ static void drop_if_over(struct group *group)
 	struct internal_batch batch;
 
 	if (!group_is_empty(group) || group->positions.count || !list_empty(&group->transactional) ||
-	    !list_empty(&group->pending))
+	    !list_empty(&group->pending) || group_owes(group))
 		return;
 	internal_batch_init(&batch, group->groups->broker);
 	if (group->consumer)

@@ -207,6 +207,7 @@ static void remove_one(struct removal *removal, struct delete_groups_response_re
 		consumer_put_gone(&batch, group->consumer);
 	else
 		group_put_gone(&batch, group);
+	group_past_put(&batch, group);
 	*one = (struct removal_one){ removal, result };
 	removal->left++;
 	err = internal_batch_append(&batch, internal_log_place(&groups->log, result->group_id), removed, one);

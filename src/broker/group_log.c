@@ -89,6 +89,16 @@ static void replay_member(struct group *group, const struct group_metadata_value
 	member_alive(member);
 }
 
+void group_replay_empty(struct group *group)
+{
+	while (!list_empty(&group->members))
+		member_remove(container_of(group->members.next, struct member, link));
+	free(group->protocol_name);
+	free(group->leader);
+	group->protocol_name = group->leader = NULL;
+	group->state = GROUP_EMPTY;
+}
+
 static void replay_group(struct groups *groups, const struct internal_record *record, struct view key_bytes,
 			 struct arena *arena)
 {
@@ -106,6 +116,8 @@ static void replay_group(struct groups *groups, const struct internal_record *re
 		if (group && !group->consumer && group->positions.count == 0 &&
 		    list_empty(&group->transactional))
 			group_drop(group);
+		else if (group && !group->consumer)
+			group_replay_empty(group);
 		return;
 	}
 	c = cursor_over(record->value);
@@ -117,11 +129,8 @@ static void replay_group(struct groups *groups, const struct internal_record *re
 	if (!group)
 		return;
 	consumer_free(group->consumer); /* it became a classic one */
-	while (!list_empty(&group->members))
-		member_remove(container_of(group->members.next, struct member, link));
+	group_replay_empty(group);
 	free(group->protocol_type);
-	free(group->protocol_name);
-	free(group->leader);
 	group->protocol_type = value.protocol_type.size ? text_of(value.protocol_type) : NULL;
 	group->protocol_name = text_of(value.protocol);
 	group->leader = text_of(value.leader);

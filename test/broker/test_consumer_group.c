@@ -363,11 +363,7 @@ static struct consumer_group_heartbeat_response beat(struct guest *guest,
 	struct consumer_group_heartbeat_response response;
 
 	do {
-		int count = guest->count;
-
-		guest_ask(guest, API_CONSUMER_GROUP_HEARTBEAT, 1, &request);
-		guest_wait(guest, count + 1);
-		guest_read(guest, count, API_CONSUMER_GROUP_HEARTBEAT, 1, &response);
+		guest_hear(guest, API_CONSUMER_GROUP_HEARTBEAT, 1, &request, &response);
 		turn(guest->broker);
 	} while (response.error_code == KAFKA_COORDINATOR_NOT_AVAILABLE ||
 		 response.error_code == KAFKA_COORDINATOR_LOAD_IN_PROGRESS);
@@ -425,56 +421,6 @@ static void a_partition_waits_for_its_owner(void **state)
 	assert_int_equal(one.member_epoch, two.member_epoch);
 	two = beat(&guest, next_of("two", two.member_epoch));
 	assert_int_equal(told(&two), 2);
-	guest_leave(&guest);
-}
-
-static int begin_narrow(void **state)
-{
-	return begin_holding(state, 1 << 14);
-}
-
-/* Appends until there is no room for so little. */
-static void fill(struct guest *guest)
-{
-	for (int i = 0; i < 400 && !guest->broker->parked_bytes; i++) {
-		frame_produce(guest, "t", 0, "v", -1);
-		guest_send(guest);
-		turn(guest->broker);
-	}
-	assert_true(guest->broker->parked_bytes > 0);
-}
-
-/* It leaves, the record that says so finds no room, and another takes its place. */
-static void who_left_while_there_was_no_room_is_not_back(void **state)
-{
-	struct consumer_group_heartbeat_response one, two, answer;
-	struct consumer_group_heartbeat_request leaves;
-	struct guest guest, writer;
-	int count;
-
-	guest_come(&guest, *state);
-	guest_come(&writer, *state);
-	ask_topic(&guest, "t", 4);
-	one = beat(&guest, first_of("one"));
-	two = beat(&guest, first_of("two"));
-	assert_int_equal(one.error_code + two.error_code, 0);
-	uploads_held = true;
-	fill(&writer);
-	leaves = next_of("two", -1);
-	count = guest.count;
-	guest_ask(&guest, API_CONSUMER_GROUP_HEARTBEAT, 1, &leaves);
-	guest_wait(&guest, count + 1);
-	guest_read(&guest, count, API_CONSUMER_GROUP_HEARTBEAT, 1, &answer);
-	assert_int_not_equal(answer.error_code, 0);
-	uploads_held = false;
-	assert_int_equal(beat(&guest, first_of("three")).error_code, 0);
-	guest_leave(&guest);
-	guest_leave(&writer);
-	broker_end(*state);
-	*state = broker_begin("offsets.topic.num.partitions", "2");
-	guest_come(&guest, *state);
-	assert_int_equal(beat(&guest, next_of("two", two.member_epoch)).error_code, KAFKA_UNKNOWN_MEMBER_ID);
-	assert_int_equal(beat(&guest, next_of("three", 100)).error_code, KAFKA_FENCED_MEMBER_EPOCH);
 	guest_leave(&guest);
 }
 
@@ -549,24 +495,11 @@ static void a_static_member_has_its_name_alone(void **state)
 
 static int16_t commit(struct guest *guest, const char *id, int32_t epoch, int16_t version)
 {
-	struct offset_commit_request request;
+	struct offset_commit_request request =
+		words_commit(&guest->arena, VIEW_LITERAL("g"), view_text(id), epoch, VIEW_LITERAL("t"), 0, 5);
 	struct offset_commit_response response;
-	int count = guest->count;
 
-	message_default(&offset_commit_request_message, &request);
-	request.group_id = VIEW_LITERAL("g");
-	request.member_id = view_text(id);
-	request.generation_id_or_member_epoch = epoch;
-	request.topics.at = shape_array(&offset_commit_request_topic_shape, &guest->arena, 1);
-	request.topics.count = 1;
-	request.topics.at[0].name = VIEW_LITERAL("t");
-	request.topics.at[0].partitions.at =
-		shape_array(&offset_commit_request_partition_shape, &guest->arena, 1);
-	request.topics.at[0].partitions.count = 1;
-	request.topics.at[0].partitions.at[0].committed_offset = 5;
-	guest_ask(guest, API_OFFSET_COMMIT, version, &request);
-	guest_wait(guest, count + 1);
-	guest_read(guest, count, API_OFFSET_COMMIT, version, &response);
+	guest_hear(guest, API_OFFSET_COMMIT, version, &request, &response);
 	return response.topics.at[0].partitions.at[0].error_code;
 }
 
@@ -650,8 +583,6 @@ int main(void)
 		cmocka_unit_test(what_a_pattern_means),
 		cmocka_unit_test(a_pattern_has_an_end),
 		cmocka_unit_test_setup_teardown(a_partition_waits_for_its_owner, begin, guest_end),
-		cmocka_unit_test_setup_teardown(who_left_while_there_was_no_room_is_not_back, begin_narrow,
-						guest_end),
 		cmocka_unit_test_setup_teardown(what_a_member_may_not_do, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_static_member_has_its_name_alone, begin, guest_end),
 		cmocka_unit_test_setup_teardown(positions_belong_to_the_epoch, begin, guest_end),

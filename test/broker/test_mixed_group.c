@@ -1,9 +1,8 @@
 /* test_mixed_group.c - members of both group protocols in one group, and groups that turn from one kind into the other. */
 #include "guest.h"
 
-#include "broker/consumer_group.h"
-
 #include "broker/consumer_bytes.h"
+#include "broker/consumer_group.h"
 
 static int begin(void **state)
 {
@@ -30,49 +29,17 @@ struct old {
 	bool eager;
 };
 
-static struct view subscription_of(struct guest *guest, const struct old *old)
-{
-	static struct view topic = VIEW_LITERAL("t");
-	struct consumer_protocol_subscription said;
-	struct buffer bytes;
-	struct view copy;
-
-	message_default(&consumer_protocol_subscription_message, &said);
-	said.topics.at = &topic;
-	said.topics.count = 1;
-	said.owned_partitions.at =
-		shape_array(&consumer_protocol_subscription_owned_partition_shape, &guest->arena, 1);
-	said.owned_partitions.count = old->owned && !old->eager;
-	said.owned_partitions.at[0].topic = topic;
-	said.owned_partitions.at[0].partitions.at = arena_take(&guest->arena, 8 * sizeof(int32_t));
-	for (int i = 0; i < 8; i++)
-		if (old->owned & 1 << i)
-			said.owned_partitions.at[0]
-				.partitions.at[said.owned_partitions.at[0].partitions.count++] = i;
-	buffer_init(&bytes, 4096);
-	buffer_i16(&bytes, 1);
-	assert_int_equal(message_write(&consumer_protocol_subscription_message, 1, &said, &bytes, NULL), 0);
-	copy = arena_copy(&guest->arena, buffer_bytes(&bytes));
-	buffer_done(&bytes);
-	return copy;
-}
+static const struct view group = VIEW_LITERAL("g"), topic = VIEW_LITERAL("t");
 
 /* The answer stands at the returned index, when it is there. */
 static int send_join(struct guest *guest, const struct old *old)
 {
-	struct join_group_request request;
+	struct join_group_request request =
+		words_join(&guest->arena, group, old->id,
+			   words_subscription(&guest->arena, topic, old->eager ? 0 : old->owned));
 	int at = guest->count;
 
-	message_default(&join_group_request_message, &request);
-	request.group_id = VIEW_LITERAL("g");
-	request.session_timeout_ms = 10000;
 	request.rebalance_timeout_ms = 5000;
-	request.member_id = old->id.at ? old->id : VIEW_LITERAL("");
-	request.protocol_type = VIEW_LITERAL("consumer");
-	request.protocols.at = shape_array(&join_group_request_protocol_shape, &guest->arena, 1);
-	request.protocols.count = 1;
-	request.protocols.at[0].name = VIEW_LITERAL("range");
-	request.protocols.at[0].metadata = subscription_of(guest, old);
 	guest_ask(guest, API_JOIN_GROUP, 5, &request);
 	return at;
 }
@@ -103,33 +70,16 @@ static int16_t join(struct guest *guest, struct old *old, struct join_group_resp
 static int16_t sync_up(struct guest *guest, struct old *old, int all)
 {
 	struct store *store = guest->broker->store;
-	struct store_topic *topic = store_topic_named(store, VIEW_LITERAL("t"));
-	struct sync_group_request request;
+	struct sync_group_request request =
+		words_sync(&guest->arena, group, old->id, old->generation, all != 0);
 	struct sync_group_response response;
 	struct places places = { 0 };
-	struct buffer bytes;
-	int at = guest->count;
 
-	message_default(&sync_group_request_message, &request);
-	request.group_id = VIEW_LITERAL("g");
-	request.generation_id = old->generation;
-	request.member_id = old->id;
-	buffer_init(&bytes, 4096);
-	for (int i = 0; i < all; i++)
-		assert_true(places_add(&places, topic->id, i, 0));
-	places_sort(&places);
-	assignment_write(&places, store, 1, &bytes);
 	if (all) {
-		request.assignments.at = shape_array(&sync_group_request_assignment_shape, &guest->arena, 1);
-		request.assignments.count = 1;
 		request.assignments.at[0].member_id = old->id;
-		request.assignments.at[0].assignment = buffer_bytes(&bytes);
+		request.assignments.at[0].assignment = words_assignment(&guest->arena, topic, (1 << all) - 1);
 	}
-	guest_ask(guest, API_SYNC_GROUP, 3, &request);
-	places_done(&places);
-	buffer_done(&bytes);
-	guest_wait(guest, at + 1);
-	guest_read(guest, at, API_SYNC_GROUP, 3, &response);
+	guest_hear(guest, API_SYNC_GROUP, 3, &request, &response);
 	if (response.error_code)
 		return response.error_code;
 	assert_int_equal(assignment_read(response.assignment, store, &places), 0);
@@ -142,55 +92,29 @@ static int16_t sync_up(struct guest *guest, struct old *old, int all)
 
 static int16_t old_beat(struct guest *guest, const struct old *old)
 {
-	struct heartbeat_request request;
+	struct heartbeat_request request = words_heartbeat(group, old->id, old->generation);
 	struct heartbeat_response response;
-	int at = guest->count;
 
-	message_default(&heartbeat_request_message, &request);
-	request.group_id = VIEW_LITERAL("g");
-	request.generation_id = old->generation;
-	request.member_id = old->id;
-	guest_ask(guest, API_HEARTBEAT, 3, &request);
-	guest_wait(guest, at + 1);
-	guest_read(guest, at, API_HEARTBEAT, 3, &response);
+	guest_hear(guest, API_HEARTBEAT, 3, &request, &response);
 	return response.error_code;
 }
 
 static int16_t old_commit(struct guest *guest, const struct old *old, int32_t generation)
 {
-	struct offset_commit_request request;
+	struct offset_commit_request request =
+		words_commit(&guest->arena, group, old->id, generation, topic, 0, 5);
 	struct offset_commit_response response;
-	int at = guest->count;
 
-	message_default(&offset_commit_request_message, &request);
-	request.group_id = VIEW_LITERAL("g");
-	request.generation_id_or_member_epoch = generation;
-	request.member_id = old->id;
-	request.topics.at = shape_array(&offset_commit_request_topic_shape, &guest->arena, 1);
-	request.topics.count = 1;
-	request.topics.at[0].name = VIEW_LITERAL("t");
-	request.topics.at[0].partitions.at =
-		shape_array(&offset_commit_request_partition_shape, &guest->arena, 1);
-	request.topics.at[0].partitions.count = 1;
-	request.topics.at[0].partitions.at[0].committed_offset = 5;
-	guest_ask(guest, API_OFFSET_COMMIT, 7, &request);
-	guest_wait(guest, at + 1);
-	guest_read(guest, at, API_OFFSET_COMMIT, 7, &response);
+	guest_hear(guest, API_OFFSET_COMMIT, 7, &request, &response);
 	return response.topics.at[0].partitions.at[0].error_code;
 }
 
 static int16_t old_leaves(struct guest *guest, const struct old *old)
 {
-	struct leave_group_request request;
+	struct leave_group_request request = words_leave(group, old->id);
 	struct leave_group_response response;
-	int at = guest->count;
 
-	message_default(&leave_group_request_message, &request);
-	request.group_id = VIEW_LITERAL("g");
-	request.member_id = old->id;
-	guest_ask(guest, API_LEAVE_GROUP, 2, &request);
-	guest_wait(guest, at + 1);
-	guest_read(guest, at, API_LEAVE_GROUP, 2, &response);
+	guest_hear(guest, API_LEAVE_GROUP, 2, &request, &response);
 	return response.error_code;
 }
 
@@ -205,31 +129,12 @@ struct new
 
 static int16_t beat(struct guest *guest, struct new *new)
 {
-	static struct view topic = VIEW_LITERAL("t");
-	struct consumer_group_heartbeat_request request;
+	struct consumer_group_heartbeat_request request =
+		words_consumer(&guest->arena, group, view_text(new->id), new->epoch, topic,
+			       store_topic_named(guest->broker->store, topic)->id, new->owned);
 	struct consumer_group_heartbeat_response response;
-	int at = guest->count;
 
-	message_default(&consumer_group_heartbeat_request_message, &request);
-	request.group_id = VIEW_LITERAL("g");
-	request.member_id = view_text(new->id);
-	request.member_epoch = new->epoch;
-	request.rebalance_timeout_ms = 10000;
-	request.subscribed_topic_names.at = &topic;
-	request.subscribed_topic_names.count = 1;
-	request.topic_partitions.at =
-		shape_array(&consumer_group_heartbeat_request_topic_partition_shape, &guest->arena, 1);
-	request.topic_partitions.count = new->owned != 0;
-	memcpy(request.topic_partitions.at[0].topic_id.bytes,
-	       store_topic_named(guest->broker->store, topic)->id, 16);
-	request.topic_partitions.at[0].partitions.at = arena_take(&guest->arena, 8 * sizeof(int32_t));
-	for (int i = 0; i < 8; i++)
-		if (new->owned & 1 << i)
-			request.topic_partitions.at[0]
-				.partitions.at[request.topic_partitions.at[0].partitions.count++] = i;
-	guest_ask(guest, API_CONSUMER_GROUP_HEARTBEAT, 1, &request);
-	guest_wait(guest, at + 1);
-	guest_read(guest, at, API_CONSUMER_GROUP_HEARTBEAT, 1, &response);
+	guest_hear(guest, API_CONSUMER_GROUP_HEARTBEAT, 1, &request, &response);
 	if (response.error_code)
 		return response.error_code;
 	new->epoch = response.member_epoch;
@@ -358,6 +263,7 @@ static void a_mixed_group_comes_back_after_a_restart(void **state)
 	struct guest guest;
 
 	one_old(&guest, *state, &old);
+	assert_int_equal(old_commit(&guest, &old, old.generation), 0);
 	assert_int_equal(beat(&guest, &new), 0);
 	settle(&guest, &old, &new);
 	char id[100];
@@ -372,6 +278,36 @@ static void a_mixed_group_comes_back_after_a_restart(void **state)
 	assert_int_equal(sync_up(&guest, &old, 0), 0);
 	assert_int_equal(bits(old.owned), 2);
 	assert_int_equal(old.owned | new.owned, 15);
+	/* Nobody is left of the classic group that it was. */
+	assert_int_equal(group_named(broker_groups(*state), group)->member_count, 0);
+	guest_leave(&guest);
+}
+
+/* It is told that it is behind, and when it does not come in its rebalance timeout it is out. */
+static void an_old_one_that_is_behind(void **state)
+{
+	struct old old = { 0 }, wrong;
+	struct new new = { "newer", 0, 0 };
+	struct guest guest;
+
+	one_old(&guest, *state, &old);
+	assert_int_equal(beat(&guest, &new), 0);
+	settle(&guest, &old, &new);
+	for (int by = -1; by <= 1; by += 2) {
+		wrong = old;
+		wrong.generation += by;
+		assert_int_equal(old_beat(&guest, &wrong), KAFKA_ILLEGAL_GENERATION);
+		assert_int_equal(sync_up(&guest, &wrong, 0), KAFKA_ILLEGAL_GENERATION);
+	}
+	new.epoch = -1;
+	assert_int_equal(beat(&guest, &new), 0);
+	assert_int_equal(old_beat(&guest, &old), KAFKA_REBALANCE_IN_PROGRESS);
+	loop_shift_ms += 4000;
+	ticks(*state);
+	assert_int_equal(old_beat(&guest, &old), KAFKA_REBALANCE_IN_PROGRESS);
+	loop_shift_ms += 2000;
+	ticks(*state);
+	assert_int_equal(old_beat(&guest, &old), KAFKA_UNKNOWN_MEMBER_ID);
 	guest_leave(&guest);
 }
 
@@ -413,25 +349,17 @@ static void what_is_no_consumer_does_not_mix(void **state)
 	struct join_group_request request;
 	struct join_group_response response;
 	struct guest guest;
-	int at;
 
 	guest_come(&guest, *state);
 	ask_topic(&guest, "t", 4);
 	while (beat(&guest, &new) == KAFKA_COORDINATOR_NOT_AVAILABLE)
 		turn(*state);
 	for (int i = 0; i < 3; i++) {
-		message_default(&join_group_request_message, &request);
-		request.group_id = VIEW_LITERAL("g");
-		request.session_timeout_ms = 10000;
+		request =
+			words_join(&guest.arena, group, VIEW_NULL, VIEW_LITERAL("\0\1\0\0")); /* ends early */
 		request.protocol_type = i == 0 ? VIEW_LITERAL("connect") : VIEW_LITERAL("consumer");
-		request.protocols.at = shape_array(&join_group_request_protocol_shape, &guest.arena, 1);
 		request.protocols.count = i != 1;
-		request.protocols.at[0].name = VIEW_LITERAL("range");
-		request.protocols.at[0].metadata = VIEW_LITERAL("\0\1\0\0"); /* ends early */
-		at = guest.count;
-		guest_ask(&guest, API_JOIN_GROUP, 5, &request);
-		guest_wait(&guest, at + 1);
-		guest_read(&guest, at, API_JOIN_GROUP, 5, &response);
+		guest_hear(&guest, API_JOIN_GROUP, 5, &request, &response);
 		assert_int_equal(response.error_code, KAFKA_INCONSISTENT_GROUP_PROTOCOL);
 	}
 	guest_leave(&guest);
@@ -445,6 +373,7 @@ int main(void)
 		PLAY(a_cooperative_member_rolls_up_and_down, begin),
 		PLAY(an_old_one_joins_the_newer_and_leaves, begin),
 		PLAY(a_mixed_group_comes_back_after_a_restart, begin),
+		PLAY(an_old_one_that_is_behind, begin_upgrade),
 		PLAY(the_policy_may_forbid_it, begin_disabled),
 		PLAY(or_only_the_way_back, begin_upgrade),
 		PLAY(what_is_no_consumer_does_not_mix, begin),
