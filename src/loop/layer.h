@@ -7,6 +7,7 @@
 #define LOOP_LAYER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -34,6 +35,20 @@ struct layer_functions {
 	/* As write(), from several pieces, in order; NULL: one after the other. */
 	ssize_t (*write_pieces)(struct layer *layer, const struct iovec *pieces, int count,
 				struct fault *fault);
+
+	/*
+	 * As write_pieces(), but the kernel may have been lent the bytes and not have taken a copy: then `*lent` is set, and none
+	 * of them may change before returned() has told `*number`.  Numbers follow one another, and wrap.  NULL, with the two
+	 * below: lends nothing.
+	 */
+	ssize_t (*lend)(struct layer *layer, const struct iovec *pieces, int count, bool *lent,
+			uint32_t *number, struct fault *fault);
+
+	/* The next loans that the kernel is done with; each is told once, in any order.  False: none just now. */
+	bool (*returned)(struct layer *layer, uint32_t *first, uint32_t *last);
+
+	/* Ends the connection at once, so that what is lent comes back. */
+	void (*cut_off)(struct layer *layer);
 };
 
 struct layer {

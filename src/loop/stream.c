@@ -16,9 +16,9 @@
 #include <uv.h>
 
 #include "base/buffer.h"
-#include "base/list.h"
 #include "loop/dial.h"
 #include "loop/layer.h"
+#include "loop/parcel.h"
 #include "loop/stream.h"
 
 /* The watched socket; apart from the stream, since libuv lets go of it a turn after the stream is gone. */
@@ -28,20 +28,6 @@ struct watch {
 	int fd;
 	int events;
 };
-
-/* What waits for the kernel behind the queue: of its own, or held by whoever wrote it. */
-struct parcel {
-	struct list link;
-	struct iovec *next; /* what is left */
-	int count;
-	size_t size;
-	void (*release)(void *context);
-	void *context;
-	struct iovec own;
-	uint8_t bytes[];
-};
-
-#define PIECES_AT_ONCE 64
 
 struct stream {
 	struct loop *loop;
@@ -56,34 +42,19 @@ struct stream {
 	struct buffer queue; /* waits for the kernel, from queue_start on */
 	size_t queue_start;
 	size_t queue_size_max;
-	struct list parcels; /* behind the queue */
-	size_t parcel_bytes;
+	struct parcels parcels; /* behind the queue */
 	struct fault fault;
 	int64_t deadline_ms, timeout_ms;
 	int calls; /* of the owner's functions, under way */
 	bool opened, failed, told, freed, paused;
 	bool write_broken; /* the peer takes nothing any more; what it said before can still be read */
+	bool hung_up;      /* the peer says nothing more: this was seen while nobody read */
 	bool dry;          /* the last read took all there was: no need to ask the kernel again this turn */
 	char name[256];    /* for the certificate */
 	char host[256];
 	uint16_t port;
 	char peer[400];
 };
-
-static void parcel_free(struct stream *stream, struct parcel *parcel)
-{
-	list_remove(&parcel->link);
-	stream->parcel_bytes -= parcel->size;
-	if (parcel->release)
-		parcel->release(parcel->context);
-	free(parcel);
-}
-
-static void drop_parcels(struct stream *stream)
-{
-	while (!list_empty(&stream->parcels))
-		parcel_free(stream, container_of(stream->parcels.next, struct parcel, link));
-}
 
 static void destroy(struct stream *stream)
 {
@@ -98,8 +69,10 @@ static void watch_closed(uv_handle_t *uv)
 
 static void close_socket(struct stream *stream)
 {
-	if (stream->layer)
+	if (stream->layer) {
+		parcels_end(&stream->parcels, stream->layer);
 		stream->layer->functions->free(stream->layer);
+	}
 	stream->layer = NULL;
 	if (!stream->watch)
 		return;
@@ -116,7 +89,6 @@ void stream_free(struct stream *stream)
 	stream->freed = true;
 	dial_cancel(stream->dial);
 	close_socket(stream);
-	drop_parcels(stream);
 	timer_free(stream->limit);
 	timer_free(stream->soon);
 	if (stream->calls == 0)
@@ -170,6 +142,9 @@ static void watch_what_matters(struct stream *stream)
 		events |= UV_READABLE;
 	if (stream->layer->wants_write || (stream->opened && stream_queued(stream) > 0))
 		events |= UV_WRITABLE;
+	/* That the kernel is done with what it was lent is told to watched sockets only. */
+	if (!events && !list_empty(&stream->parcels.lent) && !stream->hung_up)
+		events = UV_DISCONNECT;
 	if (events == stream->watch->events)
 		return;
 	stream->watch->events = events;
@@ -187,50 +162,9 @@ static void write_failed(struct stream *stream, const struct fault *fault)
 {
 	stream->write_broken = true;
 	stream->queue_start = stream->queue.size;
-	drop_parcels(stream);
+	parcels_drop(&stream->parcels);
 	if (stream->paused)
 		fail(stream, fault);
-}
-
-static ssize_t write_parcel(struct stream *stream, const struct parcel *parcel, struct fault *fault)
-{
-	struct layer *layer = stream->layer;
-	int count = parcel->count < PIECES_AT_ONCE ? parcel->count : PIECES_AT_ONCE;
-
-	return layer->functions->write_pieces
-		       ? layer->functions->write_pieces(layer, parcel->next, count, fault)
-		       : layer->functions->write(layer, parcel->next->iov_base, parcel->next->iov_len, fault);
-}
-
-static void take_from_parcel(struct stream *stream, struct parcel *parcel, size_t size)
-{
-	parcel->size -= size;
-	stream->parcel_bytes -= size;
-	for (; parcel->count && size >= parcel->next->iov_len; parcel->next++, parcel->count--)
-		size -= parcel->next->iov_len;
-	if (parcel->count) {
-		parcel->next->iov_base = (uint8_t *)parcel->next->iov_base + size;
-		parcel->next->iov_len -= size;
-	}
-}
-
-static void flush_parcels(struct stream *stream)
-{
-	while (!list_empty(&stream->parcels)) {
-		struct parcel *parcel = container_of(stream->parcels.next, struct parcel, link);
-		struct fault fault = { 0 };
-		ssize_t put = parcel->size ? write_parcel(stream, parcel, &fault) : 0;
-
-		if (put < 0) {
-			write_failed(stream, &fault);
-			return;
-		}
-		take_from_parcel(stream, parcel, (size_t)put);
-		if (parcel->size == 0)
-			parcel_free(stream, parcel);
-		else if (put == 0)
-			return;
-	}
 }
 
 /* Gives the kernel what it takes. */
@@ -255,8 +189,9 @@ static void flush(struct stream *stream)
 	if (stream->queue_start == stream->queue.size) {
 		buffer_reset(&stream->queue);
 		stream->queue_start = 0;
-		if (!stream->failed && !stream->write_broken)
-			flush_parcels(stream);
+		if (!stream->failed && !stream->write_broken &&
+		    parcels_flush(&stream->parcels, stream->layer, &fault) < 0)
+			write_failed(stream, &fault);
 	}
 }
 
@@ -305,9 +240,12 @@ static void socket_ready(uv_poll_t *poll, int status, int events)
 
 	stream->dry = false;
 	if (status < 0) {
-		events = UV_READABLE | UV_WRITABLE; /* the call that follows says it better */
-		stream->watch->events = 0;          /* libuv has stopped watching */
+		stream->watch->events = 0; /* libuv has stopped watching */
+		/* A word of the kernel's on what it was lent looks like an error; of a real one the next call says more. */
+		events = parcels_settle(&stream->parcels, stream->layer) ? 0 : UV_READABLE | UV_WRITABLE;
 	}
+	if (events & UV_DISCONNECT)
+		stream->hung_up = true;
 	if (!stream->opened) {
 		if (!shake_hands(stream))
 			return;
@@ -411,7 +349,7 @@ static struct stream *stream_make(struct loop *loop, const struct stream_events 
 	if (!stream)
 		return NULL;
 	stream->loop = loop;
-	list_init(&stream->parcels);
+	parcels_init(&stream->parcels);
 	stream->events = *events;
 	stream->owner = owner;
 	if (timer_new(loop, limit_passed, stream, &stream->limit) < 0 ||
@@ -520,23 +458,6 @@ void stream_pause(struct stream *stream, bool paused)
 	watch_what_matters(stream);
 }
 
-/* A copy of its own behind what somebody else holds. */
-static int write_behind(struct stream *stream, const struct iovec *pieces, int count, size_t size)
-{
-	struct parcel *parcel = malloc(sizeof *parcel + size);
-	size_t at = 0;
-
-	if (!parcel)
-		return ERR_MEMORY;
-	*parcel = (struct parcel){ .count = 1, .size = size, .own = { parcel->bytes, size } };
-	parcel->next = &parcel->own;
-	for (int i = 0; i < count; at += pieces[i++].iov_len)
-		memcpy(parcel->bytes + at, pieces[i].iov_base, pieces[i].iov_len);
-	list_append(&stream->parcels, &parcel->link);
-	stream->parcel_bytes += size;
-	return 0; /* the kernel took less than it was offered before this */
-}
-
 int stream_write(struct stream *stream, const struct iovec *pieces, int count)
 {
 	size_t size = 0;
@@ -553,8 +474,8 @@ int stream_write(struct stream *stream, const struct iovec *pieces, int count)
 		memmove(stream->queue.at, stream->queue.at + stream->queue_start, stream->queue.size);
 		stream->queue_start = 0;
 	}
-	if (!list_empty(&stream->parcels))
-		return write_behind(stream, pieces, count, size);
+	if (!list_empty(&stream->parcels.waiting)) /* the kernel took less than it was offered before this */
+		return parcels_copy(&stream->parcels, pieces, count);
 	if (!buffer_room(&stream->queue, size))
 		return ERR_MEMORY;
 	for (int i = 0; i < count; i++)
@@ -567,18 +488,12 @@ int stream_write(struct stream *stream, const struct iovec *pieces, int count)
 int stream_write_held(struct stream *stream, struct iovec *pieces, int count, void (*release)(void *context),
 		      void *context)
 {
-	bool open = !stream->failed && stream->opened && !stream->write_broken;
-	struct parcel *parcel = open ? malloc(sizeof *parcel) : NULL;
-
-	if (!parcel) {
+	if (stream->failed || !stream->opened || stream->write_broken) {
 		release(context);
-		return open ? ERR_MEMORY : ERR_NETWORK;
+		return ERR_NETWORK;
 	}
-	*parcel = (struct parcel){ .next = pieces, .count = count, .release = release, .context = context };
-	for (int i = 0; i < count; i++)
-		parcel->size += pieces[i].iov_len;
-	stream->parcel_bytes += parcel->size;
-	list_append(&stream->parcels, &parcel->link);
+	if (parcels_hold(&stream->parcels, pieces, count, release, context) < 0)
+		return ERR_MEMORY;
 	flush(stream);
 	watch_what_matters(stream);
 	return 0;
@@ -586,7 +501,7 @@ int stream_write_held(struct stream *stream, struct iovec *pieces, int count, vo
 
 size_t stream_queued(const struct stream *stream)
 {
-	return stream->queue.size - stream->queue_start + stream->parcel_bytes;
+	return stream->queue.size - stream->queue_start + stream->parcels.bytes;
 }
 
 const char *stream_peer(const struct stream *stream)

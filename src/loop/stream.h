@@ -88,6 +88,10 @@ int stream_write(struct stream *stream, const struct iovec *pieces, int count);
 /*
  * The same without a copy, and without a limit: the pieces, and the array of them, are the stream's until it calls
  * `release`, once, also on failure and when it is freed, perhaps from within this call.  `release` must not call the stream.
+ *
+ * On plain sockets the kernel sends large pieces from where they are, and then they are released when the peer has them.  A
+ * stream that ends before that is cut off (RST), for the kernel must have let go of the pieces when they are released.  Should it
+ * not let go even then, they are never released, and stay as they are.
  */
 int stream_write_held(struct stream *stream, struct iovec *pieces, int count, void (*release)(void *context),
 		      void *context);

@@ -90,6 +90,14 @@ static uint8_t byte_at(size_t index)
 	return (uint8_t)(index * 31 + index / 251);
 }
 
+/* What was lent may come back a little after its bytes were heard. */
+static void look_done(struct play *play)
+{
+	if (play->wanted > 0 && play->here.heard + play->there.heard == play->wanted &&
+	    play->here.returned == play->here.lent && play->there.returned == play->there.lent)
+		play->done = true;
+}
+
 struct loan {
 	struct side *side;
 	struct iovec pieces[100];
@@ -101,6 +109,7 @@ static void returned(void *context)
 	struct loan *loan = context;
 
 	loan->side->returned++;
+	look_done(loan->side->play);
 	free(loan);
 }
 
@@ -174,8 +183,7 @@ static void side_readable(void *owner)
 			if (bytes[i] != byte_at(side->heard++))
 				side->sum++;
 	free(bytes);
-	if (side->play->wanted > 0 && side->play->here.heard + side->play->there.heard == side->play->wanted)
-		side->play->done = true;
+	look_done(side->play);
 }
 
 static void side_drained(void *owner)
