@@ -153,6 +153,16 @@ int metadata_doom(struct metadata *metadata, struct fault *fault)
 			     SQL_NO_VALUES, NULL, fault);
 }
 
+/*
+ * A mirror keeps the producer ids of its source, and brokers count theirs from 0 on.  So those that we give come from a block of
+ * the store's own: 2^32 of them above a number from 1 to 2^20 - 1 that is made of its log id, and below 2^52, which programs
+ * that know numbers as doubles can hold.
+ */
+static int64_t producers_first(int64_t log_id)
+{
+	return (log_id % ((INT64_C(1) << 20) - 1) + 1) << 32;
+}
+
 /* Makes the row of a new store, or takes over the one that is there. */
 static int take_over(struct metadata *metadata, uint64_t log_id, struct metadata_state *state,
 		     struct fault *fault)
@@ -170,6 +180,16 @@ static int take_over(struct metadata *metadata, uint64_t log_id, struct metadata
 			metadata,
 			"UPDATE store_state SET incarnation = incarnation + 1, serial = 0 WHERE id = 1",
 			SQL_NO_VALUES, NULL, fault);
+	/* One that was made before ids were given so goes on there. */
+	if (err == 0)
+		err = metadata_one(metadata, "SELECT log_id FROM store_state WHERE id = 1", SQL_NO_VALUES,
+				   found, 1, fault);
+	if (err == 0)
+		err = metadata_exec(
+			metadata,
+			"UPDATE store_state SET next_producer = ? WHERE id = 1 AND next_producer < ?",
+			SQL_VALUES(sql_int(producers_first(found[0])), sql_int(producers_first(found[0]))),
+			NULL, fault);
 	if (err == 0)
 		err = metadata_one(metadata,
 				   "SELECT log_id, incarnation, trimmed_lsn, next_partition, next_producer "
