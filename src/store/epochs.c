@@ -47,6 +47,40 @@ int epochs_add(struct epochs *epochs, int32_t epoch, int64_t start_offset)
 	return 0;
 }
 
+bool epochs_fit(const struct epochs *epochs, const struct epochs *runs, int64_t from, int64_t end)
+{
+	int32_t first = runs->count ? runs->at[0].epoch : -1;
+	int32_t last = runs->count ? runs->at[runs->count - 1].epoch : -1;
+
+	for (size_t i = 0; i < epochs->count && runs->count; i++)
+		if (epochs->at[i].start_offset < from
+			    ? epochs->at[i].epoch > first
+			    : epochs->at[i].start_offset >= end && epochs->at[i].epoch < last)
+			return false;
+	return !runs->count || epochs_of(epochs, end) < 0 || epochs_of(epochs, end) >= last;
+}
+
+int epochs_fill(const struct epochs *epochs, const struct epochs *runs, int64_t from, int64_t end,
+		struct epochs *out)
+{
+	int32_t above = epochs_of(epochs, end);
+	int err = epochs_reserve(out, epochs->count + runs->count + 1);
+
+	if (err < 0)
+		return err;
+	for (size_t i = 0; i < epochs->count && epochs->at[i].start_offset < from; i++)
+		epochs_add(out, epochs->at[i].epoch, epochs->at[i].start_offset);
+	for (size_t i = 0; i < runs->count; i++)
+		epochs_add(out, runs->at[i].epoch, runs->at[i].start_offset);
+	/* What began in between goes on from the end. */
+	if (above >= 0)
+		epochs_add(out, above, end);
+	for (size_t i = 0; i < epochs->count; i++)
+		if (epochs->at[i].start_offset >= end)
+			epochs_add(out, epochs->at[i].epoch, epochs->at[i].start_offset);
+	return 0;
+}
+
 void epochs_end(const struct epochs *epochs, int32_t asked, int64_t end, int32_t *epoch, int64_t *end_offset)
 {
 	size_t at = epochs->count;

@@ -12,6 +12,7 @@
 #define STORE_METADATA_H
 
 #include "base/sql.h"
+#include "store/epochs.h"
 
 #define TOPIC_ID_SIZE 16
 
@@ -99,7 +100,7 @@ int metadata_topic_delete(struct metadata *metadata, const uint8_t *topic, struc
 int metadata_setting_put(struct metadata *metadata, const struct metadata_setting *setting,
 			 struct fault *fault);
 
-/* A block of producer ids that nobody was given before. */
+/* A block of producer ids that nobody was given before, and that are not those of another cluster: metadata.c. */
 int metadata_producer_ids_take(struct metadata *metadata, int64_t count, int64_t *first, struct fault *fault);
 
 /* A new epoch that begins at `start_offset`, and whether the partition is a mirror under it. */
@@ -126,9 +127,26 @@ struct metadata_flush {
 /* The object is whole and durable: it counts from here on.  A partition that was deleted meanwhile is left out. */
 int metadata_flush_commit(struct metadata *metadata, const struct metadata_flush *flush, struct fault *fault);
 
+struct metadata_fill {
+	uint32_t partition;
+	int64_t log_start, before; /* the new start and the old one */
+	int64_t object;            /* 0: nothing came in */
+	uint64_t size;             /* of the object */
+	struct metadata_extent extent;
+	const struct epoch_start *epochs; /* all of the partition */
+	size_t epoch_count;
+};
+
+/* History below the start of a mirror.  Done a second time it changes nothing and succeeds.  ERR_STALE: no mirror, or another start. */
+int metadata_fill_commit(struct metadata *metadata, const struct metadata_fill *fill, struct fault *fault);
+
+/* A partition that has never held anything becomes a mirror that begins and ends at `start_offset`.  ERR_STALE when it has. */
+int metadata_mirror_begin(struct metadata *metadata, const struct metadata_epoch *epoch, struct fault *fault);
+
 struct metadata_cut {
 	uint32_t partition;
 	int64_t end_offset;   /* the log ends here from now on; no batch lies across it */
+	bool all;             /* it is at or below the log's start: no extent is left */
 	int32_t leader_epoch; /* which begins there */
 	struct view snapshot; /* producers as of there */
 	/* Of the extents that are left: those whose aborted transactions are others now, or that are shorter. */

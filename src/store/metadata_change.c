@@ -171,6 +171,43 @@ int metadata_epoch_put(struct metadata *metadata, const struct metadata_epoch *e
 	return err;
 }
 
+int metadata_epochs_put(struct metadata *metadata, uint32_t partition, const struct epoch_start *epochs,
+			size_t count, struct fault *fault)
+{
+	int err = metadata_exec(metadata, "DELETE FROM store_epoch WHERE partition_id = ?",
+				SQL_VALUES(sql_int(partition)), NULL, fault);
+
+	for (size_t i = 0; i < count && err == 0; i++)
+		err = metadata_exec(metadata, "INSERT INTO store_epoch VALUES (?, ?, ?)",
+				    SQL_VALUES(sql_int(partition), sql_int(epochs[i].epoch),
+					       sql_int(epochs[i].start_offset)),
+				    NULL, fault);
+	return err;
+}
+
+int metadata_mirror_begin(struct metadata *metadata, const struct metadata_epoch *epoch, struct fault *fault)
+{
+	const struct epoch_start first = { epoch->epoch, epoch->start_offset };
+	int64_t affected = 0;
+	int err = metadata_begin(metadata, fault);
+
+	if (err < 0)
+		return err;
+	err = metadata_exec(metadata,
+			    "UPDATE store_partition SET leader_epoch = ?, mirror = 1, log_start = ?, "
+			    "committed_end = ? WHERE id = ? AND leader_epoch <= ? AND committed_end = 0",
+			    SQL_VALUES(sql_int(epoch->epoch), sql_int(epoch->start_offset),
+				       sql_int(epoch->start_offset), sql_int(epoch->partition),
+				       sql_int(epoch->epoch)),
+			    &affected, fault);
+	if (err == 0 && affected != 1)
+		err = fault_set(fault, ERR_STALE,
+				"the partition has held records, has a later leader epoch, or is gone");
+	if (err == 0)
+		err = metadata_epochs_put(metadata, epoch->partition, &first, 1, fault);
+	return metadata_end(metadata, err, fault);
+}
+
 int metadata_epoch_begin(struct metadata *metadata, const struct metadata_epoch *epoch, bool mirror,
 			 struct fault *fault)
 {

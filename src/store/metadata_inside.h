@@ -34,6 +34,10 @@ int metadata_one(struct metadata *metadata, const char *text, const struct sql_v
 /* An epoch that begins, in the place of those that begin there or behind it. */
 int metadata_epoch_put(struct metadata *metadata, const struct metadata_epoch *epoch, struct fault *fault);
 
+/* All of them in the place of all that were there. */
+int metadata_epochs_put(struct metadata *metadata, uint32_t partition, const struct epoch_start *epochs,
+			size_t count, struct fault *fault);
+
 /* Objects that no extent needs any more. */
 int metadata_doom(struct metadata *metadata, struct fault *fault);
 

@@ -239,7 +239,7 @@ int metadata_truncate(struct metadata *metadata, const struct metadata_cut *cut,
 		err = was_cut(metadata, cut, fault);
 	if (err != 0)
 		return metadata_end(metadata, err, fault);
-	err = take_extents(metadata, cut->partition, cut->end_offset, INT64_MAX, NULL, fault);
+	err = take_extents(metadata, cut->partition, cut->all ? 0 : cut->end_offset, INT64_MAX, NULL, fault);
 	for (size_t i = 0; i < cut->extent_count && err == 0; i++)
 		err = change_extent(metadata, &cut->extents[i], fault);
 	if (err == 0)
@@ -250,6 +250,48 @@ int metadata_truncate(struct metadata *metadata, const struct metadata_cut *cut,
 			&(struct metadata_snapshot){ cut->partition, cut->end_offset, cut->snapshot }, fault);
 	if (err == 0)
 		err = metadata_doom(metadata, fault);
+	return metadata_end(metadata, err, fault);
+}
+
+int metadata_fill_commit(struct metadata *metadata, const struct metadata_fill *fill, struct fault *fault)
+{
+	int64_t affected = 0, done = 0;
+	int err = metadata_begin(metadata, fault);
+
+	if (err < 0)
+		return err;
+	/* An attempt before this one ended in doubt, and had succeeded. */
+	if (fill->object)
+		err = metadata_one(metadata, "SELECT count(*) FROM store_object WHERE id = ? AND state <> 1",
+				   SQL_VALUES(sql_int(fill->object)), &done, 1, fault);
+	else
+		err = metadata_one(
+			metadata, "SELECT count(*) FROM store_partition WHERE id = ? AND log_start = ?",
+			SQL_VALUES(sql_int(fill->partition), sql_int(fill->log_start)), &done, 1, fault);
+	if (err == 0 && done)
+		return metadata_end(metadata, 0, fault);
+	if (err == 0)
+		err = metadata_exec(
+			metadata,
+			"UPDATE store_partition SET log_start = ? WHERE id = ? AND log_start = ? AND mirror "
+			"= 1",
+			SQL_VALUES(sql_int(fill->log_start), sql_int(fill->partition), sql_int(fill->before)),
+			&affected, fault);
+	if (err == 0 && affected != 1)
+		err = fault_set(fault, ERR_STALE,
+				"partition %u is no mirror, does not begin at %lld, or is gone",
+				fill->partition, (long long)fill->before);
+	/* What was uploaded after it had been given up. */
+	if (err == 0)
+		err = take_extents(metadata, fill->partition, 0, fill->before, NULL, fault);
+	if (err == 0)
+		err = metadata_doom(metadata, fault);
+	if (err == 0 && fill->object)
+		err = put_extent(metadata, &fill->extent, fill->object, fault);
+	if (err == 0 && fill->object)
+		err = commit_object(metadata, fill->object, fill->size, 1, fault);
+	if (err == 0)
+		err = metadata_epochs_put(metadata, fill->partition, fill->epochs, fill->epoch_count, fault);
 	return metadata_end(metadata, err, fault);
 }
 

@@ -269,20 +269,39 @@ void partition_durable(struct partition *partition, const struct batch_head *hea
 	partition_changed(partition);
 }
 
+int extents_reserve(struct partition *partition, size_t count)
+{
+	size_t capacity = partition->extent_capacity ? partition->extent_capacity : 4;
+	struct extent *more;
+
+	while (capacity < partition->extent_count + count)
+		capacity *= 2;
+	if (capacity == partition->extent_capacity)
+		return 0;
+	more = realloc(partition->extents, capacity * sizeof *more);
+	if (!more)
+		return ERR_MEMORY;
+	partition->extents = more;
+	partition->extent_capacity = capacity;
+	return 0;
+}
+
 int extent_add(struct partition *partition, const struct extent *extent)
 {
-	if (partition->extent_count == partition->extent_capacity) {
-		size_t capacity = partition->extent_capacity ? 2 * partition->extent_capacity : 4;
-		struct extent *more = realloc(partition->extents, capacity * sizeof *more);
-
-		if (!more)
-			return ERR_MEMORY;
-		partition->extents = more;
-		partition->extent_capacity = capacity;
-	}
+	if (extents_reserve(partition, 1) < 0)
+		return ERR_MEMORY;
 	partition->extents[partition->extent_count++] = *extent;
 	partition->extent_bytes += (int64_t)extent->size;
 	return 0;
+}
+
+void extents_changed(struct partition *partition)
+{
+	partition->generation++;
+	blocks_drop(partition);
+	partition->timed = (struct timed_search){ .log_start = -1 };
+	partition->fetch_fault = (struct fault){ 0 };
+	partition->fetch_blocks = 0;
 }
 
 void extents_cut(struct partition *partition, int64_t log_start)

@@ -168,9 +168,9 @@ int store_open(const struct store_options *options, struct store **out, struct f
 		return fault_set(fault, ERR_MEMORY, "out of memory");
 	store->options = *options;
 	store->disk = options->disk;
-	struct list *lists[] = { &store->topics,  &store->dirty,           &store->cached,
-				 &store->changed, &store->blocks,          &store->dying,
-				 &store->tasks,   &store->waiting_flushes, &store->cuts };
+	struct list *lists[] = { &store->topics, &store->dirty, &store->cached, &store->changed,
+				 &store->blocks, &store->dying, &store->tasks,  &store->waiting_flushes,
+				 &store->cuts,   &store->fills };
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		list_init(lists[i]);
 	map_init(&store->by_name);
@@ -213,7 +213,7 @@ static void bury(struct store *store)
 			const struct partition *partition = topic->face.partitions[i];
 
 			needed = needed || partition->in_flight || partition->fetch ||
-				 partition->epoch_task || partition->cut ||
+				 partition->epoch_task || partition->cut || partition->fill ||
 				 !list_empty(&partition->changed) || !list_empty(&partition->duplicates);
 		}
 		if (needed)
@@ -231,11 +231,7 @@ static void tell_changes(struct store *store)
 		struct list told;
 
 		list_remove(&partition->changed);
-		if (partition->epoch_task && !partition->in_flight &&
-		    list_empty(&partition->epoch_task->link)) {
-			partition->epoch_task->number = partition->end;
-			task_start(partition->epoch_task);
-		}
+		epoch_try(partition);
 		append_answer_duplicates(partition);
 		list_init(&told);
 		while (!list_empty(&partition->watches)) {
@@ -263,6 +259,7 @@ void store_poll(struct store *store)
 		store->options.wake(store->options.wake_context); /* others want their turn, too */
 	tell_changes(store);
 	truncate_tick(store);
+	backfill_tick(store);
 	bury(store);
 	cache_shrink(store);
 	if (store->unflushed_bytes >= store->options.flush_bytes)
@@ -281,6 +278,7 @@ void store_tick(struct store *store)
 	tell_changes(store);
 	flush_tick(store);
 	truncate_tick(store);
+	backfill_tick(store);
 	retain_tick(store);
 }
 
@@ -443,6 +441,7 @@ void store_close(struct store *store)
 	sweep_free(store);
 	rewrite_free(store);
 	truncate_free(store);
+	backfill_free(store);
 	for (size_t i = 0; i < store->partition_capacity; i++) {
 		struct partition *partition = store->partitions[i];
 

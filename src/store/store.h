@@ -159,7 +159,7 @@ struct view store_setting(struct store *store, struct view kind, struct view nam
 typedef void store_setting_each_fn(void *context, struct view name, struct view value);
 void store_setting_each(struct store *store, struct view kind, store_setting_each_fn *each, void *context);
 
-/* A block of producer ids that nobody was given before. */
+/* A block of producer ids that nobody was given before; far above those of a Kafka cluster, which a mirror keeps. */
 typedef void store_ids_done(void *context, int err, int64_t first, const struct fault *fault);
 int store_producer_ids_take(struct store *store, int64_t count, store_ids_done *done, void *context);
 
@@ -193,6 +193,7 @@ enum store_refusal {
 	STORE_BATCH_TOO_LARGE,    /* MESSAGE_TOO_LARGE */
 	STORE_BATCH_CORRUPT,      /* CORRUPT_MESSAGE: the checksum */
 	STORE_BATCH_INVALID,      /* INVALID_RECORD: more than one batch, format, counts */
+	STORE_NOT_COMMITTED,      /* of a mirror only: none of it is below the source's high watermark */
 };
 
 /*
@@ -225,23 +226,57 @@ int store_append(struct partition *partition, struct view batch, store_append_do
 bool store_has_room(const struct store *store, size_t size);
 
 /*
- * For a partition that mirrors another log: batches, close together, with the offsets, producers, epochs and control records
- * of their source, gaps included.  The first base offset must not be below the end (STORE_BATCH_INVALID).  They are written
- * under the partition's leader epoch: one of the source's is stood for by one of ours, begun with store_epoch_begin().  Not
- * checked: sequences.  One answer for all of them, when the last one is durable.  After ERR_MEMORY the first ones may have been
- * taken: the partition's end says.
+ * A partition that has never held anything becomes a mirror.  It begins and ends at `start_offset`, under `leader_epoch`, which
+ * may be the one it has: the tail of the source first, and what is below later, by store_backfill_mirror().  One that holds
+ * records becomes a mirror by store_epoch_begin(), from its end on.  0: will be answered; ERR_CONFLICT, ERR_STALE, ERR_USAGE,
+ * ERR_NOT_FOUND, ERR_IO, ERR_MEMORY.
+ *
+ * A mirror is read like any partition, and takes nothing from store_append() (ERR_STALE).  It is not compacted and retention
+ * leaves it alone: its start is moved by its owner, as the source's moves.
  */
-int store_append_mirror(struct partition *partition, struct view batches, store_append_done *done,
-			void *context);
+int store_begin_mirror(struct partition *partition, int64_t start_offset, int32_t leader_epoch,
+		       store_done *done, void *context);
+
+/*
+ * For a mirror: batches, close together, with the offsets, producers, epochs, sequences and control records of their source, gaps
+ * included.  The first base offset must not be below the end (STORE_BATCH_INVALID).  They are written under the partition's
+ * leader epoch: one of the source's is stood for by one of ours, begun with store_epoch_begin(), best by the same number.  Not
+ * checked: sequences.
+ *
+ * Batches that do not end at or below the source's high watermark are left out, since the source itself may lose them at any
+ * change of its leader: they come again, later.  So the mirror's high watermark is never above the source's, and what is in it
+ * is cut away again only after an unclean election.  STORE_NOT_COMMITTED when that leaves nothing.  The partition's end says how
+ * many were taken, after ERR_MEMORY as well.  One answer for all of them, when the last one is durable.
+ */
+int store_append_mirror(struct partition *partition, struct view batches, int64_t source_high_watermark,
+			store_append_done *done, void *context);
+
+/*
+ * History of a mirror: all that its source has from `from` on up to the mirror's start, at most 32 MiB of batches, close together
+ * and unchanged.  None is allowed: then there is nothing (any more) between.  The start comes down to `from`, in one step with the
+ * records; a crash leaves it as before or filled.  The tail may be appended to and read meanwhile.  One piece of a partition at a
+ * time, from the top down.
+ *
+ * Leader epochs are those of the batches: they must rise, follow those known from below and not be above those known at the
+ * start, so the mirror's own must be by the source's numbers.  A transaction that does not end in the piece is looked up above it;
+ * while it has no marker there the piece is answered with ERR_CONFLICT.  What producers wrote in it only is not remembered for
+ * store_append(): as if they had been silent for long.
+ *
+ * 0: will be answered: ERR_CONFLICT too when start or epoch changed meanwhile.  STORE_BATCH_CORRUPT, STORE_BATCH_INVALID (order,
+ * range, epochs); ERR_STALE: no mirror; ERR_CONFLICT: a piece is under way, the epoch changes, or records at the start are given
+ * up and still there in part; ERR_USAGE (`from`), ERR_LIMIT, ERR_NOT_FOUND, ERR_MEMORY.
+ */
+int store_backfill_mirror(struct partition *partition, int64_t from, struct view batches, store_done *done,
+			  void *context);
 
 /*
  * Cuts a mirror back to `offset`, after its source has lost what is there: a batch that lies across goes whole, and the end is
  * then where it began.  Extents, producers, transactions and epochs are as they were at the end, and `leader_epoch`, above the
- * partition's, begins there.  An offset below the log's start empties it, and it begins and ends there.  Takes no appends
+ * partition's, begins there.  An offset at or below the log's start empties it, and it begins and ends there.  Takes no appends
  * meanwhile and is read as before, until at once readers above get ERR_NOT_FOUND; a crash leaves it as before or cut.
  *
  * Waits until everything of the partition is in objects, and reads what stays from the log's start on.  0: will be answered,
- * ERR_CHECKSUM and ERR_IO when an object cannot be read, and nothing was changed.  ERR_STALE: no mirror, or a later epoch;
+ * ERR_CHECKSUM and ERR_IO when an object cannot be read or the write-ahead log broke, and nothing was changed.  ERR_STALE: no mirror, or a later epoch;
  * ERR_CONFLICT: its epoch changes, or it is being cut; ERR_NOT_FOUND, ERR_MEMORY.
  */
 int store_truncate_mirror(struct partition *partition, int64_t offset, int32_t leader_epoch, store_done *done,
@@ -314,7 +349,19 @@ int store_offset_for_time(struct partition *partition, int64_t timestamp, struct
 void store_epoch_end(const struct partition *partition, int32_t leader_epoch, int32_t *epoch,
 		     int64_t *end_offset);
 
-/* Begins a new leader epoch, as a mirror or not: waits for what is being written, and takes nothing meanwhile. */
+/*
+ * A mirror becomes a partition like any other, under a leader epoch that begins at its end: one transaction.  With open
+ * transactions ERR_CONFLICT, for nobody here would end them; unless `with_open`: then it is its owner's to append the markers,
+ * again after a crash, for all of which store_producer_each() tells.  ERR_STALE: no mirror, or a later epoch; ERR_IO: the
+ * write-ahead log broke, and where the mirror ends only a restart can say.
+ */
+int store_promote_mirror(struct partition *partition, int32_t leader_epoch, bool with_open, store_done *done,
+			 void *context);
+
+/*
+ * Begins a new leader epoch, as a mirror or not: waits for what is being written, and takes nothing meanwhile.  Answered with
+ * ERR_IO when the write-ahead log broke.  A mirror that is to be none any more is promoted: ERR_STALE.
+ */
 int store_epoch_begin(struct partition *partition, int32_t leader_epoch, bool mirror, store_done *done,
 		      void *context);
 

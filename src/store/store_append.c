@@ -327,14 +327,17 @@ int store_append(struct partition *partition, struct view bytes, store_append_do
 	return err;
 }
 
-/* Every batch is checked before the first one is sent. */
-static int check_mirrored(const struct partition *partition, struct view bytes)
+/* Every batch is checked before the first one is sent; those that are committed at the source are left in *bytes. */
+static int check_mirrored(const struct partition *partition, int64_t source_high_watermark,
+			  struct view *bytes)
 {
+	struct view rest = *bytes;
 	int64_t end = partition->end;
+	size_t committed = 0;
 	struct batch batch;
 	int found;
 
-	while ((found = batch_next(&bytes, &batch)) == 1) {
+	while ((found = batch_next(&rest, &batch)) == 1) {
 		bool marker, commits;
 		int32_t epoch;
 		int err = batch_check(&batch, NULL);
@@ -351,19 +354,24 @@ static int check_mirrored(const struct partition *partition, struct view bytes)
 		if (batch.bytes.size > wal_payload_max(partition->store->wal))
 			return STORE_BATCH_TOO_LARGE;
 		end = batch_last_offset(&batch.head) + 1;
+		if (end <= source_high_watermark)
+			committed = bytes->size - rest.size;
 	}
-	return found < 0 || bytes.size ? STORE_BATCH_INVALID : 0;
+	if (found < 0 || rest.size)
+		return STORE_BATCH_INVALID;
+	bytes->size = committed;
+	return committed ? 0 : STORE_NOT_COMMITTED;
 }
 
-int store_append_mirror(struct partition *partition, struct view bytes, store_append_done *done,
-			void *context)
+int store_append_mirror(struct partition *partition, struct view bytes, int64_t source_high_watermark,
+			store_append_done *done, void *context)
 {
 	struct append *append = NULL;
 	struct batch batch;
 	int err = bytes.size ? admit(partition, bytes.size, true) : STORE_BATCH_INVALID;
 
 	if (err == 0)
-		err = check_mirrored(partition, bytes);
+		err = check_mirrored(partition, source_high_watermark, &bytes);
 	while (err == 0 && batch_next(&bytes, &batch) == 1) {
 		append = calloc(1, sizeof *append);
 		if (!append) {

@@ -93,6 +93,8 @@ struct partition {
 	struct list changed;     /* store->changed: watches are to be called */
 	struct task *epoch_task; /* waits for what is on its way */
 	struct cut *cut;         /* the truncation that waits or is under way, or NULL */
+	struct fill *fill;       /* the piece that comes in below the start, or NULL ... */
+	bool fill_commits;       /* ... with the keeper: start and epochs may not change */
 	int starts_moving;       /* so many moves of the start are with the keeper */
 };
 
@@ -139,6 +141,7 @@ struct task {
 	int32_t from, to;
 	int64_t number;
 	bool flag;
+	bool decided; /* no transaction may be open */
 	store_ids_done *ids_done;
 };
 
@@ -169,6 +172,8 @@ struct store {
 	int write_err;
 	struct list dirty, cached, changed, blocks, dying, tasks;
 	struct list cuts;            /* truncations */
+	struct list fills;           /* pieces of history on their way in */
+	int64_t filling_bytes;       /* of them */
 	struct list waiting_flushes; /* of tasks */
 	struct flush *flush;         /* under way or to be tried again */
 	int64_t flush_due_ms, dirty_since_ms, retention_due_ms, sweep_due_ms;
@@ -206,6 +211,9 @@ int topic_link(struct topic *topic); /* into the store's tables.  ERR_MEMORY */
 void topic_free(struct topic *topic);
 int setting_keep(struct store *store, struct view kind, struct view name, struct view value);
 void settings_free(struct store *store);
+
+/* Begins the epoch that waits, once nothing is in its way. */
+void epoch_try(struct partition *partition);
 
 /* A task, or NULL.  Once it was started it is freed behind its `finish`. */
 struct task *task_new(struct store *store, int (*run)(struct task *), void (*finish)(struct task *),
@@ -249,7 +257,11 @@ void partition_changed(struct partition *partition);
 
 /* The tail is in objects up to `end`. */
 int extent_add(struct partition *partition, const struct extent *extent);
+int extents_reserve(struct partition *partition, size_t count); /* room for `count` more */
 void extents_cut(struct partition *partition, int64_t log_start);
+
+/* Extents are not what they were: what was read of them is let go, and what is being read will be. */
+void extents_changed(struct partition *partition);
 
 /* What the first record of a control batch says.  ERR_MALFORMED when it is no marker. */
 int marker_read(const struct batch *batch, bool *marker, bool *commits, int32_t *coordinator_epoch);
@@ -278,6 +290,10 @@ void sweep_free(struct store *store);
 void rewrite_tick(struct store *store);
 void rewrite_free(struct store *store);
 bool rewrite_is_about(const struct store *store, uint32_t partition);
+
+/* ---- store_backfill.c: history below the start of a mirror */
+void backfill_tick(struct store *store);
+void backfill_free(struct store *store);
 
 /* ---- store_truncate.c: a mirror cut back */
 void truncate_tick(struct store *store); /* those that wait, where nothing is in their way any more */

@@ -72,6 +72,8 @@ static int load_extent(void *context, const struct metadata_extent *row)
 	    (partition->extent_count &&
 	     partition->extents[partition->extent_count - 1].end_offset > row->base_offset))
 		return ERR_MALFORMED;
+	if (row->end_offset <= partition->log_start)
+		return 0; /* it was given up before it was uploaded */
 	err = extent_add(partition, &extent);
 	return err < 0 ? err : transactions_read_aborted(&partition->transactions, row->aborted);
 }

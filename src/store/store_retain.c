@@ -50,7 +50,7 @@ int store_log_start_move(struct partition *partition, int64_t offset, store_done
 	if (partition->deleted || partition->store->closing || offset > partition->high_watermark ||
 	    offset < 0)
 		return ERR_NOT_FOUND;
-	if (partition->cut)
+	if (partition->cut || partition->fill_commits)
 		return ERR_CONFLICT;
 	task = task_new(partition->store, start_run, start_finish, done, context);
 	if (!task)

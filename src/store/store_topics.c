@@ -539,8 +539,37 @@ static void epoch_finish(struct task *task)
 	task_answer(task);
 }
 
-int store_epoch_begin(struct partition *partition, int32_t leader_epoch, bool mirror, store_done *done,
-		      void *context)
+void epoch_try(struct partition *partition)
+{
+	struct task *task = partition->epoch_task;
+
+	if (!task || partition->in_flight || partition->fill_commits || !list_empty(&task->link))
+		return;
+	task->number = partition->end;
+	if (partition->store->write_err == ERR_IO) {
+		task->err =
+			fault_set(&task->fault, ERR_IO,
+				  "the write-ahead log broke: where the epoch begins only a restart can say");
+	} else if (task->decided && partition->transactions.open_count) {
+		const struct transaction *open = &partition->transactions.open[0];
+
+		task->err =
+			fault_set(&task->fault, ERR_CONFLICT,
+				  "%zu transactions are open, the oldest of producer %lld at offset %lld: "
+				  "end them on the source, or promote with them",
+				  partition->transactions.open_count, (long long)open->producer_id,
+				  (long long)open->first_offset);
+	}
+	if (task->err == 0) {
+		task_start(task);
+	} else {
+		epoch_finish(task);
+		task_free(task);
+	}
+}
+
+static int begin_epoch(struct partition *partition, int32_t leader_epoch, bool mirror, bool decided,
+		       store_done *done, void *context)
 {
 	struct task *task;
 
@@ -556,9 +585,85 @@ int store_epoch_begin(struct partition *partition, int32_t leader_epoch, bool mi
 	task->first = partition->id;
 	task->from = leader_epoch;
 	task->flag = mirror;
+	task->decided = decided;
 	partition->sealed = true;
 	partition->epoch_task = task;
 	partition_changed(partition); /* store_poll() starts it once nothing is on its way */
+	return 0;
+}
+
+int store_epoch_begin(struct partition *partition, int32_t leader_epoch, bool mirror, store_done *done,
+		      void *context)
+{
+	if (partition->mirror && !mirror)
+		return ERR_STALE;
+	return begin_epoch(partition, leader_epoch, mirror, false, done, context);
+}
+
+int store_promote_mirror(struct partition *partition, int32_t leader_epoch, bool with_open, store_done *done,
+			 void *context)
+{
+	if (!partition->mirror)
+		return ERR_STALE;
+	return begin_epoch(partition, leader_epoch, false, !with_open, done, context);
+}
+
+static int mirror_run(struct task *task)
+{
+	struct metadata_epoch epoch = { task->first, task->from, task->number };
+
+	return metadata_mirror_begin(task->store->metadata, &epoch, &task->fault);
+}
+
+static void mirror_finish(struct task *task)
+{
+	struct partition *partition = partition_of(task->store, task->first);
+
+	if (partition) {
+		partition->sealed = false;
+		partition->epoch_task = NULL;
+		if (task->err == 0) {
+			/* One goes, one comes: there is room. */
+			epochs_cut(&partition->epochs, 0);
+			epochs_add(&partition->epochs, task->from, task->number);
+			partition->leader_epoch = task->from;
+			partition->mirror = true;
+			partition->log_start = partition->high_watermark = partition->end =
+				partition->committed_end = partition->cached_from = partition->last_stable =
+					task->number;
+		}
+		partition_changed(partition);
+	}
+	task_answer(task);
+}
+
+int store_begin_mirror(struct partition *partition, int64_t start_offset, int32_t leader_epoch,
+		       store_done *done, void *context)
+{
+	struct task *task;
+
+	if (partition->deleted || partition->store->closing)
+		return ERR_NOT_FOUND;
+	if (start_offset < 0 || leader_epoch < 0)
+		return ERR_USAGE;
+	if (partition->sealed || partition->end > 0)
+		return ERR_CONFLICT;
+	if (leader_epoch < partition->leader_epoch)
+		return ERR_STALE;
+	if (partition->store->write_err == ERR_IO)
+		return ERR_IO;
+	task = task_new(partition->store, mirror_run, mirror_finish, done, context);
+	if (!task || epochs_reserve(&partition->epochs, 1) < 0) {
+		if (task)
+			task_free(task);
+		return ERR_MEMORY;
+	}
+	task->first = partition->id;
+	task->from = leader_epoch;
+	task->number = start_offset;
+	partition->sealed = true;
+	partition->epoch_task = task;
+	task_start(task);
 	return 0;
 }
 

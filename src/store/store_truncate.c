@@ -46,6 +46,7 @@ struct cut {
 
 	struct extent *extents; /* those that begin below the cut; the last one may be shortened */
 	size_t extent_count;
+	int64_t log_start;
 	int64_t end; /* the cut, where a batch begins or none is: at or below `offset` */
 	struct producers producers;
 	struct transactions transactions; /* as of the end */
@@ -133,6 +134,8 @@ static int read_what_stays(struct cut *cut)
 	/* The batch that lies across the offset was the only one of its extent. */
 	if (err == 0 && cut->extent_count && cut->extents[cut->extent_count - 1].base_offset >= cut->end)
 		cut->extent_count--;
+	if (cut->end <= cut->log_start)
+		cut->extent_count = 0;
 	return err;
 }
 
@@ -172,6 +175,7 @@ static int commit(struct cut *cut)
 	struct metadata_cut change = { .partition = cut->id,
 				       .end_offset = cut->end,
 				       .leader_epoch = cut->leader_epoch,
+				       .all = cut->end <= cut->log_start,
 				       .extents = rows };
 	struct buffer blobs, snapshot;
 	int err;
@@ -212,12 +216,15 @@ static void next_step(struct cut *cut, enum cut_step step)
 	lane_post(cut->store->lanes[step == CUT_COMMIT ? LANE_KEEPER : LANE_UPLOADER], &cut->job);
 }
 
-static void cut_ring(struct partition *partition, int64_t end)
+static void cut_ring(struct partition *partition, const struct cut *cut)
 {
-	while (partition->held_count && held_at(partition, partition->held_count - 1)->base_offset >= end)
+	/* Where all goes, that is what was given up below the start as well. */
+	while (partition->held_count &&
+	       (cut->end <= cut->log_start ||
+		held_at(partition, partition->held_count - 1)->last_offset >= cut->end))
 		held_pop(partition);
-	if (!partition->held_count && partition->cached_from > end)
-		partition->cached_from = end;
+	if (!partition->held_count && partition->cached_from > cut->end)
+		partition->cached_from = cut->end;
 }
 
 static void cut_extents(struct partition *partition, const struct cut *cut)
@@ -230,11 +237,7 @@ static void cut_extents(struct partition *partition, const struct cut *cut)
 		partition->extents[i] = cut->extents[i];
 		partition->extent_bytes += (int64_t)cut->extents[i].size;
 	}
-	partition->generation++;
-	blocks_drop(partition);
-	partition->timed = (struct timed_search){ .log_start = -1 };
-	partition->fetch_fault = (struct fault){ 0 };
-	partition->fetch_blocks = 0;
+	extents_changed(partition);
 }
 
 /* Producers that were forgotten by their age are not known again. */
@@ -262,7 +265,7 @@ static void take_in(struct cut *cut)
 {
 	struct partition *partition = cut->partition;
 
-	cut_ring(partition, cut->end);
+	cut_ring(partition, cut);
 	cut_extents(partition, cut);
 	take_producers(partition, cut);
 	transactions_done(&partition->transactions);
@@ -305,12 +308,16 @@ static int prepare(struct cut *cut)
 	struct partition *partition = cut->partition;
 	const struct transactions *now = &partition->transactions;
 
+	cut->log_start = partition->log_start;
 	cut->end = cut->offset < partition->end ? cut->offset : partition->end;
 	cut->extents = malloc((partition->extent_count + 1) * sizeof *cut->extents);
 	if (!cut->extents || epochs_reserve(&partition->epochs, 1) < 0 ||
 	    transactions_reserve(&cut->before, now->aborted_count) < 0)
 		return fault_set(&cut->fault, ERR_MEMORY, "out of memory");
-	for (size_t i = 0; i < partition->extent_count && partition->extents[i].base_offset < cut->end; i++)
+	/* Where all of it goes, nothing has to be read. */
+	for (size_t i = 0; cut->end > cut->log_start && i < partition->extent_count &&
+			   partition->extents[i].base_offset < cut->end;
+	     i++)
 		cut->extents[cut->extent_count++] = partition->extents[i];
 	if (now->aborted_count)
 		memcpy(cut->before.aborted, now->aborted, now->aborted_count * sizeof *now->aborted);
@@ -325,7 +332,11 @@ static void try_to_begin(struct cut *cut)
 	if (partition->deleted) {
 		cut->err = fault_set(&cut->fault, ERR_NOT_FOUND, "the topic was deleted");
 		answer(cut);
-	} else if (partition->in_flight || partition->starts_moving ||
+	} else if (cut->store->write_err == ERR_IO) {
+		/* What failed may be in the log, and would be back behind the cut. */
+		cut->err = fault_set(&cut->fault, ERR_IO, "the write-ahead log broke: open the store again");
+		answer(cut);
+	} else if (partition->in_flight || partition->starts_moving || partition->fill_commits ||
 		   rewrite_is_about(cut->store, cut->id)) {
 		return;
 	} else if (partition->committed_end < partition->end) {

@@ -101,6 +101,12 @@ int transactions_end(struct transactions *transactions, int64_t producer_id, int
 	return 0;
 }
 
+void transactions_take_aborted(struct transactions *transactions, const struct transactions *other)
+{
+	for (size_t i = 0; i < other->aborted_count; i++)
+		add_aborted(transactions, other->aborted[i]);
+}
+
 bool transactions_aborted_in(const struct transactions *transactions, int64_t from, int64_t to)
 {
 	for (size_t i = 0; i < transactions->aborted_count; i++)

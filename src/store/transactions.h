@@ -46,6 +46,9 @@ static inline int64_t transactions_stable(const struct transactions *transaction
 	return transactions->open_count ? transactions->open[0].first_offset : otherwise;
 }
 
+/* The aborted ones of `other` as well; there is room for them. */
+void transactions_take_aborted(struct transactions *transactions, const struct transactions *other);
+
 /* Is there one that was aborted by a marker in [from, to)? */
 bool transactions_aborted_in(const struct transactions *transactions, int64_t from, int64_t to);
 

@@ -384,14 +384,15 @@ static void a_mirror_keeps_offsets_and_gaps(void **state)
 	options.base_offset = 205; /* what lay between was compacted away */
 	options.base_sequence = 40;
 	buffer_view(&all, make_batch(&out, &options, 5, 50, 2000));
-	assert_int_equal(store_append_mirror(partition, buffer_bytes(&all), answered_append, &own),
+	assert_int_equal(store_append_mirror(partition, buffer_bytes(&all), INT64_MAX, answered_append, &own),
 			 ERR_STALE);
 	WAIT_OK(store, store_epoch_begin(partition, 1, true, answered, &answer));
 	assert_int_equal(refusal(partition, buffer_bytes(&out)), ERR_STALE); /* clients only read a mirror */
-	assert_int_equal(store_append_mirror(partition, buffer_bytes(&all), answered_append, &own), 0);
+	assert_int_equal(store_append_mirror(partition, buffer_bytes(&all), INT64_MAX, answered_append, &own),
+			 0);
 	wait_for(store, &own.done);
 	assert_int_equal(own.err, 0);
-	assert_int_equal(store_append_mirror(partition, buffer_bytes(&out), answered_append, &own),
+	assert_int_equal(store_append_mirror(partition, buffer_bytes(&out), INT64_MAX, answered_append, &own),
 			 STORE_BATCH_INVALID);
 	for (int round = 0; round < 3; round++) {
 		store_partition_state(partition, &is);
@@ -408,7 +409,13 @@ static void a_mirror_keeps_offsets_and_gaps(void **state)
 		partition = store_topic_named(store, VIEW_LITERAL("orders"))->partitions[0];
 	}
 	/* Promoted: clients go on behind it. */
-	WAIT_OK(store, store_epoch_begin(partition, 2, false, answered, &answer));
+	assert_int_equal(store_epoch_begin(partition, 2, false, answered, &own), ERR_STALE);
+	own = (struct answer){ 0 };
+	assert_int_equal(store_promote_mirror(partition, 2, false, answered, &own), 0);
+	wait_for(store, &own.done);
+	assert_int_equal(own.err, ERR_CONFLICT); /* a transaction is open */
+	assert_non_null(strstr(own.fault.text, "producer 900 at offset 100"));
+	WAIT_OK(store, store_promote_mirror(partition, 2, true, answered, &answer));
 	options.base_sequence = 45;
 	assert_int_equal(append_wait(store, partition, make_batch(&out, &options, 1, 10, 1)), 210);
 	marker_append(store, partition, 900, 2, true);

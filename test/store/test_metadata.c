@@ -236,6 +236,71 @@ static void objects_live_as_long_as_somebody_needs_them(void **state)
 	metadata_close(metadata);
 }
 
+static void a_mirror_is_filled_and_cut(void **state)
+{
+	struct epoch_start epochs[2] = { { 2, 60 }, { 3, 80 } };
+	struct metadata_extent left = { 1, 60, 70, 2, 0, 40, 0, 7, VIEW_LITERAL("z") };
+	struct metadata_fill fill = { .partition = 1,
+				      .log_start = 60,
+				      .before = 100,
+				      .size = 1000,
+				      .extent = { 1, 60, 90, 0, 0, 100, 5, 9, VIEW_LITERAL("y") },
+				      .epochs = epochs,
+				      .epoch_count = 2 };
+	struct metadata_cut cut = { .partition = 1,
+				    .end_offset = 70,
+				    .leader_epoch = 5,
+				    .snapshot = VIEW_LITERAL("then"),
+				    .extents = &left,
+				    .extent_count = 1 };
+	struct metadata_state is;
+	struct metadata *metadata;
+	int64_t doomed[10];
+	char first[4000];
+	uint32_t id;
+
+	OK(metadata_open(place_new(), 42, &metadata, &is, &fault));
+	OK(metadata_topic_create(metadata, &orders, 1, &id, &fault));
+	assert_int_equal(metadata_truncate(metadata, &cut, &fault), ERR_STALE);
+	OK(metadata_mirror_begin(metadata, &(struct metadata_epoch){ 1, 3, 100 }, &fault));
+	OK(flush(metadata, 1, 100, 100, 120, 500));
+	assert_int_equal(metadata_mirror_begin(metadata, &(struct metadata_epoch){ 1, 4, 130 }, &fault),
+			 ERR_STALE);
+	OK(metadata_object_prepare(metadata, &fill.object, &fault));
+	OK(metadata_fill_commit(metadata, &fill, &fault));
+	snprintf(first, sizeof first, "%s", tell_all(metadata));
+	assert_string_equal(first, "topic orders 1 c=1\n"
+				   "partition 1 of 1 index 0 epoch 3 start 60 end 120 mirror\n"
+				   "epoch 2 of 1 from 60\n"
+				   "epoch 3 of 1 from 80\n"
+				   "extent 1 60-90 in 2 at 0 size 100 times 5-9 aborted y\n"
+				   "extent 1 100-120 in 1 at 64 size 100 times 5-9 aborted x\n"
+				   "snapshot 1 at 120 state\n");
+	OK(metadata_fill_commit(metadata, &fill, &fault)); /* as after an answer that was lost */
+	assert_string_equal(tell_all(metadata), first);
+	OK(metadata_object_prepare(metadata, &fill.object, &fault));
+	assert_int_equal(metadata_fill_commit(metadata, &fill, &fault), ERR_STALE); /* it begins elsewhere */
+	OK(metadata_truncate(metadata, &cut, &fault));
+	snprintf(first, sizeof first, "%s", tell_all(metadata));
+	assert_string_equal(first, "topic orders 1 c=1\n"
+				   "partition 1 of 1 index 0 epoch 5 start 60 end 70 mirror\n"
+				   "epoch 2 of 1 from 60\n"
+				   "epoch 5 of 1 from 70\n"
+				   "extent 1 60-70 in 2 at 0 size 40 times 5-7 aborted z\n"
+				   "snapshot 1 at 70 then\n");
+	OK(metadata_truncate(metadata, &cut, &fault));
+	assert_string_equal(tell_all(metadata), first);
+	assert_int_equal(metadata_objects_doomed(metadata, doomed, 10, &fault), 1);
+	assert_int_equal(doomed[0], 1);
+	/* All of it: the start comes down as well. */
+	cut = (struct metadata_cut){ .partition = 1, .end_offset = 50, .all = true, .leader_epoch = 6 };
+	OK(metadata_truncate(metadata, &cut, &fault));
+	assert_non_null(
+		strstr(tell_all(metadata), "epoch 6 start 50 end 50 mirror\nepoch 6 of 1 from 50\nsnap"));
+	assert_int_equal(metadata_objects_doomed(metadata, doomed, 10, &fault), 2);
+	metadata_close(metadata);
+}
+
 static void whoever_opened_last_wins(void **state)
 {
 	const char *address = place_new();
@@ -263,6 +328,7 @@ int main(void)
 		cmocka_unit_test(what_is_changed_is_there),
 		cmocka_unit_test(an_upload_is_kept_whole_or_not_at_all),
 		cmocka_unit_test(objects_live_as_long_as_somebody_needs_them),
+		cmocka_unit_test(a_mirror_is_filled_and_cut),
 		cmocka_unit_test(whoever_opened_last_wins),
 	};
 

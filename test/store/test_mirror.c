@@ -45,6 +45,7 @@ static void add(struct play *play, int64_t offset, int64_t producer, int32_t seq
 	if (producer >= 0)
 		options = producer_options(producer, 1, sequence, transactional);
 	options.base_offset = offset;
+	options.partition_leader_epoch = 0;
 	buffer_view(&play->all, make_batch(&play->one, &options, 5, 100, 1000 + offset));
 }
 
@@ -53,6 +54,7 @@ static void add_marker(struct play *play, int64_t offset, int64_t producer, bool
 	struct batch_options options = producer_options(producer, 1, -1, true);
 
 	options.base_offset = offset;
+	options.partition_leader_epoch = 0;
 	buffer_reset(&play->one);
 	assert_int_equal(batch_write_marker(&play->one, &options, commit, 1, 1000 + offset), 0);
 	buffer_view(&play->all, buffer_bytes(&play->one));
@@ -62,8 +64,9 @@ static void mirror(struct play *play)
 {
 	struct answer answer = { 0 };
 
-	assert_int_equal(
-		store_append_mirror(play->partition, buffer_bytes(&play->all), answered_append, &answer), 0);
+	assert_int_equal(store_append_mirror(play->partition, buffer_bytes(&play->all), INT64_MAX,
+					     answered_append, &answer),
+			 0);
 	wait_for(play->store, &answer.done);
 	assert_int_equal(answer.err, 0);
 	buffer_reset(&play->all);
@@ -216,12 +219,126 @@ static void what_was_cut_is_not_read_from_its_object(void **state)
 	end(&play);
 }
 
+/* The batches that were added, as a piece of history from `from` on.  What the call said, or else its answer. */
+static int fill(struct play *play, int64_t from)
+{
+	struct answer answer = { 0 };
+	int err = store_backfill_mirror(play->partition, from, buffer_bytes(&play->all), answered, &answer);
+
+	if (err == 0) {
+		wait_for(play->store, &answer.done);
+		err = answer.err;
+	}
+	buffer_reset(&play->all);
+	look(play);
+	return err;
+}
+
+static void history_comes_in_below_the_tail(void **state)
+{
+	struct answer none = { 0 };
+	struct play play;
+	int64_t offset;
+	int32_t epoch;
+
+	begin(&play);
+	assert_int_equal(fill(&play, 0), ERR_STALE);
+	WAIT_OK(play.store, store_begin_mirror(play.partition, 100, 0, answered, &answer));
+	assert_int_equal(store_begin_mirror(play.partition, 100, 0, answered, &none), ERR_CONFLICT);
+	look(&play);
+	assert_int_equal(play.is.log_start, 100);
+	assert_int_equal(play.is.high_watermark, 100);
+	assert_int_equal(fill(&play, 100), ERR_USAGE);
+	add(&play, 96, -1, 0, false); /* into the tail */
+	assert_int_equal(fill(&play, 90), STORE_BATCH_INVALID);
+	add(&play, 85, -1, 0, false);
+	assert_int_equal(fill(&play, 90), STORE_BATCH_INVALID);
+	add(&play, 90, -1, 0, false);
+	play.all.at[80] ^= 1;
+	assert_int_equal(fill(&play, 90), STORE_BATCH_CORRUPT);
+	add(&play, 90, -1, 0, false);
+	batch_set_leader_epoch(play.all.at, 1);
+	assert_int_equal(fill(&play, 90), STORE_BATCH_INVALID);
+	/* Producer 7 has not ended what it began below: with what the tail says so far, nobody knows how it ends. */
+	add(&play, 90, 7, 5, true);
+	assert_int_equal(fill(&play, 90), ERR_CONFLICT);
+	add(&play, 100, 7, 10, true);
+	add(&play, 110, 8, 0, true);
+	mirror(&play);
+	add(&play, 90, 7, 5, true);
+	assert_int_equal(fill(&play, 90), ERR_CONFLICT);
+	add_marker(&play, 120, 7, false);
+	add_marker(&play, 121, 8, true);
+	mirror(&play);
+	add(&play, 90, 7, 5, true);
+	assert_int_equal(fill(&play, 88), 0);
+	assert_int_equal(play.is.log_start, 88);
+	flush(&play);
+	/* The marker is in an object now; what is aborted in three pieces is hidden in all of them. */
+	add(&play, 70, -1, 0, false);
+	add(&play, 80, 7, 0, true);
+	assert_int_equal(fill(&play, 70), 0);
+	assert_int_equal(fill(&play, 60), 0); /* nothing is left there */
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(play.is.log_start, 60);
+		assert_int_equal(play.is.high_watermark, 122);
+		assert_int_equal(play.is.last_stable, 122);
+		assert_int_equal(count_records(play.store, play.partition, 60, 1), 27);
+		assert_int_equal(count_records(play.store, play.partition, 89, 1 << 20), 17);
+		assert_int_equal(committed(&play, 60), 2);
+		assert_int_equal(committed(&play, 80), 1);
+		assert_int_equal(committed(&play, 90), 1);
+		store_epoch_end(play.partition, 0, &epoch, &offset);
+		assert_int_equal(epoch, 0);
+		assert_int_equal(offset, 122);
+		again(&play);
+	}
+	/* Cut in the middle of it: the transaction is open from its first record on. */
+	cut(&play, 110, 1);
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(play.is.last_stable, 80);
+		assert_int_equal(committed(&play, 60), 1);
+		again(&play);
+	}
+	end(&play);
+}
+
+static void a_mirror_has_what_its_source_has_committed(void **state)
+{
+	struct answer own = { 0 };
+	struct play play;
+
+	begin(&play);
+	WAIT_OK(play.store, store_begin_mirror(play.partition, 10, 3, answered, &answer));
+	add(&play, 10, -1, 0, false);
+	add(&play, 15, -1, 0, false);
+	assert_int_equal(
+		store_append_mirror(play.partition, buffer_bytes(&play.all), 14, answered_append, &own),
+		STORE_NOT_COMMITTED);
+	assert_int_equal(
+		store_append_mirror(play.partition, buffer_bytes(&play.all), 19, answered_append, &own), 0);
+	wait_for(play.store, &own.done);
+	look(&play);
+	assert_int_equal(own.err, 0);
+	assert_int_equal(play.is.high_watermark, 15);
+	assert_int_equal(play.is.end, 15);
+	WAIT_OK(play.store, store_promote_mirror(play.partition, 4, false, answered, &answer));
+	assert_int_equal(append_plain(play.store, play.partition, 1, 10, 1), 15);
+	again(&play);
+	assert_false(play.is.mirror);
+	assert_int_equal(play.is.leader_epoch, 4);
+	assert_int_equal(fill(&play, 0), ERR_STALE);
+	end(&play);
+}
+
 int main(void)
 {
 #define PLAY(name) cmocka_unit_test_setup_teardown(name, store_set_up, store_tear_down)
 	const struct CMUnitTest tests[] = {
 		PLAY(a_mirror_is_cut_back),
 		PLAY(what_was_cut_is_not_read_from_its_object),
+		PLAY(history_comes_in_below_the_tail),
+		PLAY(a_mirror_has_what_its_source_has_committed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
