@@ -130,6 +130,33 @@ void sim_make_batch(struct buffer *out, const struct batch_options *options, uin
  */
 int model_check(struct sim *sim, int index, bool whole);
 
+/* One read, with lanes stepped while it waits.  0, or an error that something excuses, or -1 with `why` filled. */
+int sim_read_store(struct sim *sim, struct partition *partition, int64_t offset, int64_t size_max,
+		   enum store_isolation isolation, struct store_read *read);
+
+/* Is it a marker, and how does it end its transaction? */
+bool sim_marker_of(const struct batch *batch, bool *commits);
+
+/* ---- sim_mirror.c: a partition that mirrors another log */
+
+struct sim_mirror;
+
+/* The topic "linked", made a mirror.  Half of the worlds have none: NULL. */
+int mirror_begin(struct sim *sim);
+void mirror_free(struct sim_mirror *mirror);
+
+/* It may be promoted by now: retention and compaction would be right to take what they like. */
+bool mirror_may_be_over(const struct sim_mirror *mirror);
+
+/* One thing that a link does. */
+void mirror_step(struct sim *sim);
+
+/* Holds all of it against the source.  `whole`: after a restart, when what was under way is done or not. */
+int mirror_check(struct sim *sim, bool whole);
+
+/* Ends as a mirror. */
+int mirror_promote(struct sim *sim);
+
 /* ---- sim_run.c */
 
 struct sim_options {
@@ -154,7 +181,8 @@ struct sim {
 	int64_t now_ms;
 	struct store *store;
 	struct lane *lanes[STORE_LANES];
-	struct store_topic *topic;
+	struct store_topic *topic, *linked;
+	struct sim_mirror *mirror; /* NULL: there is none */
 	struct model models[SIM_PARTITIONS];
 	struct sim_producer *producers; /* sim_run.c */
 	uint64_t numbers, hash;
@@ -171,7 +199,8 @@ struct sim {
 /* What all worlds of this process have been through, so that nobody believes in worlds where nothing happens. */
 struct sim_totals {
 	uint64_t crashes, acknowledged, duplicates, failed, full, refused_full, batches_read, cold_reads,
-		uploads, upload_failures, merges, errors, compacted, starts_moved, rotten, rot_seen, troubles;
+		uploads, upload_failures, merges, errors, compacted, starts_moved, rotten, rot_seen, troubles,
+		mirrored, cuts, fills, undecided, promoted;
 };
 
 extern struct sim_totals sim_totals;
@@ -184,6 +213,9 @@ int sim_broken(struct sim *sim, const char *format, ...) __attribute__((format(p
 
 /* Steps lanes and polls until nothing moves any more or the disk is dead. */
 void sim_settle(struct sim *sim);
+
+/* Into the trace, and into the hash of this life. */
+void sim_note(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Makes the disk lie. */
 void sim_mutate_disk(struct sim_disk *disk, int mutant);

@@ -117,7 +117,7 @@ static bool number_of(const struct batch *batch, uint64_t *number, uint8_t *pres
 	return !first && !walk.fault;
 }
 
-static bool marker_of(const struct batch *batch, bool *commits)
+bool sim_marker_of(const struct batch *batch, bool *commits)
 {
 	struct records records;
 	struct control control;
@@ -222,7 +222,7 @@ static int check_batch(struct sim *sim, int index, const struct batch *batch, in
 				  (long long)*next);
 	*next = batch_last_offset(&batch->head) + 1;
 	if (batch->head.control) {
-		if (!marker_of(batch, &commits))
+		if (!sim_marker_of(batch, &commits))
 			return sim_broken(sim, "the marker at %lld of partition %d is damaged",
 					  (long long)base, index);
 		remember(model, batch, commits);
@@ -249,16 +249,16 @@ static int check_batch(struct sim *sim, int index, const struct batch *batch, in
 	return model_acknowledge(sim, index, number, base);
 }
 
-/* One read, with lanes stepped while it waits. */
-static int read_now(struct sim *sim, int index, int64_t offset, int64_t size_max,
-		    enum store_isolation isolation, struct store_read *read)
+int sim_read_store(struct sim *sim, struct partition *partition, int64_t offset, int64_t size_max,
+		   enum store_isolation isolation, struct store_read *read)
 {
+	int32_t index = store_partition_index(partition);
 	struct store_partition_state is;
 	struct fault fault = { 0 };
 	int err = 1;
 
 	for (int i = 0; i < 100 && err == 1; i++) {
-		err = store_read(sim->topic->partitions[index], offset, size_max, isolation, read, &fault);
+		err = store_read(partition, offset, size_max, isolation, read, &fault);
 		if (err == 1) {
 			sim_totals.cold_reads++;
 			sim_settle(sim);
@@ -269,20 +269,20 @@ static int read_now(struct sim *sim, int index, int64_t offset, int64_t size_max
 	if (err == 1)
 		return sim_broken(sim, "a read of partition %d at %lld never ends", index, (long long)offset);
 	/* The start moved while it was read: another time. */
-	store_partition_state(sim->topic->partitions[index], &is);
+	store_partition_state(partition, &is);
 	if (err == ERR_NOT_FOUND && offset < is.log_start)
 		return ERR_CANCELLED;
 	/* Told, and tried again by whoever reads: then it is there. */
 	sim->hurt = sim_disk_erred(sim->disk) || sim->hurt;
 	if (err == ERR_IO && sim->hurt) {
 		sim->hurt = false;
-		return read_now(sim, index, offset, size_max, isolation, read);
+		return sim_read_store(sim, partition, offset, size_max, isolation, read);
 	}
 	if (err == ERR_IO && sim->objects && !sim->asking_again) {
 		int before = sim_objects_trouble(sim->objects, 0);
 
 		sim->asking_again = true;
-		err = read_now(sim, index, offset, size_max, isolation, read);
+		err = sim_read_store(sim, partition, offset, size_max, isolation, read);
 		sim->asking_again = false;
 		sim_objects_trouble(sim->objects, before);
 		return err;
@@ -299,8 +299,9 @@ static int read_all(struct sim *sim, int index, int64_t *next)
 	int err = 0;
 
 	while (err == 0) {
-		err = read_now(sim, index, *next, 1 + (int64_t)random_below(&sim->random, 20000),
-			       STORE_READ_UNCOMMITTED, &read);
+		err = sim_read_store(sim, sim->topic->partitions[index], *next,
+				     1 + (int64_t)random_below(&sim->random, 20000), STORE_READ_UNCOMMITTED,
+				     &read);
 		if (err != 0 || (read.count == 0 && read.next_offset == *next))
 			break;
 		if (read.count == 0 && sim->compacting)
@@ -338,8 +339,8 @@ static int read_committed(struct sim *sim, int index)
 				  (long long)is.last_stable, (long long)stable);
 	offset = is.log_start +
 		 (int64_t)random_below(&sim->random, (uint64_t)(is.high_watermark - is.log_start) + 1);
-	err = read_now(sim, index, offset, 1 + (int64_t)random_below(&sim->random, 50000),
-		       STORE_READ_COMMITTED, &read);
+	err = sim_read_store(sim, sim->topic->partitions[index], offset,
+			     1 + (int64_t)random_below(&sim->random, 50000), STORE_READ_COMMITTED, &read);
 	aborted_filter_init(&filter);
 	if (err == 0)
 		err = aborted_filter_set(&filter, read.aborted, read.aborted_count);
@@ -359,7 +360,7 @@ static int read_committed(struct sim *sim, int index)
 			else if (at == model->event_count)
 				err = sim_broken(sim, "partition %d: %lld was not there before", index,
 						 (long long)batch.head.base_offset);
-			else if (batch.head.control && marker_of(&batch, &commits) && !commits)
+			else if (batch.head.control && sim_marker_of(&batch, &commits) && !commits)
 				aborted_filter_ends(&filter, &batch.head);
 			else if (!batch.head.control &&
 				 aborted_filter_drops(&filter, &batch.head) != model->events[at].aborted)

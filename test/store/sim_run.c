@@ -58,8 +58,7 @@ int sim_broken(struct sim *sim, const char *format, ...)
 	return -1;
 }
 
-static void note(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void note(struct sim *sim, const char *format, ...)
+void sim_note(struct sim *sim, const char *format, ...)
 {
 	char text[300];
 	va_list args;
@@ -106,8 +105,8 @@ static void flight_ended(void *context, const struct store_appended *appended)
 	struct sim *sim = flight->sim;
 	bool marker = flight->number & (uint64_t)1 << 63;
 
-	note(sim, "answer %llu: %d at %lld%s", (unsigned long long)(flight->number & INT64_MAX),
-	     appended->err, (long long)appended->base_offset, appended->duplicate ? " again" : "");
+	sim_note(sim, "answer %llu: %d at %lld%s", (unsigned long long)(flight->number & INT64_MAX),
+		 appended->err, (long long)appended->base_offset, appended->duplicate ? " again" : "");
 	sim->flights--;
 	if (appended->err == 0) {
 		sim_totals.acknowledged++;
@@ -162,7 +161,7 @@ static bool send(struct sim *sim, int index, int producer, const struct batch_op
 	sending->in_flight = true;
 	sim->flights++;
 	err = store_append(sim->topic->partitions[index], buffer_bytes(&out), flight_ended, flight);
-	note(sim, "send %llu to %d: %d", (unsigned long long)(sending->number & INT64_MAX), index, err);
+	sim_note(sim, "send %llu to %d: %d", (unsigned long long)(sending->number & INT64_MAX), index, err);
 	buffer_done(&out);
 	if (err == 0)
 		return true;
@@ -255,6 +254,11 @@ static void configure(struct sim *sim)
 
 	if (sim->topic)
 		store_topic_log_options(sim->topic, &log);
+	/* What a mirror has is not for it to give up: so this must not take anything. */
+	if (sim->linked && sim->mirror && !mirror_may_be_over(sim->mirror)) {
+		log.retention_ms = 100;
+		store_topic_log_options(sim->linked, &log);
+	}
 }
 
 static int open_store(struct sim *sim)
@@ -284,7 +288,7 @@ static int open_store(struct sim *sim)
 		options.lanes[i] = sim->lanes[i];
 	}
 	err = store_open(&options, &sim->store, &fault);
-	note(sim, "open: %d", err);
+	sim_note(sim, "open: %d", err);
 	if (err < 0) {
 		for (int i = 0; i < STORE_LANES; i++)
 			lane_free(sim->lanes[i]);
@@ -294,6 +298,7 @@ static int open_store(struct sim *sim)
 		return err;
 	}
 	sim->topic = store_topic_named(sim->store, VIEW_LITERAL("orders"));
+	sim->linked = store_topic_named(sim->store, VIEW_LITERAL("linked"));
 	configure(sim);
 	return 0;
 }
@@ -352,7 +357,7 @@ static int restart(struct sim *sim)
 		return sim_broken(sim, "%d appends were never answered", sim->flights);
 	do {
 		sim_disk_restart(sim->disk, gentle);
-		note(sim, "restart%s", gentle ? ", gently" : "");
+		sim_note(sim, "restart%s", gentle ? ", gently" : "");
 		/* The power may fail while it recovers, too. */
 		if (random_below(&sim->random, 4) == 0)
 			sim_disk_crash_after(sim->disk, 1 + random_below(&sim->random, 30));
@@ -370,7 +375,7 @@ static int restart(struct sim *sim)
 	for (int i = 0; i < SIM_PARTITIONS; i++)
 		if (model_check(sim, i, true) < 0)
 			return -1;
-	return 0;
+	return mirror_check(sim, true);
 }
 
 static void created(void *context, int err, const struct fault *fault)
@@ -415,7 +420,9 @@ static void one_step(struct sim *sim)
 	uint64_t dice = random_below(&sim->random, 100);
 	int index = (int)random_below(&sim->random, SIM_PARTITIONS);
 
-	if (dice < 15)
+	if (sim->mirror && random_below(&sim->random, 4) == 0)
+		mirror_step(sim);
+	else if (dice < 15)
 		send_plain(sim, index);
 	else if (dice < 50)
 		producer_step(sim, (int)random_below(&sim->random, PRODUCERS * SIM_PARTITIONS));
@@ -480,7 +487,7 @@ static int finish(struct sim *sim)
 	for (int i = 0; i < SIM_PARTITIONS; i++)
 		if (model_check(sim, i, false) < 0)
 			return -1;
-	return 0;
+	return mirror_check(sim, false) < 0 ? -1 : mirror_promote(sim);
 }
 
 /* One byte rots while nobody looks: it is seen, or it does not matter; and nothing was made worse. */
@@ -494,7 +501,7 @@ static int rot(struct sim *sim, bool closed_well)
 		    ? !sim_objects_rot(sim->objects, &id, &rotten.offset)
 		    : !sim_disk_rot(sim->disk, &rotten))
 		return 0;
-	note(sim, "rot: %s at %llu", rotten.path, (unsigned long long)rotten.offset);
+	sim_note(sim, "rot: %s at %llu", rotten.path, (unsigned long long)rotten.offset);
 	sim->rotten = true;
 	sim_totals.rotten++;
 	err = open_store(sim);
@@ -523,7 +530,7 @@ static int live(struct sim *sim)
 
 	if (open_store(sim) < 0)
 		return sim_broken(sim, "it does not open");
-	if (create_topic(sim) < 0)
+	if (create_topic(sim) < 0 || (random_below(&sim->random, 2) && mirror_begin(sim) < 0))
 		return -1;
 	sim_mutate_disk(sim->disk, sim->options.mutant);
 	for (int step = 0; step < STEPS && !sim->broken; step++) {
@@ -545,7 +552,7 @@ static int live(struct sim *sim)
 	for (int i = 0; i < SIM_PARTITIONS; i++)
 		if (model_check(sim, i, true) < 0)
 			return -1;
-	return 0;
+	return mirror_check(sim, true);
 }
 
 int sim_run(const struct sim_options *options, char why[1500], uint64_t *hash)
@@ -588,6 +595,7 @@ int sim_run(const struct sim_options *options, char why[1500], uint64_t *hash)
 	unlink(other);
 	for (int i = 0; i < SIM_PARTITIONS; i++)
 		model_done(&sim->models[i]);
+	mirror_free(sim->mirror);
 	free(sim->producers);
 	sim_totals.troubles += sim->objects ? sim_objects_numbers(sim->objects)->troubles : 0;
 	sim_objects_free(sim->objects);
