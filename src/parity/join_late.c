@@ -108,6 +108,23 @@ static void note(struct late *late, int64_t since_ms, int64_t rank, int64_t late
 	late->at[late->count++].rank = rank;
 }
 
+static bool is_overtaken_lately(const struct join *join, const struct entry *entry);
+
+/* The oldest that waits was overtaken first; where no moment is kept for it yet, it is from now on. */
+static int64_t first_lost(const struct join *join, const struct stream *stream, int64_t now_ms, int64_t late_ms)
+{
+	const struct entry *first = stream->oldest;
+
+	while (first && !is_overtaken_lately(join, first))
+		first = first->lane_next;
+	if (!first)
+		return 0;
+	for (int i = 0; i < stream->late.count; i++)
+		if (stream->late.at[i].rank > first->rank)
+			return stream->late.at[i].wall_ms + late_ms;
+	return now_ms + late_ms;
+}
+
 void join_overtaken_since(struct join *join, int64_t since_ms, int64_t now_ms, int64_t late_ms)
 {
 	for (int32_t p = 0; p < join->options.partitions[SOURCE]; p++) {
@@ -120,6 +137,7 @@ void join_overtaken_since(struct join *join, int64_t since_ms, int64_t now_ms, i
 		while (late->count > 1 && late->at[1].wall_ms <= now_ms - late_ms)
 			drop_first(late);
 		late->lost = late->count && late->at[0].wall_ms <= now_ms - late_ms ? late->at[0].rank : 0;
+		late->first_lost_ms = first_lost(join, stream, now_ms, late_ms);
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/units.h"
 #include "parity/join_state.h"
 
 /* ---- finishing ---- */
@@ -278,6 +279,7 @@ static void name_source(struct join *join, struct entry *entry)
 
 	if (entry->behind) {
 		join->behind++;
+		join->overtaken += entry->rank < join_stream(join, SOURCE, entry->partition)->passed;
 		return;
 	}
 	if (entry->txn && is_torn(join, entry->txn)) {
@@ -519,6 +521,32 @@ static bool has_hole(const struct join *join)
 	return false;
 }
 
+/* How many, and until when: whoever reads it may have to decide whether to wait. */
+static int add_behind(struct join *join, struct parity_report *report, const char *name)
+{
+	unsigned long long all = join->behind, overtaken = join->overtaken;
+	char when[UNIT_TEXT_SIZE], part[30] = "", text[300] = "the newest of the source";
+	int64_t first_ms = 0;
+
+	for (int32_t p = 0; p < join->options.partitions[SOURCE]; p++) {
+		int64_t lost_ms = join->streams[SOURCE][p].late.first_lost_ms;
+
+		first_ms = lost_ms && (!first_ms || lost_ms < first_ms) ? lost_ms : first_ms;
+	}
+	if (overtaken < all)
+		snprintf(part, sizeof part, "%llu of them ", overtaken);
+	if (overtaken && first_ms)
+		snprintf(text, sizeof text,
+			 "%sovertaken by other keys alone, %s called lost unless it comes before %s%s", part,
+			 overtaken == 1 ? "and" : "the first of which is", time_text(first_ms, when),
+			 overtaken < all ? "; the others are the newest of the source" : "");
+	else if (overtaken)
+		snprintf(text, sizeof text, "%sovertaken by other keys alone, and not for long", part);
+	return parity_report_reason(report, false, "PARITY_BEHIND", name,
+				    "%llu %s not on the target yet, and may still come: %s", all,
+				    all == 1 ? "record is" : "records are", text);
+}
+
 static int add_reasons(struct join *join, struct parity_report *report, const struct topic_report *topic)
 {
 	const char *name = topic->name[SOURCE];
@@ -530,11 +558,7 @@ static int add_reasons(struct join *join, struct parity_report *report, const st
 			"the sums over both logs contradict the comparison of their records: a bug "
 			"in Interlock; please report it");
 	if (err == 0 && join->behind)
-		err = parity_report_reason(report, false, "PARITY_BEHIND", name,
-					   "%llu %s not on the target yet, and may still come: the newest of "
-					   "the source, or overtaken by other keys alone, and not for long",
-					   (unsigned long long)join->behind,
-					   join->behind == 1 ? "record is" : "records are");
+		err = add_behind(join, report, name);
 	if (err == 0 && has_hole(join))
 		err = parity_report_reason(
 			report, false, "COVERAGE_HOLE", name,

@@ -80,6 +80,7 @@ struct late {
 	} at[LATE_MARKS];
 	int count;
 	int64_t lost; /* overtaken for so long that it will not come */
+	int64_t first_lost_ms; /* on the wall: when the first that is overtaken, and not for so long, will be; 0: none is */
 };
 
 struct stream {
@@ -192,6 +193,7 @@ struct join {
 	uint64_t gaps[2]; /* entries that are no records */
 	uint64_t excused; /* leftovers put down to what cannot be read */
 	uint64_t behind;  /* leftovers of the source that may yet come: only where the logs go on */
+	uint64_t overtaken; /* of these: not the newest, but overtaken by other keys alone */
 	bool goes_on;     /* see join_goes_on() */
 	struct digest named_sum[2]; /* digests of pairs that are not equal */
 	uint64_t findings[FINDING_CLASSES];

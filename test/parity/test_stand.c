@@ -15,6 +15,7 @@ struct play {
 	struct sample_log logs[2];
 	struct join *join;
 	int64_t read[2]; /* offsets of the one partition */
+	char says[400];  /* of the last judgement: why it is not known */
 };
 
 static void play_open(struct play *play, enum claim claim)
@@ -241,6 +242,7 @@ static uint64_t judge_on(struct play *play, uint64_t *behind)
 	assert_int_equal(report.reason_count, (lost > 0) + (moved > 0) + (*behind > 0));
 	if (*behind)
 		assert_string_equal(report.reasons[0].code, "PARITY_BEHIND");
+	snprintf(play->says, sizeof play->says, "%s", *behind ? report.reasons[0].text : "");
 	join_free(copy);
 	parity_report_done(&report);
 	return lost;
@@ -342,6 +344,10 @@ static void what_others_overtook_is_lost_when_it_is_late(void **state)
 		assert_int_equal(join_overtaken_lately(play.join), i < 8);
 		assert_int_equal(judge_on(&play, &behind), i == 8);
 		assert_int_equal(behind, i < 8);
+		if (i < 8) /* how many, and until when: by the first moment that is kept */
+			assert_string_equal(play.says,
+					    "1 record is not on the target yet, and may still come: overtaken by other keys "
+					    "alone, and called lost unless it comes before 1970-01-01T00:00:01.800Z");
 	}
 	/* It came after all, and is no fault of its key's order: nobody of its key went past it. */
 	add(&play, TARGET, 12);
@@ -378,6 +384,7 @@ static void each_is_late_by_its_own_time(void **state)
 	join_overtaken_since(play.join, 1900, 1900, LATE);
 	assert_int_equal(judge_on(&play, &behind), 1);
 	assert_int_equal(behind, 2);
+	assert_non_null(strstr(play.says, "the first of which is called lost unless it comes before 1970-01-01T00:00:02.300Z"));
 	join_overtaken_since(play.join, 500, 500, LATE);
 	assert_int_equal(judge_on(&play, &behind), 0);
 	assert_int_equal(behind, 3);
