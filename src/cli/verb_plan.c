@@ -1,8 +1,12 @@
 /* verb_plan.c - `interlock plan`: the very steps that promote or rollback would take. */
+#include <stdio.h>
+
+#include "base/units.h"
 #include "cli/acting.h"
 #include "cli/option_shared.h"
 #include "cli/render_steps.h"
 #include "cli/verbs.h"
+#include "exit/step.h"
 
 struct plan_settings {
 	SETTINGS_COMMON;
@@ -29,12 +33,33 @@ static const struct example examples[] = {
 	{ NULL, NULL },
 };
 
-static enum status show_steps(struct acting_on *on, const char *family, json_t *steps)
+/* What preflight will say of the pause without having looked: the part of it that no speed makes shorter. */
+static void say_stillness(const struct plan_family *family, struct paper *paper)
+{
+	int64_t still_ms = steps_still_ms(family), most_ms = family->class->limits[LIMIT_PAUSE].value;
+	char still[UNIT_TEXT_SIZE], most[UNIT_TEXT_SIZE], line[400];
+
+	if (still_ms < STEPS_STILL_LONG_MS)
+		return;
+	snprintf(line, sizeof line,
+		 "Writers would be held for %s at the least, for the plan has nothing that proves silence sooner (a "
+		 "flag with `drained`); the class allows a pause of %s%s.",
+		 duration_text(still_ms, still), duration_text(most_ms, most),
+		 still_ms > most_ms ? ", so that promote and rollback will refuse" : "");
+	paper_gap(paper);
+	paper_wrap(paper, 0, 0, line);
+}
+
+static enum status show_steps(struct acting_on *on, const struct plan_family *family, const char *name,
+			      json_t *steps)
 {
 	struct paper paper;
 
 	if (on->output->json) {
-		output_json(on->output, json_pack("{s:s, s:O}", "family", family, "steps", steps));
+		output_json(on->output,
+			    json_pack("{s:s, s:O, s:I, s:I}", "family", name, "steps", steps, "still_ms",
+				      (json_int_t)steps_still_ms(family), "pause_max_ms",
+				      (json_int_t)family->class->limits[LIMIT_PAUSE].value));
 		return STATUS_OPEN;
 	}
 	output_paper(on->output, &paper);
@@ -44,6 +69,7 @@ static enum status show_steps(struct acting_on *on, const char *family, json_t *
 		   "Nothing was set. Each step is written to the journal before it is tried and observed "
 		   "after it; between fence "
 		   "and open, silence and being level are proved.");
+	say_stillness(family, &paper);
 	output_show(on->output, &paper);
 	return STATUS_OPEN;
 }
@@ -60,7 +86,7 @@ static enum status show(struct acting_on *on, const void *given, const struct pl
 			       &steps, &fault) < 0)
 		status = output_fault(on->output, &fault);
 	else
-		status = show_steps(on, name, steps);
+		status = show_steps(on, family, name, steps);
 	json_decref(steps);
 	return status;
 }

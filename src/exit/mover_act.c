@@ -106,8 +106,7 @@ static int say_the_same(const json_t *reasons, size_t from)
 	return says ? count : 1;
 }
 
-/* "parity.lost: 2 records ...; progress.age, and 3 rules more: ..." of the last verdict. */
-static void say_reasons(const struct crossing *c, char *text, size_t size)
+void mover_say_reasons(const struct crossing *c, char *text, size_t size)
 {
 	json_t *reason, *reasons = json_object_get(json_object_get(c->now.json, "verdict"), "reasons");
 	size_t index, used = 0;
@@ -201,10 +200,27 @@ static int look_for_target_only(struct crossing *c, char *text, size_t size)
 	return 0;
 }
 
+static void say_too_long(const struct crossing *c, int64_t pause_ms, int64_t still_ms, const char *why,
+			 char *text, size_t size)
+{
+	char allowed[UNIT_TEXT_SIZE], predicted[UNIT_TEXT_SIZE], still[UNIT_TEXT_SIZE], more[300] = "";
+
+	if (still_ms >= STEPS_STILL_LONG_MS)
+		snprintf(more, sizeof more,
+			 ": %s of it are stillness, for the plan has nothing that proves silence sooner; "
+			 "give its flag "
+			 "`drained`, or the class a `pause` and a `deadline` that long",
+			 duration_text(still_ms, still));
+	snprintf(text, size, "the predicted write pause is %s, and the class allows %s%s (%s)",
+		 duration_text(pause_ms, predicted),
+		 duration_text(c->family->class->limits[LIMIT_PAUSE].value, allowed), more, why);
+}
+
 /* Everything that takes time is made ready before anybody is asked to wait. */
 static int forecast(struct crossing *c, char *text, size_t size)
 {
-	int64_t pause_max_ms = c->family->class->limits[LIMIT_PAUSE].value;
+	int64_t pause_max_ms = c->family->class->limits[LIMIT_PAUSE].value,
+		still_ms = steps_still_ms(c->family);
 	/* Who is only behind is given time under the quota, before anybody is fenced. */
 	bool slows = c->family->levers.quota.given;
 	struct forecast forecast = { 0 };
@@ -232,15 +248,13 @@ static int forecast(struct crossing *c, char *text, size_t size)
 		snprintf(text, size, "preflight could not look: %s", c->fault.text);
 	else if (!forecast.may && !(forecast.behind && slows))
 		snprintf(text, size, "preflight: %s", forecast.text);
-	else if (forecast.may && forecast.pause_ms > pause_max_ms)
-		snprintf(text, size,
-			 "the predicted write pause is %lld ms, and the class allows %lld ms (%s)",
-			 (long long)forecast.pause_ms, (long long)pause_max_ms, forecast.text);
+	else if (forecast.may && forecast.pause_ms + still_ms > pause_max_ms)
+		say_too_long(c, forecast.pause_ms + still_ms, still_ms, forecast.text, text, size);
 	if (text[0])
 		c->mover->world->ops->release(c->mover->world, c->family);
 	else
-		crossing_tell(c, "preflight: predicted pause %lld ms: %s", (long long)forecast.pause_ms,
-			      forecast.text);
+		crossing_tell(c, "preflight: predicted pause %lld ms: %s",
+			      (long long)(forecast.pause_ms + still_ms), forecast.text);
 	return 0;
 }
 
@@ -275,15 +289,17 @@ static int begin_crossing(struct acting *a)
 	}
 	if (text[0])
 		return answer(a, MOVER_REFUSED, "%s", text);
-	/* Preflight takes time, and the verdict grows old meanwhile. */
+	/* Preflight takes time, and the verdict grows old meanwhile: then it is made anew, for the follower is there now. */
 	if (c->to == AUTHORITY_TARGET) {
 		err = arm_or_not(c);
-		if (err < 0)
+		err = err || c->now.stage == STAGE_ARMED ? err : mover_judge_crossing(c);
+		if (mover_must_stop(c, err))
 			return err;
-		if (c->now.stage != STAGE_ARMED) {
+		if (err < 0 || c->now.stage != STAGE_ARMED) {
+			mover_say_reasons(c, text, sizeof text);
 			c->mover->world->ops->release(c->mover->world, c->family);
-			return answer(a, MOVER_REFUSED,
-				      "the evidence grew stale while preflight looked; ask again");
+			return answer(a, MOVER_REFUSED, "the evidence grew stale while preflight looked: %s",
+				      err < 0 ? c->fault.text : text);
 		}
 	}
 	/* A refusal left it as it was, held or not; from here on it moves. */
@@ -328,7 +344,7 @@ static int promote(struct acting *a)
 	if (err < 0)
 		return err;
 	if (c->now.stage != STAGE_ARMED) {
-		say_reasons(c, text, sizeof text);
+		mover_say_reasons(c, text, sizeof text);
 		return answer(a, MOVER_REFUSED, "%s", text);
 	}
 	c->to = AUTHORITY_TARGET;
@@ -451,7 +467,7 @@ static int seal(struct acting *a)
 	if (err < 0)
 		return err;
 	if (c->now.verdict.verdict != VERDICT_OPEN) {
-		say_reasons(c, text, sizeof text);
+		mover_say_reasons(c, text, sizeof text);
 		return answer(a, MOVER_REFUSED, "%s", text);
 	}
 	if (!window_is_over(&c->now, c->family, mover_wall(c->mover), text, sizeof text))

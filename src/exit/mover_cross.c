@@ -8,10 +8,6 @@
 
 #include "exit/mover_inside.h"
 
-/* Two looks that agree, so far apart, after a proof that nobody can write any more (a proved deny, or "drained"). */
-#define STILL_SHORT_MS 10
-/* Without such a proof: longer than a producer may still have a record in flight (its delivery and request time-outs). */
-#define STILL_LONG_MS      150000
 #define STILL_LONG_REST_MS 500
 #define LOOK_LEAST_MS      100
 #define LOOK_TIMEOUT_MS    5000
@@ -126,10 +122,37 @@ static int drain_before_deny(struct crossing *c)
 	return err;
 }
 
-/* Nobody may decide on it any more: better said before anybody is fenced. */
 static bool verdict_is_old(const struct crossing *c)
 {
-	return c->to == AUTHORITY_TARGET && !c->now.of && c->now.verdict.valid_until_ms < mover_wall(c->mover);
+	return c->to == AUTHORITY_TARGET && !c->now.of &&
+	       c->now.verdict.valid_until_ms < mover_wall(c->mover);
+}
+
+/*
+ * What took time came first (a copier that caught up, a long silence), and nobody may decide on a verdict that grew old
+ * meanwhile.  It is made anew, rather than let everybody have waited for nothing.  ERR_STALE: it is not open any more.
+ */
+static int judge_anew(struct crossing *c)
+{
+	char why[1000];
+	int err;
+
+	crossing_tell(c, "%s: the verdict grew old meanwhile; judges every gate anew",
+		      stage_word(c->now.stage));
+	err = mover_judge_crossing(c);
+	if (mover_must_stop(c, err))
+		return err;
+	if (err < 0) {
+		snprintf(why, sizeof why, "%s", c->fault.text);
+		return fault_set(&c->fault, ERR_STALE,
+				 "the verdict grew old meanwhile, and the gates could not be judged anew: %s",
+				 why);
+	}
+	if (c->now.verdict.verdict == VERDICT_OPEN)
+		return 0;
+	mover_say_reasons(c, why, sizeof why);
+	return fault_set(&c->fault, ERR_STALE,
+			 "the verdict grew old meanwhile, and judged anew not every gate is open: %s", why);
 }
 
 /* Writers are slowed down: until nothing but the moment speaks for a long pause any more. */
@@ -146,11 +169,10 @@ static int wait_caught_up(struct crossing *c)
 		err = c->mover->world->ops->forecast(c->mover->world, c->family, c->to, LOOK_TIMEOUT_MS,
 						     &forecast, &c->fault);
 		if (err == 0 && forecast.may &&
-		    forecast.pause_ms <= c->family->class->limits[LIMIT_PAUSE].value) {
-			if (!verdict_is_old(c))
-				return 0;
-			return fault_set(&c->fault, ERR_TIMEOUT,
-					 "the other side has caught up under its quota, and the verdict grew old meanwhile: ask again");
+		    forecast.pause_ms + steps_still_ms(c->family) <=
+			    c->family->class->limits[LIMIT_PAUSE].value) {
+			err = verdict_is_old(c) ? judge_anew(c) : 0;
+			return err == ERR_STALE ? ERR_TIMEOUT : err;
 		}
 		if (err == 0)
 			fault_set(&c->fault, ERR_TIMEOUT,
@@ -303,22 +325,10 @@ static int look_at_ends(struct crossing *c, struct look *look)
 					  &c->fault);
 }
 
-/*
- * A deny proves silence as long as it stands.  With a dual write it is lifted at once, for the mirror writes: then a write
- * that was begun before the flag was heard could still arrive and be taken for authoritative, so only the writers' own word
- * makes the wait short.
- */
-static int64_t still_ms(const struct crossing *c, const struct silence *silence)
-{
-	bool lifted = c->family->pattern.value == PLAN_PATTERN_DUAL_WRITE;
-
-	return silence->drained || (silence->denied && !lifted) ? STILL_SHORT_MS : STILL_LONG_MS;
-}
-
 /* One look; true in `still` when the ends have stood long enough. */
 static int look_still(struct crossing *c, struct silence *silence, bool *still)
 {
-	int64_t now_ms, least_ms = still_ms(c, silence);
+	int64_t now_ms, least_ms = steps_still_of(c->family, silence->drained, silence->denied);
 	struct look look;
 	int err;
 
@@ -372,9 +382,11 @@ static int be_quiet(struct crossing *c, enum mover_answer *out)
 		err = err ? err : ask_canaries(c, &silence);
 		err = err ? err : look_still(c, &silence, &still);
 		if (!err && !still)
-			err = may_wait(c, silence.waits                             ? 2
-					  : still_ms(c, &silence) == STILL_SHORT_MS ? STILL_SHORT_MS / 2
-										    : STILL_LONG_REST_MS);
+			err = may_wait(c, silence.waits ? 2
+					  : steps_still_of(c->family, silence.drained, silence.denied) ==
+							  STEPS_STILL_SHORT_MS
+						  ? STEPS_STILL_SHORT_MS / 2
+						  : STILL_LONG_REST_MS);
 	}
 	if (!err && !c->now.quiet)
 		err = put_quiet(c, &silence);
@@ -524,8 +536,10 @@ static int may_decide(struct crossing *c)
 /* Right behind what was read: an owner's word that came meanwhile is heard first. */
 static int decide(struct crossing *c)
 {
-	int err;
+	int err = verdict_is_old(c) && left_of(c) > 0 ? judge_anew(c) : 0;
 
+	if (err < 0)
+		return err;
 	do
 		err = may_decide(c);
 	while (!err && (err = put_decision(c)) == ERR_CONFLICT && !c->stopped);

@@ -108,6 +108,9 @@ int mover_act_carry(struct crossing *c, uint64_t act, const json_t *json, enum m
 /* Judges, writes the VERDICT, arms or disarms. */
 int mover_judge_crossing(struct crossing *c);
 
+/* Why the last verdict is not open, in one sentence: "parity.lost: 2 records ...; progress.age, and 3 rules more: ...". */
+void mover_say_reasons(const struct crossing *c, char *text, size_t size);
+
 /* ---- mover_watch.c, mover_drill.c, mover_retire.c ---- */
 
 int watch_stop_conditions(struct crossing *c);

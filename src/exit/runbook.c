@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "exit/runbook.h"
 #include "exit/step.h"
 #include "exit/window.h"
@@ -152,7 +153,11 @@ static void add_phase(struct making *m, const json_t *effects, enum step_phase p
 static void add_steps(struct making *m, const json_t *effects, const struct standing *now)
 {
 	bool there = m->to == AUTHORITY_TARGET;
+	char still[UNIT_TEXT_SIZE], silence[200];
 
+	snprintf(silence, sizeof silence,
+		 "ask every leader: canary refused or drained, no open transaction, ends that stand still for %s",
+		 duration_text(steps_still_ms(m->family), still));
 	add_proof(m, "gates",
 		  there ? "gather anew, and judge all six gates"
 			: "look at both sides; the way back rests on its own proof",
@@ -164,9 +169,7 @@ static void add_steps(struct making *m, const json_t *effects, const struct stan
 	add_phase(m, effects, PHASE_BEFORE);
 	add_phase(m, effects, PHASE_GROUPS_FIRST);
 	add_phase(m, effects, PHASE_FENCE);
-	add_proof(m, "silence",
-		  "ask every leader: canary refused or drained, no open transaction, ends that stand still",
-		  "writes are fenced", "not proved within the deadline: it returns by itself");
+	add_proof(m, "silence", silence, "writes are fenced", "not proved within the deadline: it returns by itself");
 	add_proof(m, "level", "hold the other side against the ends that were recorded", "silence is proved",
 		  "behind at the deadline, or different: it returns by itself");
 	add_phase(m, effects, PHASE_PLACE);

@@ -96,6 +96,28 @@ static void add_before(struct making *m)
 	add(m, PHASE_BEFORE, NULL, "quota:%s", m->from);
 }
 
+/* A bootstrap address need not know `hold`; it is asked for only where nothing else fences. */
+static bool bootstrap_holds(const struct plan_levers *levers)
+{
+	return levers->bootstrap.head.given && !levers->flag.head.given && !levers->acl.value;
+}
+
+int64_t steps_still_of(const struct plan_family *family, bool drained, bool denied)
+{
+	bool lifted = family->pattern.value == PLAN_PATTERN_DUAL_WRITE;
+
+	return drained || (denied && !lifted) ? STEPS_STILL_SHORT_MS : STEPS_STILL_LONG_MS;
+}
+
+int64_t steps_still_ms(const struct plan_family *family)
+{
+	const struct plan_levers *levers = &family->levers;
+	bool asked = (levers->flag.head.given && levers->flag.drained.given) ||
+		     (bootstrap_holds(levers) && levers->bootstrap.drained.given);
+
+	return steps_still_of(family, asked, levers->acl.value);
+}
+
 /* The application first, which stops in good order; then what would refuse it, and others. */
 static void add_fences(struct making *m)
 {
@@ -103,8 +125,7 @@ static void add_fences(struct making *m)
 
 	if (levers->flag.head.given)
 		add(m, PHASE_FENCE, "hold", "flag");
-	/* A bootstrap address need not know `hold`; it is asked for only where nothing else fences. */
-	if (levers->bootstrap.head.given && !levers->flag.head.given && !levers->acl.value)
+	if (bootstrap_holds(levers))
 		add(m, PHASE_FENCE, "hold", "bootstrap");
 	if (levers->acl.value)
 		add(m, PHASE_FENCE, "deny", "acl:%s", m->from);

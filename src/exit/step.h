@@ -55,4 +55,19 @@ const char *phase_word(enum step_phase phase);
 /* From the arena.  `to` is where authority goes.  ERR_MEMORY, ERR_LIMIT (more than STEPS_MAX). */
 int steps_make(const struct plan_family *family, enum authority to, struct arena *arena, struct steps *out);
 
+/* Two looks that agree, so far apart, after a proof that nobody can write any more (a proved deny, or "drained"). */
+#define STEPS_STILL_SHORT_MS 10
+/* Without such a proof: longer than a producer may still have a record in flight (its delivery and request time-outs). */
+#define STEPS_STILL_LONG_MS 150000
+
+/*
+ * How long the ends of the side that is left must stand still at the least, when every fence of the plan stands.  A deny proves
+ * silence as long as it stands.  With a dual write it is lifted at once, for the mirror writes: then a write that was begun
+ * before the flag was heard could still arrive and be taken for authoritative, so only the writers' own word makes it short.
+ */
+int64_t steps_still_ms(const struct plan_family *family);
+
+/* The same by what was proved in a crossing: that nothing is on its way any more, that every leader refuses. */
+int64_t steps_still_of(const struct plan_family *family, bool drained, bool denied);
+
 #endif

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/units.h"
 #include "exit/lever_acl.h"
 #include "exit/parity_choice.h"
 #include "exit/world_inside.h"
@@ -86,13 +87,14 @@ static int follower_start(struct clusters *w, struct scene *scene, enum authorit
 
 /*
  * How far the comparison is behind, in ms of what is being written; -1 when it cannot be told.  Under load a twin is always
- * on its way, and the ends move on: that is no lag as long as it is no more than was written in these moments.  What is read
- * in a second is no measure for that: a follower that has just begun reads the past, a hundred times as fast.
+ * on its way, and the ends move on: that is no lag as long as it is no more than was written in these moments.  What waits on
+ * one side is written to the other, and so comes at the pace at which that one grows: for a copier that is how long it will
+ * need once nobody writes.  What is read in a second is no measure: a follower that has just begun reads the past, a hundred
+ * times as fast.
  */
 static int64_t lag_of(const struct live_glance *glance)
 {
-	uint64_t behind = glance->pending[0] + glance->pending[1];
-	double rate = glance->growth_per_second[0] + glance->growth_per_second[1];
+	double behind[2] = { (double)glance->pending[0], (double)glance->pending[1] }, lag_ms = 0;
 
 	if ((glance->state != LIVE_READING && glance->state != LIVE_FOLLOWING) || glance->overdue[0] ||
 	    glance->overdue[1])
@@ -105,39 +107,55 @@ static int64_t lag_of(const struct live_glance *glance)
 
 			if (!place->known || place->stopped || place->high < 0)
 				return -1;
-			behind +=
-				place->high > place->position ? (uint64_t)(place->high - place->position) : 0;
+			behind[side] +=
+				place->high > place->position ? (double)(place->high - place->position) : 0;
 		}
 	}
-	return rate > 0 ? (int64_t)((double)behind * 1000 / rate) : -1;
+	for (int side = 0; side < 2; side++) {
+		double rate = glance->growth_per_second[!side];
+
+		rate = rate > 0 ? rate : glance->growth_per_second[side];
+		if (behind[side] > 0 && rate <= 0)
+			return -1;
+		if (behind[side] > 0 && behind[side] * 1000 / rate > lag_ms)
+			lag_ms = behind[side] * 1000 / rate;
+	}
+	return (int64_t)lag_ms;
 }
 
-/* Until it is at both ends, or says why it never will be. */
+/* A lag that stays is how far a copier is behind, and no moment: then it counts as a part of the pause. */
+#define LAG_STAYS_MS 5000
+
+/* Until it is at both ends, or as near as it comes, or says why it never will be. */
 static int wait_caught_up(struct clusters *w, struct scene *scene, int64_t timeout_ms, struct forecast *out,
 			  struct fault *fault)
 {
-	int64_t lag_ms_max = scene->family->class->limits[LIMIT_PAUSE].value / 4;
-	int64_t deadline_ms = loop_now_ms(w->options.loop) + timeout_ms;
+	int64_t pause_ms = scene->family->class->limits[LIMIT_PAUSE].value;
+	int64_t began_ms = loop_now_ms(w->options.loop), deadline_ms = began_ms + timeout_ms;
 
 	for (;;) {
 		struct live_glance glance;
 		int err = live_glance(scene->follower->live, &glance);
 		int64_t lag_ms = err == 0 ? lag_of(&glance) : -1;
-		bool caught_up = lag_ms >= 0 && lag_ms <= lag_ms_max;
+		bool stays = loop_now_ms(w->options.loop) - began_ms >= LAG_STAYS_MS;
+		bool caught_up = lag_ms >= 0 && lag_ms <= (stays ? pause_ms : pause_ms / 4);
+		char far[80] = "", lag[UNIT_TEXT_SIZE];
 
 		if (err < 0)
 			return fault_set(fault, err, "no memory for a glance");
 		out->pause_ms = lag_ms;
+		if (lag_ms > 0)
+			snprintf(far, sizeof far, ", about %s behind", duration_text(lag_ms, lag));
 		if (glance.state == LIVE_FAILED)
 			snprintf(out->text, sizeof out->text, "the comparison cannot go on: %s",
 				 glance.fault.text);
 		else
 			snprintf(out->text, sizeof out->text,
 				 "the comparison has not caught up: %llu records wait for their twin on the "
-				 "%s, %llu on the other side%s%s",
+				 "%s, %llu on the other side%s%s%s",
 				 (unsigned long long)glance.pending[0],
 				 scene->follower->to == AUTHORITY_TARGET ? "source" : "target",
-				 (unsigned long long)glance.pending[1], glance.fault.err ? ": " : "",
+				 (unsigned long long)glance.pending[1], far, glance.fault.err ? ": " : "",
 				 glance.fault.err ? glance.fault.text : "");
 		err = glance.state == LIVE_FAILED ? ERR_IO : 0;
 		live_glance_done(&glance);
@@ -254,6 +272,7 @@ int world_forecast(struct world *world, const struct plan_family *family, enum a
 	struct clusters *w = (struct clusters *)world;
 	const struct plan_levers *levers = &family->levers;
 	struct forecast made = { .acl_binds = true };
+	char lag[UNIT_TEXT_SIZE];
 	struct scene *scene;
 	int64_t lever_ms = 0;
 	struct fault why = { 0 };
@@ -293,11 +312,15 @@ int world_forecast(struct world *world, const struct plan_family *family, enum a
 	if (err < 0)
 		return err;
 	made.may = err == 0;
-	/* Set, seen, drained, set, seen: five answers, as quick as the ones just had. */
-	made.pause_ms += 5 * lever_ms + STILL_MS;
-	if (made.may)
+	if (made.may && made.pause_ms > family->class->limits[LIMIT_PAUSE].value / 4)
+		snprintf(made.text, sizeof made.text,
+			 "the other side is %s behind, which is waited for; levers answered in %lld ms",
+			 duration_text(made.pause_ms, lag), (long long)lever_ms);
+	else if (made.may)
 		snprintf(made.text, sizeof made.text,
 			 "the comparison is at both ends; levers answered in %lld ms", (long long)lever_ms);
+	/* Set, seen, drained, set, seen: five answers, as quick as the ones just had. */
+	made.pause_ms += 5 * lever_ms + STILL_MS;
 	*out = made;
 	return 0;
 }

@@ -16,12 +16,12 @@ static void write_plan(struct sim *sim, struct buffer *out, int order, int stop)
 
 	buffer_printf(out,
 		      "exit: sim\nsource: localhost:1\ntarget: localhost:2\n"
-		      "classes:\n  quick: { like: rehearsal, deadline: %s, stop: { parity: %s, rollback: %s, "
+		      "classes:\n  quick: { like: rehearsal, pause: %s, deadline: %s, stop: { parity: %s, rollback: %s, "
 		      "progress: hold } }\n"
 		      "families:\n  - name: orders\n    class: quick\n    pattern: %s\n    topics: [ orders ]\n"
 		      "    producers: [ \"User:orders\" ]\n    first: %s\n    groups: %s\n    owners: { decision: " OWNER
 		      " }\n",
-		      slow ? "300s" : "10s", stops[stop], stops[stop], sim->dual ? "dual-write" : "stop-and-switch",
+		      slow ? "200s" : "2s", slow ? "300s" : "10s", stops[stop], stops[stop], sim->dual ? "dual-write" : "stop-and-switch",
 		      order ? "producers" : "consumers", sim->group_lever || sim->group_placed ? "[ billing ]" : "none");
 	buffer_text(out, "    levers:\n");
 	if (sim->flag)

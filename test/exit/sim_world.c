@@ -122,12 +122,10 @@ static bool has_parity(const struct sim *sim)
 	return true;
 }
 
-/* Evidence must live longer than the crossing that rests on it; where nothing proves silence, that is long. */
+/* Where nothing proves silence, evidence grows old in the silence: then the crossing has to judge anew. */
 static int64_t valid_ms(struct sim *sim)
 {
-	bool slow = sim->flag && !sim->flag_drained;
-
-	return (slow ? 300000 : sim->options.calm ? 30000 : 2000) + sim_below(sim, 60000);
+	return (sim->options.calm ? 30000 : 2000) + sim_below(sim, 60000);
 }
 
 static int world_judge(struct world *world, const struct plan_family *family, json_t *state, json_t **body,

@@ -146,6 +146,31 @@ static void names_are_keys(void **state)
 	}
 }
 
+/* A deny that is lifted at once proves nothing of what comes after it. */
+static void stillness_follows_from_what_can_be_proved(void **state)
+{
+#define DRAINED ", drained: exec d }"
+	static const struct {
+		const char *pattern, *levers;
+		int64_t still_ms;
+	} cases[] = {
+		{ "dual-write", FLAG, STEPS_STILL_LONG_MS },
+		{ "dual-write", FLAG ", acl: yes", STEPS_STILL_LONG_MS },
+		{ "dual-write", "flag: { get: exec g, set: exec s" DRAINED, STEPS_STILL_SHORT_MS },
+		{ "stop-and-switch", BOOTSTRAP, STEPS_STILL_LONG_MS },
+		{ "stop-and-switch", BOOTSTRAP ", acl: yes", STEPS_STILL_SHORT_MS },
+		{ "stop-and-switch", BOOTSTRAP ", transactional-ids: [ tx ]", STEPS_STILL_LONG_MS },
+		{ "stop-and-switch", "bootstrap: { get: exec g, set: exec s" DRAINED, STEPS_STILL_SHORT_MS },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct plan *plan = plan_of(cases[i].pattern, "consumers", cases[i].levers, "[ billing ]");
+
+		assert_int_equal(steps_still_ms(&plan->families[0]), cases[i].still_ms);
+		plan_free(plan);
+	}
+}
+
 static void too_many_are_refused(void **state)
 {
 	for (int more = -1; more <= 1; more++) {
@@ -178,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_list_is_this),
+		cmocka_unit_test(stillness_follows_from_what_can_be_proved),
 		cmocka_unit_test(names_are_keys),
 		cmocka_unit_test(too_many_are_refused),
 	};
