@@ -186,7 +186,8 @@ void audit_notes_begin(struct auditing *a)
 static void find_rewritten(struct auditing *a, const struct audit_outside *outside)
 {
 	audit_found(a, AUDIT_TAMPERED, outside->note.size,
-		    "frame %llu is not the one that %s has a note of: the journal was rewritten from there on, or before",
+		    "frame %llu is not the one that %s has a note of: the journal was rewritten from there "
+		    "on, or before",
 		    (unsigned long long)outside->note.size, outside->from);
 }
 
@@ -221,12 +222,13 @@ void audit_notes_pass(struct auditing *a, const struct frame *frame)
 	}
 }
 
-/* One that holds notes which differ, or reach beyond the end. */
+/* One that holds notes by a foreign key which differ, or reach beyond the end. */
 struct place {
 	const char *name;
-	bool ours;                         /* what was put there first is this journal's */
-	int count;                         /* notes that are passed over, */
-	const struct audit_outside *first; /* and one of them */
+	bool ours; /* what was put there first is this journal's, so they are passed over */
+	int count;
+	const struct audit_outside *first; /* by the number of its frame */
+	bool inside;                       /* that frame is there, and is another one */
 };
 
 static bool begins_as_ours(const struct auditing *a, const char *name)
@@ -259,19 +261,36 @@ static struct place *place_of(struct auditing *a, const char *name, struct place
 	return &grown[(*count)++];
 }
 
+/* All that one holder has is one sentence: who was first there, the journal or somebody else, a person must find out. */
 static void tell_foreign(struct auditing *a, const struct place *place)
 {
+	unsigned long long number = place->first->note.size;
 	struct buffer hex;
 
-	if (!place->count)
-		return;
 	buffer_init(&hex, 200);
 	text_hex(&hex, view_of(place->first->note.key, NOTE_KEY_SIZE));
-	audit_remark(a,
-		     "%s has %d checkpoint%s that the journal contradicts, signed by a key that neither the "
-		     "journal nor the first checkpoint there has (%s): passed over; somebody else may write there",
-		     place->name, place->count, place->count == 1 ? "" : "s", buffer_string(&hex));
-	a->out->notes_foreign += place->count;
+	if (place->ours) {
+		audit_remark(a,
+			     "%s has %d checkpoint%s that the journal contradicts, signed by a key that "
+			     "neither the "
+			     "journal nor the first checkpoint there has (%s): passed over; somebody else "
+			     "may write there",
+			     place->name, place->count, place->count == 1 ? "" : "s", buffer_string(&hex));
+		a->out->notes_foreign += place->count;
+	} else {
+		audit_found(a, place->inside ? AUDIT_TAMPERED : AUDIT_TORN,
+			    place->inside ? number : a->out->frames + 1,
+			    "%s has %d checkpoint%s that the journal contradicts, the first of frame %llu, "
+			    "signed by a "
+			    "key that the journal does not have (%s), and does not begin with one of this "
+			    "journal's. "
+			    "Either the journal was rewritten or cut back as a whole, or somebody else wrote "
+			    "there before "
+			    "its controller did: ask who holds that key, and hold the journal against "
+			    "another holder",
+			    place->name, place->count, place->count == 1 ? "" : "s", number,
+			    buffer_string(&hex));
+	}
 	buffer_done(&hex);
 }
 
@@ -293,9 +312,9 @@ void audit_notes_end(struct auditing *a, bool whole)
 			continue;
 		place = key_find(a, outside->note.key) < 0 ? place_of(a, outside->from, &places, &count)
 							   : NULL;
-		if (place && place->ours) {
+		if (place) {
+			place->inside = place->count++ ? place->inside : !beyond;
 			place->first = place->first ? place->first : outside;
-			place->count++;
 		} else if (beyond) {
 			find_torn(a, outside);
 		} else {

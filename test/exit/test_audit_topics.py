@@ -180,8 +180,14 @@ def test_a_journal_with_a_key_of_its_own_is_no_way_round(journal, holders, tmp_p
 
 
 def test_a_stranger_who_came_first_counts(journal, holders, tmp_path):
-    holders.hold(Stranger(tmp_path).sign(5, "11" * 32), *notes_of(journal))
-    expect(journal, "tampered", *holders.plan(), text="rewritten")
+    """Which of the two was first cannot be told: one sentence for each holder, however much he wrote there."""
+    stranger = Stranger(tmp_path)
+    holders.hold(*(stranger.sign(size, "11" * 32) for size in (5, 6, 9000)), *notes_of(journal))
+    found = expect(journal, "tampered", *holders.plan(), text="somebody else wrote there before its controller did")
+    said = [found["fault"]["text"], *(remark for remark in found["remarks"] if "the plan in force" not in remark)]
+    assert found["fault"]["frame"] == 5 and len(said) == 2, said
+    for text, side in zip(said, ("source", "target")):
+        assert text.startswith(f"topic {holders.topic} on the {side} has 3 checkpoints") and stranger.key in text, said
 
 
 def test_a_holder_that_lost_what_it_was_given(journal, holders):
