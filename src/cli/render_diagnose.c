@@ -71,9 +71,15 @@ static void put_family(struct paper *paper, const json_t *family)
 	{
 		json_t *open = json_object_get(log, "open_transactions");
 
-		if (json_is_null(json_object_get(log, "settled")))
-			paper_line(paper, "  %s: its logs cannot be told", body_text(log, "side"));
-		else
+		if (json_is_null(json_object_get(log, "settled"))) {
+			const char *why = body_text(log, "why");
+			char line[700];
+
+			snprintf(line, sizeof line, "%s: its logs cannot be told%s%s", body_text(log, "side"),
+				 why ? ": " : "", why ? why : "");
+			buffer_text(&paper->text, "  ");
+			paper_wrap_safe(paper, 2, 4, line);
+		} else
 			paper_line(paper, "  %s: logs %s, open transactions %lld", body_text(log, "side"),
 				   json_is_true(json_object_get(log, "settled")) ? "settled" : "not settled",
 				   (long long)json_integer_value(open));

@@ -223,7 +223,7 @@ static int look_at(struct family_look *look, const char *name)
 	buffer_init(&seen, LEVER_VALUE_SIZE_MAX);
 	err = lever ? lever_observe(lever, d->options->timeout_ms, &seen, &why)
 		    : fault_set(&why, ERR_NOT_FOUND,
-				"it cannot be made: the clusters do not answer, or the plan has it no more");
+				"it needs the clusters, and they do not answer; or the plan has it no more");
 	if (err == 0) {
 		json_array_append_new(look->levers, compare(look, lever, name, intent, buffer_string(&seen)));
 	} else {

@@ -107,7 +107,8 @@ static int preview_step(struct previewing *p, const struct step *step)
 	struct fault why = { 0 };
 
 	if (!lever) {
-		fault_set(&why, ERR_NOT_FOUND, "the lever cannot be made from the plan");
+		fault_set(&why, ERR_NOT_FOUND,
+			  "it needs the clusters, and they do not answer; or the plan has it no more");
 		return put_step(p, step, NULL, NULL, NULL, &why);
 	}
 	before = before_of(p, lever, &why);

@@ -18,6 +18,7 @@
 #define FAMILY_MEMORY ((size_t)256 << 20)
 #define LOOK_MEMORY   ((size_t)64 << 20)
 #define TIMEOUT_MS    10000
+#define DARK_MS       2000
 #define USER_SIZE     5 /* of "User:", which the plan's producers begin with where a quota is asked for */
 
 static enum side side_of(enum authority side)
@@ -32,6 +33,29 @@ static bool topics_known(const struct scene *scene)
 	return scene->topics != NULL;
 }
 
+/*
+ * A cluster that did not answer within the whole of the time-out is not waited for again at once: whoever asks for one thing
+ * after the other would wait for each.
+ */
+static int discover(struct clusters *w, struct fault *fault)
+{
+	int err;
+
+	if (w->dark.err && loop_now_ms(w->options.loop) < w->dark_until_ms)
+		return fault_set(fault, w->dark.err, "%s", w->dark.text);
+	w->dark = (struct fault){ 0 };
+	err = survey_discover(w->survey, &w->dark);
+	if (err == 0 || err == ERR_CANCELLED || err == ERR_MEMORY) {
+		if (err < 0)
+			fault_set(fault, err, "%s", w->dark.text);
+		w->dark.err = 0;
+		return err;
+	}
+	w->dark.err = err;
+	w->dark_until_ms = loop_now_ms(w->options.loop) + DARK_MS;
+	return fault_set(fault, err, "%s", w->dark.text);
+}
+
 /* Globs are over what the source has; everything else is as the plan says. */
 static int resolve(struct clusters *w, struct scene *scene, struct fault *fault)
 {
@@ -41,7 +65,7 @@ static int resolve(struct clusters *w, struct scene *scene, struct fault *fault)
 	if (topics_known(scene))
 		return 0;
 	if (!survey_facts(w->survey))
-		err = survey_discover(w->survey, fault);
+		err = discover(w, fault);
 	if (err < 0)
 		return err;
 	g.facts = g.world = survey_facts(w->survey);
@@ -64,7 +88,9 @@ static int resolve(struct clusters *w, struct scene *scene, struct fault *fault)
 	return 0;
 }
 
-int scene_of(struct clusters *w, const struct plan_family *family, struct scene **out, struct fault *fault)
+/* Finds or makes it; what its topics are may not be known. */
+static int scene_find(struct clusters *w, const struct plan_family *family, struct scene **out,
+		      struct fault *fault)
 {
 	struct scene *scene;
 	int err;
@@ -72,7 +98,7 @@ int scene_of(struct clusters *w, const struct plan_family *family, struct scene 
 	for (scene = w->scenes; scene; scene = scene->next) {
 		if (scene->family == family) {
 			*out = scene;
-			return resolve(w, scene, fault);
+			return 0;
 		}
 	}
 	scene = calloc(1, sizeof *scene);
@@ -93,7 +119,14 @@ int scene_of(struct clusters *w, const struct plan_family *family, struct scene 
 	scene->next = w->scenes;
 	w->scenes = scene;
 	*out = scene;
-	return resolve(w, scene, fault);
+	return 0;
+}
+
+int scene_of(struct clusters *w, const struct plan_family *family, struct scene **out, struct fault *fault)
+{
+	int err = scene_find(w, family, out, fault);
+
+	return err ? err : resolve(w, *out, fault);
 }
 
 static void scene_free(struct scene *scene)
@@ -290,17 +323,25 @@ static int make_lever(struct clusters *w, struct scene *scene, const char *name,
 	return fault_set(fault, ERR_NOT_FOUND, "no lever has the name %s", name);
 }
 
+static bool is_told(const char *name)
+{
+	return strcmp(name, "flag") == 0 || strcmp(name, "bootstrap") == 0 || strncmp(name, "group:", 6) == 0;
+}
+
 static struct lever *find_lever(struct world *world, const struct plan_family *family, const char *name)
 {
 	struct clusters *w = (struct clusters *)world;
 	struct lever *lever = NULL;
 	struct scene *scene;
 
-	if (scene_of(w, family, &scene, NULL) < 0)
+	if (scene_find(w, family, &scene, NULL) < 0)
 		return NULL;
 	lever = map_get(&scene->levers, view_text(name));
 	if (lever)
 		return lever;
+	/* Operators are told without a cluster: where writers are held, an outage is no reason not to let them go. */
+	if (!is_told(name) && resolve(w, scene, NULL) < 0)
+		return NULL;
 	if (make_lever(w, scene, name, &lever, NULL) < 0)
 		return NULL;
 	if (map_put(&scene->levers, view_text(name), lever) < 0) {
@@ -503,7 +544,8 @@ static int page(struct world *world, const struct plan_family *family, uint64_t 
 	err = err ? err : ask(asking, &family->page.call, &question, &answer, fault);
 	/* The epoch is told because a PUT tells one; that a newer one was seen makes it no less of a call, if it was made. */
 	if (err == 0 && answer.kind == ANSWER_OLDER)
-		err = fault_set(fault, ERR_BROKER, "it refused the epoch, and calls are not refused for that");
+		err = fault_set(fault, ERR_BROKER,
+				"it refused the epoch, and calls are not refused for that");
 	asking_free(asking);
 	return err;
 }

@@ -45,6 +45,8 @@ struct clusters {
 	struct scene *scenes;
 	struct publisher *publisher;
 	bool gathering;
+	struct fault dark; /* why the clusters could not be looked at, until then */
+	int64_t dark_until_ms;
 };
 
 /* True when we were asked to end, whoever was waiting when the signal came, and have not begun to. */
