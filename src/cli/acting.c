@@ -137,3 +137,20 @@ const struct plan_family *acting_family(struct acting_on *on, const char *name, 
 	arena_done(&scratch);
 	return NULL;
 }
+
+bool acting_agreed(struct acting_on *on, const struct plan_family *family, const char *what,
+		   enum status *status)
+{
+	char line[400];
+	bool came;
+
+	fprintf(on->output->err, "%s.\nType the family's name (%.*s) to go on: ", what,
+		VIEW_ARGS(family->name.text));
+	fflush(on->output->err);
+	came = session_line(&on->session, line, sizeof line);
+	if (came && view_is(family->name.text, line))
+		return true;
+	*status = output_error(on->output, STATUS_SHUT, "%s: nothing was done",
+			       came ? "that is not the family's name" : "not agreed to");
+	return false;
+}

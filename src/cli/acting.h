@@ -46,4 +46,11 @@ int acting_sign(struct acting_on *on, json_t *act, const char *key, const char *
 /* The family of that name; NULL and the status when the plan has none, with the nearest one named. */
 const struct plan_family *acting_family(struct acting_on *on, const char *name, enum status *status);
 
+/*
+ * Says `what`, and lets a person type the family's name: a habit of typing `y` is no consent.  False: `status` is that of not
+ * having been agreed to, which was said.
+ */
+bool acting_agreed(struct acting_on *on, const struct plan_family *family, const char *what,
+		   enum status *status);
+
 #endif

@@ -242,13 +242,24 @@ static bool wants_help(int count, char **words)
 
 static int check_required(const struct parse *parse)
 {
+	const struct option *first = NULL;
+	char more[200] = "";
 	int index = 0;
 
-	for (const struct option *option = parse->verb->options; option && option->name; option++, index++)
-		if (option->required && !parse->given[index])
-			return fault_set(parse->fault, ERR_USAGE, "--%s is missing; it takes %s",
-					 option->name, option_shape(option->kind));
-	return 0;
+	/* All at once: nobody wants to be told one after the other. */
+	for (const struct option *option = parse->verb->options; option && option->name; option++, index++) {
+		size_t used = strlen(more);
+
+		if (!option->required || parse->given[index])
+			continue;
+		if (first)
+			snprintf(more + used, sizeof more - used, "%s--%s", used ? ", " : ", and so is ",
+				 option->name);
+		first = first ? first : option;
+	}
+	return first ? fault_set(parse->fault, ERR_USAGE, "--%s is missing%s; it takes %s (%s)", first->name,
+				 more, option_shape(first->kind), first->help)
+		     : 0;
 }
 
 static int check_rest(const struct parse *parse, const struct texts *rest)

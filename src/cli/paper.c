@@ -237,6 +237,8 @@ void table_name(struct table *table, enum ink ink, struct view name)
 	buffer_done(&safe);
 }
 
+#define SENTENCE_COLUMNS 12
+
 static void row_print(const struct table *table, struct paper *paper, int row, const int widths[])
 {
 	int column = table->indent;
@@ -249,7 +251,8 @@ static void row_print(const struct table *table, struct paper *paper, int row, c
 
 		if (table->right[index])
 			blanks(paper, pad);
-		if (last && !table->right[index]) { /* the last text may be a sentence */
+		/* The last text may be a sentence; where there is no room for one, a long line is easier to read. */
+		if (last && !table->right[index] && paper->width - column >= SENTENCE_COLUMNS) {
 			paper_wrap(paper, column, column, cell->text);
 			return;
 		}

@@ -84,6 +84,10 @@ void countdown_paper(struct paper *paper, const json_t *countdown, int64_t now_m
 			   json_is_true(json_object_get(countdown, "fresh")) ? "" : ", and no longer fresh");
 	else
 		paper_line(paper, "%s", "");
+	if (judged && body_text(countdown, "why")) {
+		paper_wrap_safe(paper, 0, 0, text_of(countdown, "why"));
+		return;
+	}
 	json_array_foreach(json_object_get(countdown, "times"), index, time)
 	{
 		paper_gap(paper);

@@ -167,7 +167,8 @@ static void put_rest(struct document *d, const json_t *family)
 	{
 		bool called = strcmp(text_of(each, "result"), "called") == 0;
 
-		document_item(d, "%s on %s: %s%s%s", called ? "somebody was called" : "nobody could be called",
+		document_item(d, "%s on %s: %s%s%s",
+			      called ? "somebody was called" : "nobody could be called",
 			      time_of(each, "wall", from), text_of(each, "text"), called ? "" : ": ",
 			      called ? "" : text_of(each, "why"));
 	}
@@ -259,6 +260,8 @@ void report_document(struct document *d, const json_t *report)
 	size_t index;
 
 	document_head(d, 1, "Report of exit %s", text_of(report, "exit"));
+	if (!json_array_size(json_object_get(report, "families")))
+		document_say(d, "Nothing was done yet: the journal knows no family.");
 	json_array_foreach(json_object_get(report, "families"), index, family)
 	{
 		put_family(d, family);

@@ -65,11 +65,18 @@ static void put_before(struct document *d, const json_t *book)
 		      body_text(book, "overlay") ? ", " : "",
 		      body_text(book, "overlay") ? body_text(book, "overlay") : "",
 		      text_of(book, "authority"));
-	document_item(d,
-		      "writes may be held for %s at most; the last crossing held them for %s, the last drill "
-		      "for %s",
-		      duration_text(body_number(book, "pause_max_ms"), pause),
-		      lasted(pauses, "last_ms", last), lasted(pauses, "drill_ms", drill));
+	duration_text(body_number(book, "pause_max_ms"), pause);
+	if (json_is_integer(json_object_get(pauses, "last_ms")) ||
+	    json_is_integer(json_object_get(pauses, "drill_ms")))
+		document_item(
+			d,
+			"writes may be held for %s at most; in the last crossing: %s; in the last drill: %s",
+			pause, lasted(pauses, "last_ms", last), lasted(pauses, "drill_ms", drill));
+	else
+		document_item(d,
+			      "writes may be held for %s at most; no crossing and no drill has shown yet for "
+			      "how long",
+			      pause);
 	document_item(d, "from the fence to the decision there are %s, then it returns by itself",
 		      duration_text(body_number(book, "deadline_ms"), deadline));
 	document_say(d,

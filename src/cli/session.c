@@ -4,9 +4,14 @@
  * The first SIGINT or SIGTERM asks politely: the verb ends what it can end well.  The second ends the process at once,
  * as unknown, because nothing was decided; it is for an operator who has waited long enough.
  */
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/session.h"
+
+#define LISTEN_MS 50
 
 static void signalled(void *owner, int number)
 {
@@ -36,6 +41,22 @@ int session_open(struct session *session, struct output *output, bool polite, st
 		return fault_set(fault, err, "no signal handlers: %s", err_text(err));
 	}
 	return 0;
+}
+
+bool session_line(struct session *session, char *line, size_t size)
+{
+	struct pollfd terminal = { .fd = STDIN_FILENO, .events = POLLIN };
+	bool never = false;
+
+	/* A signal is heard in the loop only: who waited for the line itself would hear Ctrl-C at the next Enter. */
+	while (!session->interrupts && poll(&terminal, 1, 0) <= 0)
+		loop_until(session->loop, &never, loop_now_ms(session->loop) + LISTEN_MS);
+	if (session->interrupts || !fgets(line, (int)size, stdin)) {
+		fputs("\n", session->output->err);
+		return false;
+	}
+	line[strcspn(line, "\r\n")] = 0;
+	return true;
 }
 
 void session_close(struct session *session)

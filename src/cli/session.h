@@ -19,4 +19,10 @@ struct session {
 int session_open(struct session *session, struct output *output, bool polite, struct fault *fault);
 void session_close(struct session *session);
 
+/*
+ * The line that a person types at the terminal, without its end; the question stands there already.  False: none came, for it
+ * was the end of input, or we were asked to end.  The session is a polite one.
+ */
+bool session_line(struct session *session, char *line, size_t size);
+
 #endif

@@ -109,20 +109,14 @@ static void show_steps(struct acting_on *on, const struct plan_family *family, e
 	json_decref(steps);
 }
 
-/* A person types the family's name: a habit of typing `y` is no consent. */
-static bool agreed(struct acting_on *on, const struct plan_family *family, enum act act)
+static bool agreed(struct acting_on *on, const struct plan_family *family, enum act act, enum status *status)
 {
-	char line[400], name[300];
+	char question[600];
 
-	snprintf(name, sizeof name, "%.*s", VIEW_ARGS(family->name.text));
 	show_steps(on, family, act);
-	fprintf(on->output->err, "%s %s %s.\nType the family's name to go on: ", act_word(act), name,
-		consequences[act]);
-	fflush(on->output->err);
-	if (!fgets(line, sizeof line, stdin))
-		return false;
-	line[strcspn(line, "\r\n")] = 0;
-	return strcmp(line, name) == 0;
+	snprintf(question, sizeof question, "%s %.*s %s", act_word(act), VIEW_ARGS(family->name.text),
+		 consequences[act]);
+	return acting_agreed(on, family, question, status);
 }
 
 /* ---- the act ---- */
@@ -260,9 +254,7 @@ static enum status act_run(struct output *output, const struct act_settings *set
 
 		act_allowed(family, act, view_text(settings->as), &fault);
 		status = output_error(output, STATUS_SHUT, "%s", fault.text);
-	} else if (family && !settings->yes && !agreed(&on, family, act)) {
-		status = output_error(output, STATUS_SHUT, "not agreed to: nothing was done");
-	} else if (family) {
+	} else if (family && (settings->yes || agreed(&on, family, act, &status))) {
 		status = carry(&on, settings, rest->at[0], act);
 	}
 	acting_close(&on);

@@ -106,8 +106,9 @@ static size_t count_proved(const struct group_map *map)
 }
 
 /* Shows what would be written and waits for a yes.  Only where somebody sits: that was checked before. */
-static bool operator_agrees(struct output *output, const struct group_map *map)
+static bool operator_agrees(struct session *session, const struct group_map *map)
 {
+	struct output *output = session->output;
 	char answer[16] = "";
 
 	if (!output->json)
@@ -116,21 +117,22 @@ static bool operator_agrees(struct output *output, const struct group_map *map)
 	output_progress(output, "%s", "");
 	fprintf(output->err, "commit %zu positions on the target? [y/N] ", count_proved(map));
 	fflush(output->err);
-	return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+	return session_line(session, answer, sizeof answer) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-static enum status apply(struct output *output, const struct offsets_settings *settings, struct loop *loop,
+static enum status apply(struct session *session, const struct offsets_settings *settings,
 			 struct cluster *target, struct group_map *map)
 {
+	struct output *output = session->output;
 	struct fault fault = { 0 };
 
-	if (!settings->yes && !operator_agrees(output, map)) {
+	if (!settings->yes && !operator_agrees(session, map)) {
 		if (output->json)
 			render_offsets(output, map);
 		output_note(output, "nothing was written");
 		return STATUS_SHUT;
 	}
-	if (group_map_apply(loop, target, map, settings->timeout_ms, &fault) < 0)
+	if (group_map_apply(session->loop, target, map, settings->timeout_ms, &fault) < 0)
 		return output_fault(output, &fault);
 	return render_offsets(output, map);
 }
@@ -157,7 +159,7 @@ static enum status compute(struct output *output, const struct offsets_settings 
 		else if (err < 0)
 			status = output_fault(output, &fault);
 		else if (settings->apply)
-			status = apply(output, settings, session.loop, clusters.target, &map);
+			status = apply(&session, settings, clusters.target, &map);
 		else
 			status = render_offsets(output, &map);
 		group_map_done(&map);

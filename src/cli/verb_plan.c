@@ -42,7 +42,8 @@ static void say_stillness(const struct plan_family *family, struct paper *paper)
 	if (still_ms < STEPS_STILL_LONG_MS)
 		return;
 	snprintf(line, sizeof line,
-		 "Writers would be held for %s at the least, for the plan has nothing that proves silence sooner (a "
+		 "Writers would be held for %s at the least, for the plan has nothing that proves silence "
+		 "sooner (a "
 		 "flag with `drained`); the class allows a pause of %s%s.",
 		 duration_text(still_ms, still), duration_text(most_ms, most),
 		 still_ms > most_ms ? ", so that promote and rollback will refuse" : "");
@@ -50,19 +51,56 @@ static void say_stillness(const struct plan_family *family, struct paper *paper)
 	paper_wrap(paper, 0, 0, line);
 }
 
-static enum status show_steps(struct acting_on *on, const struct plan_family *family, const char *name,
-			      json_t *steps)
+/*
+ * Where authority is already the act would do nothing, and the steps are those of a next time; false of a family that the
+ * journal does not know, unless it is about the way back.
+ */
+static bool is_there(struct acting_on *on, const char *name, bool back, struct standing *now)
 {
+	if (!state_family(journal_state(controller_journal(on->controller)), name, now))
+		return back;
+	return now->moving == AUTHORITY_NONE &&
+	       now->authority == (back ? AUTHORITY_SOURCE : AUTHORITY_TARGET);
+}
+
+static void say_there(const struct standing *now, bool back, struct paper *paper)
+{
+	char line[300];
+
+	snprintf(line, sizeof line, "authority is on the %s already (%s): %s would do nothing now.%s",
+		 back ? "source" : "target", stage_word(now->stage), back ? "rollback" : "promote",
+		 now->stage < STAGE_SEALED ? " The steps of a next time:" : "");
+	paper_wrap(paper, 0, 0, line);
+}
+
+static enum status show_steps(struct acting_on *on, const struct plan_family *family, const char *name,
+			      bool back, json_t *steps)
+{
+	struct standing now = { .stage = STAGE_PLANNED };
+	bool there = is_there(on, name, back, &now);
 	struct paper paper;
 
 	if (on->output->json) {
 		output_json(on->output,
-			    json_pack("{s:s, s:O, s:I, s:I}", "family", name, "steps", steps, "still_ms",
-				      (json_int_t)steps_still_ms(family), "pause_max_ms",
+			    json_pack("{s:s, s:b, s:O, s:I, s:I}", "family", name, "there", there, "steps",
+				      steps, "still_ms", (json_int_t)steps_still_ms(family), "pause_max_ms",
 				      (json_int_t)family->class->limits[LIMIT_PAUSE].value));
 		return STATUS_OPEN;
 	}
 	output_paper(on->output, &paper);
+	if (now.stage >= STAGE_SEALED) {
+		if (there)
+			say_there(&now, back, &paper);
+		else
+			paper_line(&paper, "the family is %s: the way back was closed on purpose",
+				   stage_word(now.stage));
+		output_show(on->output, &paper);
+		return STATUS_OPEN;
+	}
+	if (there) {
+		say_there(&now, back, &paper);
+		paper_gap(&paper);
+	}
 	render_steps(steps, &paper);
 	paper_gap(&paper);
 	paper_wrap(&paper, 0, 0,
@@ -86,7 +124,7 @@ static enum status show(struct acting_on *on, const void *given, const struct pl
 			       &steps, &fault) < 0)
 		status = output_fault(on->output, &fault);
 	else
-		status = show_steps(on, family, name, steps);
+		status = show_steps(on, family, name, settings->back, steps);
 	json_decref(steps);
 	return status;
 }

@@ -76,18 +76,6 @@ static enum status show(struct acting_on *on, const struct runbook_settings *set
 	return status;
 }
 
-static bool agreed(struct acting_on *on, const char *family, const char *what)
-{
-	char line[400];
-
-	fprintf(on->output->err, "%s.\nType the family's name (%s) to go on: ", what, family);
-	fflush(on->output->err);
-	if (!fgets(line, sizeof line, stdin))
-		return false;
-	line[strcspn(line, "\r\n")] = 0;
-	return strcmp(line, family) == 0;
-}
-
 static json_t *arguments_of(struct acting_on *on, const struct runbook_settings *settings)
 {
 	char hash[SHA256_TEXT_SIZE];
@@ -113,9 +101,10 @@ static enum status write_act(struct acting_on *on, const struct runbook_settings
 	if (act_allowed(family, act, view_text(settings->as), &fault) < 0)
 		return output_error(on->output, STATUS_SHUT, "%s", fault.text);
 	if (!settings->yes &&
-	    !agreed(on, name,
-		    settings->acknowledge ? "The runbook of this plan was read" : "Somebody is on call"))
-		return output_error(on->output, STATUS_SHUT, "not agreed to: nothing was done");
+	    !acting_agreed(on, family,
+			   settings->acknowledge ? "The runbook of this plan was read" : "Somebody is on call",
+			   &status))
+		return status;
 	buffer_init(&text, 8192);
 	body = json_pack("{s:s, s:s, s:o, s:o, s:o}", "family", name, "act", act_word(act), "by",
 			 json_words(settings->as), "reason", json_words(settings->reason), "arguments",

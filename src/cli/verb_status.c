@@ -25,19 +25,20 @@ static const struct example examples[] = {
 	{ NULL, NULL },
 };
 
-/* A verdict that has grown old is no verdict. */
+/* A verdict that has grown old is no verdict, and none of its gates is known. */
+static bool is_old(const struct standing *now, int64_t now_ms)
+{
+	return now->verdict.valid_until_ms < now_ms || now->verdict.authority != now->epoch;
+}
+
 static enum verdict verdict_now(const struct standing *now, int64_t now_ms)
 {
-	return now->verdict.valid_until_ms < now_ms || now->verdict.authority != now->epoch
-		       ? VERDICT_UNKNOWN
-		       : now->verdict.verdict;
+	return is_old(now, now_ms) ? VERDICT_UNKNOWN : now->verdict.verdict;
 }
 
 static enum verdict gate_now(const struct standing *now, enum gate gate, int64_t now_ms)
 {
-	return verdict_now(now, now_ms) == VERDICT_UNKNOWN && now->verdict.verdict != VERDICT_UNKNOWN
-		       ? VERDICT_UNKNOWN
-		       : now->verdict.gates[gate];
+	return is_old(now, now_ms) ? VERDICT_UNKNOWN : now->verdict.gates[gate];
 }
 
 /* Authority has moved, and nobody has judged the family since: its gates are unknown until somebody has. */
@@ -103,7 +104,30 @@ static json_t *window_json(const struct standing *now, const struct plan_family 
 	return json_pack("{s:b, s:s}", "over", over, "text", text);
 }
 
-static json_t *family_json(const struct standing *now, const struct plan_family *family, int64_t now_ms)
+/* Acts that somebody asked for, and nobody has answered: whoever has the lease next carries them out. */
+static json_t *acts_that_wait(const json_t *root, const struct standing *now)
+{
+	json_t *list = json_array(), *act;
+	const char *key;
+
+	json_object_foreach(json_object_get(root, "acts"), key, act)
+	{
+		const char *family = body_text(act, "family");
+
+		/* The crossing that is under way is told as such. */
+		if (now->moving != AUTHORITY_NONE && strtoull(key, NULL, 10) == now->act)
+			continue;
+		if (family && strcmp(family, now->name) == 0)
+			json_array_append_new(
+				list, json_pack("{s:s, s:s, s:s, s:o}", "act", body_text(act, "act"), "by",
+						body_text(act, "by"), "reason", body_text(act, "reason"),
+						"since", json_time(body_number(act, "wall"))));
+	}
+	return list;
+}
+
+static json_t *family_json(const json_t *root, const struct standing *now, const struct plan_family *family,
+			   int64_t now_ms)
 {
 	json_t *gates = json_object(),
 	       *reasons = json_object_get(json_object_get(now->json, "verdict"), "reasons");
@@ -111,16 +135,17 @@ static json_t *family_json(const struct standing *now, const struct plan_family 
 	for (int gate = 0; gate < GATE_COUNT; gate++)
 		json_object_set_new(gates, gate_word((enum gate)gate),
 				    json_string(verdict_word(gate_now(now, (enum gate)gate, now_ms))));
-	return json_pack("{s:s, s:s, s:o, s:s?, s:b, s:b, s:s, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "family", now->name, "stage", stage_word(now->stage), "overlay",
-			 json_words(overlay_word(now->overlay)), "cause", now->cause, "cause_gone",
-			 watch_cause_is_gone(now, now_ms), "looking", is_unjudged(now), "authority",
-			 authority_word(now->authority), "epoch", (json_int_t)now->epoch, "moving",
-			 moving_json(now), "verdict", verdict_word(verdict_now(now, now_ms)), "gates", gates,
-			 "boundary", boundary_json(now), "pause_ms",
-			 now->pause_ms >= 0 ? json_integer(now->pause_ms) : json_null(), "reasons",
-			 reasons ? json_incref(reasons) : json_array(), "scaffold", scaffold_json(now),
-			 "window", window_json(now, family, now_ms));
+	return json_pack(
+		"{s:s, s:s, s:o, s:s?, s:b, s:b, s:s, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"family", now->name, "stage", stage_word(now->stage), "overlay",
+		json_words(overlay_word(now->overlay)), "cause", now->cause, "cause_gone",
+		watch_cause_is_gone(now, now_ms), "looking", is_unjudged(now), "authority",
+		authority_word(now->authority), "epoch", (json_int_t)now->epoch, "moving", moving_json(now),
+		"verdict", verdict_word(verdict_now(now, now_ms)), "gates", gates, "boundary",
+		boundary_json(now), "pause_ms",
+		now->pause_ms >= 0 ? json_integer(now->pause_ms) : json_null(), "reasons",
+		reasons ? json_incref(reasons) : json_array(), "scaffold", scaffold_json(now), "window",
+		window_json(now, family, now_ms), "acts", acts_that_wait(root, now));
 }
 
 /* ---- for people ---- */
@@ -147,9 +172,17 @@ static void say_scaffold(struct paper *paper, const struct standing *now)
 /* What the sentence before does not say: that the gates are not known yet, or that a hold has outlived its cause. */
 static void say_aside(struct paper *paper, const struct standing *now, bool alive, int64_t now_ms)
 {
-	char line[600] = "";
+	char line[600] = "", ago[UNIT_TEXT_SIZE];
 
-	if (is_unjudged(now))
+	if (!is_unjudged(now) && now->verdict.sequence && is_old(now, now_ms) &&
+	    now->moving == AUTHORITY_NONE && now->stage < STAGE_SEALED)
+		snprintf(line, sizeof line, "judged %s ago, which is too long to know the gates by%s",
+			 duration_text(now_ms - now->verdict.wall_ms, ago),
+			 alive ? "" : ": `interlock run` judges all the time");
+	else if (is_unjudged(now) && !now->verdict.sequence)
+		snprintf(line, sizeof line, "nothing was judged yet: %s",
+			 alive ? "the controller does, from now on" : "`interlock run` does, all the time");
+	else if (is_unjudged(now))
 		snprintf(line, sizeof line,
 			 "%s: what was judged before authority moved says nothing any more, so every gate is "
 			 "unknown until %s",
@@ -170,9 +203,45 @@ static void say_aside(struct paper *paper, const struct standing *now, bool aliv
 	paper_wrap_safe(paper, 2, 4, line);
 }
 
+static void say_acts(struct paper *paper, const json_t *root, const struct standing *now, bool alive)
+{
+	json_t *acts = acts_that_wait(root, now), *act;
+	size_t index;
+
+	json_array_foreach(acts, index, act)
+	{
+		char line[1200];
+
+		snprintf(line, sizeof line, "%s was asked for by %s (%s), and waits: %s",
+			 body_text(act, "act"), body_text(act, "by"), body_text(act, "reason"),
+			 alive ? "the controller carries it out"
+			       : "whoever acts next, or `interlock run`, carries it out");
+		buffer_text(&paper->text, "  ");
+		paper_wrap_safe(paper, 2, 4, line);
+	}
+	json_decref(acts);
+}
+
+/* Who finds it so at night must know that writers may be held, and who lets them go. */
+static void say_moving(struct paper *paper, const struct standing *now, bool alive)
+{
+	char line[400];
+
+	snprintf(line, sizeof line, "a crossing is %s%s", now->returning ? "being given up" : "under way",
+		 alive ? ""
+		       : ", writers may be held, and nobody carries it on: start `interlock run`, which goes "
+			 "on from the journal");
+	if (!alive && !now->returning)
+		snprintf(line + strlen(line), sizeof line - strlen(line), ", %s",
+			 stage_is_decided(now->stage) ? "forward, for it is decided"
+						      : "for as long as its deadline allows, else back");
+	buffer_text(&paper->text, "  ");
+	paper_wrap_safe(paper, 2, 4, line);
+}
+
 /* One sentence: where it stands, why, and what comes next. */
-static void say(struct paper *paper, const struct standing *now, const struct plan_family *family, bool alive,
-		int64_t now_ms)
+static void say(struct paper *paper, const json_t *root, const struct standing *now,
+		const struct plan_family *family, bool alive, int64_t now_ms)
 {
 	json_t *reason, *reasons = json_object_get(json_object_get(now->json, "verdict"), "reasons");
 	char since[UNIT_TEXT_SIZE], sentence[1200], watched[WINDOW_TEXT_SIZE];
@@ -183,10 +252,14 @@ static void say(struct paper *paper, const struct standing *now, const struct pl
 		 now->overlay ? ", " : "", now->overlay ? overlay_word(now->overlay) : "",
 		 now->since_ms ? " for " : "",
 		 now->since_ms ? duration_text(now_ms - now->since_ms, since) : "",
-		 now->cause ? now->cause : "");
+		 now->stage == STAGE_DECIDED && !now->overlay
+			 ? "authority is decided; from here there is only forward"
+		 : now->cause ? now->cause
+			      : "");
 	paper_wrap_safe(paper, text_columns(view_text(now->name)) + 2, 2, sentence);
+	say_acts(paper, root, now, alive);
 	if (now->moving != AUTHORITY_NONE)
-		paper_line(paper, "  a crossing is %s", now->returning ? "being given up" : "under way");
+		say_moving(paper, now, alive);
 	else if (now->stage == STAGE_TARGET && family) {
 		bool over = window_is_over(now, family, now_ms, watched, sizeof watched);
 
@@ -230,9 +303,15 @@ static void put_row(struct table *table, const struct standing *now, int64_t now
 	for (int gate = 0; gate < GATE_COUNT; gate++) {
 		const char *word = verdict_word(gate_now(now, (enum gate)gate, now_ms));
 
-		table_cell(table, ink_of_verdict(word), "%s", word);
+		/* Nothing is judged any more, and there is no way back that could stay clean. */
+		if (now->stage == STAGE_RETIRED)
+			table_cell(table, INK_DIM, "-");
+		else
+			table_cell(table, ink_of_verdict(word), "%s", word);
 	}
-	if (until > now_ms && until < INT64_MAX)
+	if (now->stage >= STAGE_SEALED)
+		table_cell(table, INK_DIM, "-");
+	else if (until > now_ms && until < INT64_MAX)
 		table_cell(table, INK_PLAIN, "for %s", duration_text(until - now_ms, text));
 	else
 		table_cell(table, INK_DIM, "%s", until == INT64_MAX ? "no end" : until ? "no" : "-");
@@ -328,7 +407,8 @@ static void show_json(struct acting_on *on, const struct list *list, bool alive,
 	json_t *lease = json_object_get(root, "lease"), *families = json_array();
 
 	for (int i = 0; i < list->count; i++)
-		json_array_append_new(families, family_json(&list->at[i].now, list->at[i].plan, now_ms));
+		json_array_append_new(families,
+				      family_json(root, &list->at[i].now, list->at[i].plan, now_ms));
 	output_json(on->output, json_pack("{s:o, s:b, s:{s:I, s:b}, s:o}", "exit",
 					  json_text(controller_plan(on->controller)->exit.text), "complete",
 					  json_object_get(root, "complete") != NULL, "controller", "lease",
@@ -351,7 +431,7 @@ static void show_paper(struct acting_on *on, const struct list *list, bool alive
 	table_print(&table, &paper);
 	paper_gap(&paper);
 	for (int i = 0; i < list->count; i++)
-		say(&paper, &list->at[i].now, list->at[i].plan, alive, now_ms);
+		say(&paper, root, &list->at[i].now, list->at[i].plan, alive, now_ms);
 	if (json_object_get(root, "complete"))
 		paper_line(&paper, "every family is retired: the exit is complete");
 	paper_line(&paper, "%s", alive ? "a controller keeps this exit" : "no controller is at work");

@@ -136,7 +136,12 @@ int countdown_read(struct journal *journal, const struct plan *plan, const struc
 				     find_moved(journal_state(journal), plan, now_ms, &arena, moved), &arena,
 				     &made);
 	if (err == 0) {
-		*out = write_down(family, &made, &now, now_ms, known, fresh, known ? NULL : why.text);
+		if (known && now.stage >= STAGE_SEALED)
+			fault_set(&why, ERR_CONFLICT,
+				  "the family is %s: it has moved for good, and nothing is counted down any "
+				  "more",
+				  stage_word(now.stage));
+		*out = write_down(family, &made, &now, now_ms, known, fresh, why.text[0] ? why.text : NULL);
 		err = *out ? 0 : ERR_MEMORY;
 	}
 	arena_done(&arena);

@@ -386,6 +386,9 @@ static int hold(struct acting *a)
 
 	if (c->now.overlay == OVERLAY_UNKNOWN)
 		return answer(a, MOVER_DONE, "the family is UNKNOWN, and so is held already");
+	if (c->now.stage == STAGE_RETIRED)
+		return answer(a, MOVER_REFUSED,
+			      "the family is RETIRED: nothing of it moves any more that could be held");
 	snprintf(cause, sizeof cause, "%s: %s", body_text(a->json, "by"), body_text(a->json, "reason"));
 	err = crossing_stage(c, c->now.stage, OVERLAY_HELD, cause, json_pack("{s:b}", "asked", 1));
 	return err ? err : answer(a, MOVER_DONE, "%s is held in %s", c->name, stage_word(c->now.stage));

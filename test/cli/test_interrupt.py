@@ -1,5 +1,6 @@
 """A verb that waits for a cluster ends politely when it is asked to, and says that nothing was decided."""
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -47,3 +48,28 @@ def test_a_signal_ends_it(program, tmp_path, silent, verb, how):
     assert json.loads(out)["verdict"] == "unknown"
     if verb[0] == "init":
         assert not (tmp_path / "exit.yaml").exists()
+
+
+@pytest.mark.parametrize("answer, says", [(None, "not agreed to"), (b"\x04", "not agreed to"), (b"g\n", "that is not the family's name")],
+                         ids=["int", "end", "other"])
+def test_a_question_is_left_without_an_act(program, tmp_path, answer, says):
+    """Ctrl-C is heard while a person is asked, and not at the next Enter; what is not agreed to leaves no act behind."""
+    (tmp_path / "exit.yaml").write_text(PLAN.format("localhost:2"))
+    ours, theirs = os.openpty()
+    process = subprocess.Popen([program, "hold", "f", "--as", "lead@example.org", "--reason", "r"], cwd=tmp_path, stdin=theirs,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    os.close(theirs)
+    asked = b""
+    while b"to go on: " not in asked:
+        some = os.read(process.stderr.fileno(), 1000)
+        assert some, asked
+        asked += some
+    if answer:
+        os.write(ours, answer)
+    else:
+        process.send_signal(signal.SIGINT)
+    err = process.communicate(timeout=30)[1].decode()
+    os.close(ours)
+    assert process.returncode == 1 and f"{says}: nothing was done" in err, err
+    done = subprocess.run([program, "status", "--json"], cwd=tmp_path, stdout=subprocess.PIPE, timeout=30, check=True)
+    assert [family["acts"] for family in json.loads(done.stdout)["families"]] == [[]]
