@@ -121,13 +121,16 @@ static int set_told(struct sim_lever *l, const char *value, uint64_t epoch, stru
 				 (unsigned long long)told->epoch);
 	if (which == 2 && told->stubborn && sim->now < sim->faults_until)
 		return fault_set(fault, ERR_TIMEOUT, "the group does not stop");
-	/* A group is stopped and started in one epoch: its guard cannot tell a late stop, and no promise covers one. */
-	if ((sim->guarded || sim->options.mutant == MUTANT_LEVERS_DEAF) && which != 2 &&
-	    sim_chance(sim, sim->lost_ppm)) {
+	/*
+	 * A group is stopped and started in one epoch: its guard cannot tell a late stop, and no promise covers one.  A start
+	 * may come late or twice, but for the one that sets it back: it shares its epoch with the next attempt's stop.
+	 */
+	if ((sim->guarded || sim->options.mutant == MUTANT_LEVERS_DEAF) &&
+	    (which != 2 || (wanted != SIM_HOLD && !sim->onlooker.returning)) && sim_chance(sim, sim->lost_ppm)) {
 		/* Later, or now and once more. */
 		if (sim_below(sim, 2))
 			told_lands(sim, which, pack(epoch, wanted));
-		sim_at(sim, 100 + sim_below(sim, 8000), told_lands, which, pack(epoch, wanted));
+		sim_at(sim, 100 + sim_below(sim, which == 2 ? 60000 : 8000), told_lands, which, pack(epoch, wanted));
 		return fault_set(fault, ERR_TIMEOUT, "%s does not answer", l->lever.name);
 	}
 	/* Says that it failed, though it has heard; or that all have it, a while before that is so. */
