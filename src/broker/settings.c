@@ -9,32 +9,58 @@ struct settings *settings_begin(struct request *request, void *response,
 	struct settings *settings = arena_take(&request->arena, sizeof *settings);
 
 	if (settings)
-		*settings = (struct settings){ request, response, done, 1, 0 };
+		*settings = (struct settings){ .request = request, .response = response, .done = done };
 	return settings;
-}
-
-void settings_end(struct settings *settings)
-{
-	if (--settings->waiting == 0)
-		settings->done(settings, settings->failed);
 }
 
 static void put_done(void *context, int err, const struct fault *fault)
 {
 	struct settings *settings = context;
 
-	settings->failed += err < 0;
-	settings_end(settings);
+	settings->failed += err < 0 ? settings->count : 0;
+	settings->done(settings, settings->failed);
+}
+
+void settings_end(struct settings *settings)
+{
+	int err = settings->count ? store_settings_put(settings->request->broker->store, settings->all,
+						       settings->count, put_done, settings)
+				  : 0;
+
+	if (err < 0 || !settings->count)
+		put_done(settings, err, NULL);
+}
+
+/* One more place at the end; NULL when the arena is full. */
+static struct store_setting *next_place(struct settings *settings)
+{
+	if (settings->count == settings->capacity) {
+		int capacity = settings->capacity ? 2 * settings->capacity : 16;
+		struct store_setting *all =
+			arena_array(&settings->request->arena, (size_t)capacity, sizeof *all);
+
+		if (!all)
+			return NULL;
+		if (settings->count)
+			memcpy(all, settings->all, (size_t)settings->count * sizeof *all);
+		settings->all = all;
+		settings->capacity = capacity;
+	}
+	return &settings->all[settings->count];
 }
 
 void settings_put(struct settings *settings, const char *kind, struct view name, struct view value)
 {
-	settings->waiting++;
-	if (store_setting_put(settings->request->broker->store, view_text(kind), name, value, put_done,
-			      settings) < 0) {
+	struct arena *arena = &settings->request->arena;
+	struct store_setting *one = next_place(settings);
+
+	if (one)
+		*one = (struct store_setting){ view_text(kind), arena_copy(arena, name),
+					       value.at ? arena_copy(arena, value) : VIEW_NULL };
+	if (one && one->name.at && (one->value.at || !value.at))
+		settings->count++;
+	else
 		settings->failed++;
-		settings->waiting--;
-	}
 }
 
 struct first {

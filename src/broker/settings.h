@@ -6,13 +6,15 @@
 
 /*
  * Changes that a request waits for: begun, put any number of times, ended; `done` comes once, with how many could not be
- * kept, never before settings_end() was called.  The arena of the request holds it.
+ * kept, never before settings_end() was called.  They are kept together, or none of them: many cost the disk as much as one.
+ * The arena of the request holds it.
  */
 struct settings {
 	struct request *request;
 	void *response; /* the caller's */
 	void (*done)(struct settings *settings, int failed);
-	int waiting, failed;
+	struct store_setting *all; /* in the arena */
+	int count, capacity, failed;
 };
 
 /* NULL when the arena is full. */

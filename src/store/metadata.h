@@ -96,9 +96,9 @@ int metadata_topic_configure(struct metadata *metadata, const uint8_t *topic, st
 			     struct fault *fault);
 int metadata_topic_delete(struct metadata *metadata, const uint8_t *topic, struct fault *fault);
 
-/* A null value removes it. */
-int metadata_setting_put(struct metadata *metadata, const struct metadata_setting *setting,
-			 struct fault *fault);
+/* All or none, in order; a null value removes. */
+int metadata_settings_put(struct metadata *metadata, const struct metadata_setting *all, int64_t count,
+			  struct fault *fault);
 
 /* A block of producer ids that nobody was given before, and that are not those of another cluster: metadata.c. */
 int metadata_producer_ids_take(struct metadata *metadata, int64_t count, int64_t *first, struct fault *fault);

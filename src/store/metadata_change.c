@@ -118,20 +118,29 @@ int metadata_topic_delete(struct metadata *metadata, const uint8_t *topic, struc
 	return metadata_end(metadata, err, fault);
 }
 
-int metadata_setting_put(struct metadata *metadata, const struct metadata_setting *setting,
-			 struct fault *fault)
+static int put_setting(struct metadata *metadata, const struct metadata_setting *setting, struct fault *fault)
 {
-	int err = metadata_begin(metadata, fault);
+	int err =
+		metadata_exec(metadata, "DELETE FROM store_setting WHERE kind = ? AND name = ?",
+			      SQL_VALUES(text_value(setting->kind), text_value(setting->name)), NULL, fault);
 
-	if (err < 0)
-		return err;
-	err = metadata_exec(metadata, "DELETE FROM store_setting WHERE kind = ? AND name = ?",
-			    SQL_VALUES(text_value(setting->kind), text_value(setting->name)), NULL, fault);
 	if (err == 0 && setting->value.at)
 		err = metadata_exec(metadata, "INSERT INTO store_setting VALUES (?, ?, ?)",
 				    SQL_VALUES(text_value(setting->kind), text_value(setting->name),
 					       sql_bytes(setting->value)),
 				    NULL, fault);
+	return err;
+}
+
+int metadata_settings_put(struct metadata *metadata, const struct metadata_setting *all, int64_t count,
+			  struct fault *fault)
+{
+	int err = metadata_begin(metadata, fault);
+
+	if (err < 0)
+		return err;
+	for (int64_t i = 0; i < count && err == 0; i++)
+		err = put_setting(metadata, &all[i], fault);
 	return metadata_end(metadata, err, fault);
 }
 

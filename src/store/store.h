@@ -155,6 +155,14 @@ void store_topic_log_options(struct store_topic *topic, const struct store_log_o
  */
 int store_setting_put(struct store *store, struct view kind, struct view name, struct view value,
 		      store_done *done, void *context);
+
+/* The same for several, in order: all of them are kept, or none. */
+struct store_setting {
+	struct view kind, name, value;
+};
+int store_settings_put(struct store *store, const struct store_setting *all, int64_t count, store_done *done,
+		       void *context);
+
 struct view store_setting(struct store *store, struct view kind, struct view name);
 typedef void store_setting_each_fn(void *context, struct view name, struct view value);
 void store_setting_each(struct store *store, struct view kind, store_setting_each_fn *each, void *context);

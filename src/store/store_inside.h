@@ -135,8 +135,9 @@ struct task {
 	struct topic *topic;
 	struct partition *partition;
 	uint8_t topic_id[STORE_TOPIC_ID_SIZE];
-	struct view name, value, kind; /* in `bytes` */
+	struct view name, value; /* in `bytes` */
 	struct buffer bytes;
+	struct metadata_setting *settings; /* views of `bytes` */
 	uint32_t first;
 	int32_t from, to;
 	int64_t number;

@@ -56,6 +56,7 @@ void task_free(struct task *task)
 {
 	list_remove(&task->link);
 	buffer_done(&task->bytes);
+	free(task->settings);
 	free(task);
 }
 
@@ -65,17 +66,15 @@ static void task_answer(struct task *task)
 		task->done(task->context, task->err, &task->fault);
 }
 
-/* Copies up to three texts into the task, which then holds views of its own. */
-static int task_keep(struct task *task, struct view kind, struct view name, struct view value)
+/* Copies up to two texts into the task, which then holds views of its own. */
+static int task_keep(struct task *task, struct view name, struct view value)
 {
-	buffer_view(&task->bytes, kind);
 	buffer_view(&task->bytes, name);
 	buffer_view(&task->bytes, value);
 	if (task->bytes.err)
 		return task->bytes.err;
-	task->kind = kind.at ? view_of(task->bytes.at, kind.size) : VIEW_NULL;
-	task->name = view_of(task->bytes.at + kind.size, name.size);
-	task->value = value.at ? view_of(task->bytes.at + kind.size + name.size, value.size) : VIEW_NULL;
+	task->name = view_of(task->bytes.at, name.size);
+	task->value = value.at ? view_of(task->bytes.at + name.size, value.size) : VIEW_NULL;
 	if (value.at && !task->value.at)
 		task->value = VIEW_LITERAL("");
 	return 0;
@@ -237,7 +236,7 @@ int store_topic_create(struct store *store, const struct store_topic_new *topic,
 	task->to = topic->partition_count;
 	memcpy(task->topic_id, topic->id, sizeof task->topic_id);
 	task->topic = topic_make(store, topic->id, topic->name, topic->config, topic->partition_count);
-	if (!task->topic || task_keep(task, VIEW_NULL, topic->name, topic->config) < 0) {
+	if (!task->topic || task_keep(task, topic->name, topic->config) < 0) {
 		topic_free(task->topic);
 		task_free(task);
 		return ERR_MEMORY;
@@ -332,7 +331,7 @@ int store_topic_configure(struct store_topic *face, struct view config, store_do
 	if (!task)
 		return ERR_MEMORY;
 	memcpy(task->topic_id, face->id, sizeof task->topic_id);
-	if (task_keep(task, VIEW_NULL, VIEW_LITERAL(""), config) < 0) {
+	if (task_keep(task, VIEW_LITERAL(""), config) < 0) {
 		task_free(task);
 		return ERR_MEMORY;
 	}
@@ -434,36 +433,73 @@ void settings_free(struct store *store)
 	map_done(&store->settings);
 }
 
-static int setting_run(struct task *task)
+static int settings_run(struct task *task)
 {
-	return metadata_setting_put(task->store->metadata,
-				    &(struct metadata_setting){ task->kind, task->name, task->value },
-				    &task->fault);
+	return metadata_settings_put(task->store->metadata, task->settings, task->number, &task->fault);
 }
 
-static void setting_finish(struct task *task)
+static void settings_finish(struct task *task)
 {
-	if (task->err == 0)
-		task->err = setting_keep(task->store, task->kind, task->name, task->value);
+	for (int64_t i = 0; i < task->number && task->err == 0; i++)
+		task->err = setting_keep(task->store, task->settings[i].kind, task->settings[i].name,
+					 task->settings[i].value);
 	task_answer(task);
 }
 
-int store_setting_put(struct store *store, struct view kind, struct view name, struct view value,
-		      store_done *done, void *context)
+/* Copies them into the task. */
+static int settings_copy(struct task *task, const struct store_setting *all, int64_t count)
+{
+	uint8_t *at;
+
+	for (int64_t i = 0; i < count; i++) {
+		buffer_view(&task->bytes, all[i].kind);
+		buffer_view(&task->bytes, all[i].name);
+		buffer_view(&task->bytes, all[i].value);
+	}
+	task->settings = calloc((size_t)count, sizeof *task->settings);
+	if (task->bytes.err || !task->settings)
+		return ERR_MEMORY;
+	at = task->bytes.at;
+	for (int64_t i = 0; i < count; i++) {
+		const struct store_setting *one = &all[i];
+
+		task->settings[i] = (struct metadata_setting){
+			view_of(at, one->kind.size), view_of(at + one->kind.size, one->name.size),
+			one->value.at ? view_of(at + one->kind.size + one->name.size, one->value.size)
+				      : VIEW_NULL
+		};
+		at += one->kind.size + one->name.size + one->value.size;
+	}
+	task->number = count;
+	return 0;
+}
+
+int store_settings_put(struct store *store, const struct store_setting *all, int64_t count, store_done *done,
+		       void *context)
 {
 	struct task *task;
 
-	if (store->closing || !kind.size || !name.size || kind.size + name.size + 1 > SETTING_KEY_MAX)
+	if (store->closing || count < 1)
 		return ERR_USAGE;
-	task = task_new(store, setting_run, setting_finish, done, context);
+	for (int64_t i = 0; i < count; i++)
+		if (!all[i].kind.size || !all[i].name.size ||
+		    all[i].kind.size + all[i].name.size + 1 > SETTING_KEY_MAX)
+			return ERR_USAGE;
+	task = task_new(store, settings_run, settings_finish, done, context);
 	if (!task)
 		return ERR_MEMORY;
-	if (task_keep(task, kind, name, value) < 0) {
+	if (settings_copy(task, all, count) < 0) {
 		task_free(task);
 		return ERR_MEMORY;
 	}
 	task_start(task);
 	return 0;
+}
+
+int store_setting_put(struct store *store, struct view kind, struct view name, struct view value,
+		      store_done *done, void *context)
+{
+	return store_settings_put(store, &(struct store_setting){ kind, name, value }, 1, done, context);
 }
 
 struct view store_setting(struct store *store, struct view kind, struct view name)

@@ -6,7 +6,10 @@
 #include "broker/access.h"
 #include "broker/access_table.h"
 #include "broker/api.h"
+#include "base/text.h"
 #include "guest.h"
+#include "store/metadata_inside.h"
+#include "store/store_inside.h"
 #include "wire/shape.h"
 
 #define AUTHORIZER "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
@@ -581,6 +584,223 @@ static void rules_outlive_a_restart(void **state)
 	place_remove();
 }
 
+/* Many rules of one request are one transaction of the metadata, which waits for the disk once. */
+static void many_rules_are_kept_together(void **state)
+{
+	enum { MANY = 300 };
+	struct broker *broker = *state;
+	struct access_rule alter = { ACL_RESOURCE_CLUSTER,
+				     LITERAL,
+				     ACL_OPERATION_ALL,
+				     ACL_PERMISSION_ALLOW,
+				     VIEW_LITERAL("kafka-cluster"),
+				     VIEW_LITERAL("User:ANONYMOUS"),
+				     VIEW_LITERAL("*") };
+	struct create_acls_request create;
+	struct create_acls_response created;
+	struct delete_acls_request delete;
+	struct delete_acls_response deleted;
+	struct delete_acls_request_filter filter = { .resource_type_filter = ACL_RESOURCE_TOPIC,
+						     .pattern_type_filter = ACL_PATTERN_MATCH,
+						     .operation = ACL_OPERATION_ANY,
+						     .permission_type = ACL_PERMISSION_ANY };
+	struct guest guest;
+	int64_t before;
+
+	guest_come(&guest, broker);
+	assert_int_equal(access_rules_add(access_rules_of(broker), &alter), 0);
+	message_default(&create_acls_request_message, &create);
+	create.creations.at = shape_array(&create_acls_request_creation_shape, &guest.arena, MANY);
+	create.creations.count = MANY;
+	for (int i = 0; i < MANY; i++)
+		create.creations.at[i] = (struct create_acls_request_creation){
+			.resource_type = ACL_RESOURCE_TOPIC,
+			.resource_name = view_text(arena_printf(&guest.arena, "orders-%d", i / 2)),
+			.resource_pattern_type = i < 100 ? PREFIXED : LITERAL,
+			.principal = i % 2 ? VIEW_LITERAL("User:a") : VIEW_LITERAL("User:b"),
+			.host = VIEW_LITERAL("*"),
+			.operation = READ,
+			.permission_type = ACL_PERMISSION_ALLOW
+		};
+	before = broker->store->metadata->serial;
+	guest_hear(&guest, API_CREATE_ACLS, 3, &create, &created);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(created.results.at[i].error_code, 0);
+	assert_int_equal(broker->store->metadata->serial, before + 1);
+	assert_int_equal(access_rules_count(access_rules_of(broker)), MANY + 1);
+	/* What is about this one name, of one principal: by its name, and by its prefixes. */
+	filter.resource_name_filter = VIEW_LITERAL("orders-12");
+	filter.principal_filter = VIEW_LITERAL("User:a");
+	message_default(&delete_acls_request_message, &delete);
+	delete.filters.at = &filter;
+	delete.filters.count = 1;
+	guest_hear(&guest, API_DELETE_ACLS, 3, &delete, &deleted);
+	assert_int_equal(deleted.filter_results.at[0].matching_acls.count, 2);
+	for (int i = 0; i < 2; i++) {
+		assert_true(view_is(deleted.filter_results.at[0].matching_acls.at[i].principal, "User:a"));
+		assert_int_equal(deleted.filter_results.at[0].matching_acls.at[i].error_code, 0);
+	}
+	assert_int_equal(broker->store->metadata->serial, before + 2);
+	assert_int_equal(access_rules_count(access_rules_of(broker)), MANY - 1);
+	guest_leave(&guest);
+}
+
+/* ---- by id ---------------------------------------------------------------------------------------------------------------------- */
+
+/* A topic that is named by its id is asked for by its name, and nobody learns more than that it is not his. */
+static void a_topic_by_its_id_is_asked_for(void **state)
+{
+	struct broker *broker = *state;
+	struct access_rule create = { ACL_RESOURCE_CLUSTER,
+				      LITERAL,
+				      ACL_OPERATION_CREATE,
+				      ACL_PERMISSION_ALLOW,
+				      VIEW_LITERAL("kafka-cluster"),
+				      VIEW_LITERAL("User:ANONYMOUS"),
+				      VIEW_LITERAL("*") },
+			   read_group = { ACL_RESOURCE_GROUP, LITERAL,
+					  ACL_OPERATION_READ, ACL_PERMISSION_ALLOW,
+					  VIEW_LITERAL("g"),  VIEW_LITERAL("User:ANONYMOUS"),
+					  VIEW_LITERAL("*") },
+			   mine = rule(ACL_PERMISSION_ALLOW, "User:ANONYMOUS", READ, LITERAL, "mine");
+	struct produce_request produce;
+	struct produce_response produced;
+	struct fetch_request fetch;
+	struct fetch_response fetched;
+	struct offset_commit_request commit;
+	struct offset_commit_response committed;
+	struct offset_fetch_request look;
+	struct offset_fetch_response found;
+	struct delete_topics_request delete;
+	struct delete_topics_response deleted;
+	struct uuid id, my_id;
+	struct guest guest;
+
+	guest_come(&guest, broker);
+	assert_int_equal(access_rules_add(access_rules_of(broker), &create), 0);
+	assert_int_equal(access_rules_add(access_rules_of(broker), &read_group), 0);
+	assert_int_equal(access_rules_add(access_rules_of(broker), &mine), 0);
+	ask_topic(&guest, "theirs", 1);
+	ask_topic(&guest, "mine", 1);
+	memcpy(id.bytes, store_topic_named(broker->store, VIEW_LITERAL("theirs"))->id, 16);
+	memcpy(my_id.bytes, store_topic_named(broker->store, VIEW_LITERAL("mine"))->id, 16);
+
+	produce =
+		words_produce(&guest.arena, VIEW_LITERAL(""), 0,
+			      words_batch(&guest.arena, &batch_options_default, clock_wall_ms(&clock_system),
+					  VIEW_LITERAL("k"), VIEW_LITERAL("v")));
+	produce.topic_data.at[0].topic_id = id;
+	guest_hear(&guest, API_PRODUCE, 13, &produce, &produced);
+	assert_int_equal(produced.responses.at[0].partition_responses.at[0].error_code,
+			 KAFKA_TOPIC_AUTHORIZATION_FAILED);
+
+	message_default(&fetch_request_message, &fetch);
+	fetch.session_epoch = -1;
+	fetch.max_bytes = 1 << 20;
+	fetch.topics.at = shape_array(&fetch_request_topic_shape, &guest.arena, 2);
+	fetch.topics.count = 2;
+	for (int i = 0; i < 2; i++) {
+		fetch.topics.at[i].topic_id = i ? my_id : id;
+		fetch.topics.at[i].partitions.at = words_one(&fetch_request_partition_shape, &guest.arena);
+		fetch.topics.at[i].partitions.count = 1;
+	}
+	guest_hear(&guest, API_FETCH, 13, &fetch, &fetched);
+	assert_int_equal(fetched.responses.at[0].partitions.at[0].error_code,
+			 KAFKA_TOPIC_AUTHORIZATION_FAILED);
+	assert_int_equal(fetched.responses.at[1].partitions.at[0].error_code, 0);
+
+	commit = words_commit(&guest.arena, VIEW_LITERAL("g"), VIEW_LITERAL(""), -1, VIEW_LITERAL(""), 0, 5);
+	commit.topics.at[0].topic_id = id;
+	do {
+		guest_hear(&guest, API_OFFSET_COMMIT, 10, &commit, &committed);
+		turn(broker);
+	} while (committed.topics.at[0].partitions.at[0].error_code == KAFKA_COORDINATOR_NOT_AVAILABLE);
+	assert_int_equal(committed.topics.at[0].partitions.at[0].error_code,
+			 KAFKA_TOPIC_AUTHORIZATION_FAILED);
+	commit.topics.at[0].topic_id = my_id;
+	do {
+		guest_hear(&guest, API_OFFSET_COMMIT, 10, &commit, &committed);
+		turn(broker);
+	} while (committed.topics.at[0].partitions.at[0].error_code == KAFKA_COORDINATOR_NOT_AVAILABLE);
+	assert_int_equal(committed.topics.at[0].partitions.at[0].error_code, 0);
+
+	message_default(&offset_fetch_request_message, &look);
+	look.groups.at = words_one(&offset_fetch_request_group_shape, &guest.arena);
+	look.groups.count = 1;
+	look.groups.at[0].group_id = VIEW_LITERAL("g");
+	look.groups.at[0].topics.at = words_one(&offset_fetch_request_group_topic_shape, &guest.arena);
+	look.groups.at[0].topics.count = 1;
+	look.groups.at[0].topics.at[0].topic_id = id;
+	look.groups.at[0].topics.at[0].partition_indexes.at = arena_take(&guest.arena, sizeof(int32_t));
+	look.groups.at[0].topics.at[0].partition_indexes.at[0] = 0;
+	look.groups.at[0].topics.at[0].partition_indexes.count = 1;
+	guest_hear(&guest, API_OFFSET_FETCH, 10, &look, &found);
+	assert_int_equal(found.groups.at[0].topics.at[0].partitions.at[0].error_code,
+			 KAFKA_TOPIC_AUTHORIZATION_FAILED);
+	/* Who may not see the topic any more does not find it among all positions of the group either. */
+	look.groups.at[0].topics.count = -1;
+	guest_hear(&guest, API_OFFSET_FETCH, 10, &look, &found);
+	assert_int_equal(found.groups.at[0].topics.count, 1);
+	assert_true(access_rules_remove(access_rules_of(broker), &mine));
+	guest_hear(&guest, API_OFFSET_FETCH, 10, &look, &found);
+	assert_int_equal(found.groups.at[0].error_code, 0);
+	assert_int_equal(found.groups.at[0].topics.count, 0);
+
+	message_default(&delete_topics_request_message, &delete);
+	delete.topics.at = words_one(&delete_topics_request_topic_shape, &guest.arena);
+	delete.topics.count = 1;
+	delete.topics.at[0].topic_id = id;
+	guest_hear(&guest, API_DELETE_TOPICS, 6, &delete, &deleted);
+	assert_int_equal(deleted.responses.at[0].error_code, KAFKA_TOPIC_AUTHORIZATION_FAILED);
+	assert_null(deleted.responses.at[0].name.at);
+	guest_leave(&guest);
+}
+
+/* What goes on where there is no rule does not where there are some, about others. */
+static int begin_unruled(void **state)
+{
+	struct properties *properties = calloc(1, sizeof *properties);
+	static const char *const pairs[][2] = { { "authorizer.class.name", AUTHORIZER },
+						{ "allow.everyone.if.no.acl.found", "true" },
+						{ "super.users", "User:ANON;User:root" } };
+	struct fault fault = { 0 };
+
+	place_make();
+	properties_init(properties);
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+		assert_int_equal(
+			properties_set(properties, view_text(pairs[i][0]), view_text(pairs[i][1]), NULL), 0);
+	assert_int_equal(loop_new(&clock_system, 1, &the_loop), 0);
+	if (broker_open(the_loop,
+			&(struct broker_options){
+				.folder = the_folder, .host = "127.0.0.1", .properties = properties },
+			(struct broker **)state, &fault) < 0)
+		fail_msg("%s", fault.text);
+	properties_done(properties);
+	free(properties);
+	return 0;
+}
+
+static bool allowed(struct broker *broker, const char *principal)
+{
+	return access_allowed_to(broker, view_text(principal), "/10.0.0.1", READ, ACL_RESOURCE_TOPIC,
+				 VIEW_LITERAL("orders"));
+}
+
+static void without_a_rule(void **state)
+{
+	struct broker *broker = *state;
+	struct access_rule one = rule(ACL_PERMISSION_ALLOW, "User:a", READ, LITERAL, "orders");
+
+	assert_true(allowed(broker, "User:b"));
+	assert_int_equal(access_rules_add(access_rules_of(broker), &one), 0);
+	assert_true(allowed(broker, "User:a"));
+	assert_false(allowed(broker, "User:b"));
+	assert_true(allowed(broker, "User:root"));
+	assert_false(allowed(broker, "User:rooted")); /* a super user is one by the whole of its name */
+	assert_false(allowed(broker, "User:ANONYMOUS"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -594,6 +814,9 @@ int main(void)
 		cmocka_unit_test(what_is_kept_is_read_again),
 		cmocka_unit_test_setup_teardown(no_api_is_without_its_question, begin, guest_end),
 		cmocka_unit_test(rules_outlive_a_restart),
+		cmocka_unit_test_setup_teardown(many_rules_are_kept_together, begin, guest_end),
+		cmocka_unit_test_setup_teardown(a_topic_by_its_id_is_asked_for, begin, guest_end),
+		cmocka_unit_test_setup_teardown(without_a_rule, begin_unruled, guest_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

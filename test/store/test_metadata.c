@@ -116,18 +116,12 @@ static void what_is_changed_is_there(void **state)
 	assert_int_equal(metadata_topic_configure(metadata, (const uint8_t *)"0123456789abcdef",
 						  VIEW_LITERAL(""), &fault),
 			 ERR_NOT_FOUND);
-	OK(metadata_setting_put(
+	OK(metadata_settings_put(
 		metadata,
-		&(struct metadata_setting){ VIEW_LITERAL("k"), VIEW_LITERAL("n"), VIEW_LITERAL("1") },
-		&fault));
-	OK(metadata_setting_put(
-		metadata,
-		&(struct metadata_setting){ VIEW_LITERAL("k"), VIEW_LITERAL("n"), VIEW_LITERAL("2") },
-		&fault));
-	OK(metadata_setting_put(
-		metadata,
-		&(struct metadata_setting){ VIEW_LITERAL("k"), VIEW_LITERAL("m"), VIEW_LITERAL("") },
-		&fault));
+		(struct metadata_setting[]){ { VIEW_LITERAL("k"), VIEW_LITERAL("n"), VIEW_LITERAL("1") },
+					     { VIEW_LITERAL("k"), VIEW_LITERAL("n"), VIEW_LITERAL("2") },
+					     { VIEW_LITERAL("k"), VIEW_LITERAL("m"), VIEW_LITERAL("") } },
+		3, &fault));
 	OK(metadata_producer_ids_take(metadata, 10, &ids, &fault));
 	assert_int_equal(ids, (int64_t)43 << 32); /* a block of this store's own */
 	OK(metadata_epoch_begin(metadata, &(struct metadata_epoch){ 2, 3, 7 }, true, &fault));

@@ -212,6 +212,14 @@ static void settings_and_ids_are_kept(void **state)
 					 answered, &answer));
 	WAIT_OK(store, store_setting_put(store, VIEW_LITERAL("ac"), VIEW_LITERAL("lb"), VIEW_NULL, answered,
 					 &answer));
+	/* One that cannot be, and none of them is. */
+	assert_int_equal(
+		store_settings_put(store,
+				   (struct store_setting[]){
+					   { VIEW_LITERAL("acl"), VIEW_LITERAL("c"), VIEW_LITERAL("4") },
+					   { VIEW_LITERAL("acl"), VIEW_LITERAL(""), VIEW_LITERAL("5") } },
+				   2, NULL, NULL),
+		ERR_USAGE);
 	assert_int_equal(store_producer_ids_take(store, 500, got_ids, &ids), 0);
 	wait_for(store, &ids.done);
 	first = ids.number;
