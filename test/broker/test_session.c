@@ -79,6 +79,60 @@ static void wrong_ids_and_epochs_are_refused(void **state)
 	/* The right one is still there. */
 	response = fetch(&guest, id, 1, NULL, 0, 0);
 	assert_int_equal(response.error_code, 0);
+	response = fetch(&guest, id, 1, NULL, 0, 0);
+	assert_int_equal(response.error_code,
+			 KAFKA_INVALID_FETCH_SESSION_EPOCH); /* which was that of the last */
+	/* It was begun with names, and goes on with names. */
+	struct fetch_request by_id;
+
+	message_default(&fetch_request_message, &by_id);
+	by_id.session_id = id;
+	by_id.session_epoch = 2;
+	guest_hear(&guest, API_FETCH, 13, &by_id, &response);
+	assert_int_equal(response.error_code, KAFKA_FETCH_SESSION_TOPIC_ID_ERROR);
+	fetch(&guest, id, -1, NULL, 0, 0);
+	guest_leave(&guest);
+}
+
+/* What is told once is not told again, but for what was an error; what is forgotten is not asked for any more. */
+static void what_is_forgotten_and_what_comes_back(void **state)
+{
+	struct fetch_request request;
+	struct fetch_response response;
+	int32_t zero = 0, id;
+	struct guest guest;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "back", 2);
+	put(&guest, "back", 0);
+	id = fetch(&guest, 0, 0, "back", 2, 1).session_id;
+	/* Partition 1 is empty: 1 is past its end, and it says so each time. */
+	response = fetch(&guest, id, 1, NULL, 0, 0);
+	assert_int_equal(response.responses.count, 1);
+	assert_int_equal(response.responses.at[0].partitions.count, 1);
+	assert_int_equal(response.responses.at[0].partitions.at[0].error_code, KAFKA_OFFSET_OUT_OF_RANGE);
+	put(&guest, "back", 1);
+	response = fetch(&guest, id, 2, NULL, 0, 0);
+	assert_int_equal(response.responses.at[0].partitions.count, 1);
+	assert_int_equal(response.responses.at[0].partitions.at[0].partition_index, 1);
+	assert_int_equal(response.responses.at[0].partitions.at[0].error_code, 0);
+	assert_int_equal(response.responses.at[0].partitions.at[0].high_watermark, 1);
+	response = fetch(&guest, id, 3, NULL, 0, 0);
+	assert_int_equal(response.responses.count, 0);
+	message_default(&fetch_request_message, &request);
+	request.session_id = id;
+	request.session_epoch = 4;
+	request.forgotten_topics_data.at = words_one(&fetch_request_forgotten_topic_shape, &guest.arena);
+	request.forgotten_topics_data.count = 1;
+	request.forgotten_topics_data.at[0].topic = VIEW_LITERAL("back");
+	request.forgotten_topics_data.at[0].partitions.at = &zero;
+	request.forgotten_topics_data.at[0].partitions.count = 1;
+	put(&guest, "back", 0);
+	put(&guest, "back", 1);
+	guest_hear(&guest, API_FETCH, 12, &request, &response);
+	assert_int_equal(response.error_code, 0);
+	assert_int_equal(response.responses.at[0].partitions.count, 1);
+	assert_int_equal(response.responses.at[0].partitions.at[0].partition_index, 1);
 	fetch(&guest, id, -1, NULL, 0, 0);
 	guest_leave(&guest);
 }
@@ -107,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_changes_are_told),
 		cmocka_unit_test(wrong_ids_and_epochs_are_refused),
+		cmocka_unit_test(what_is_forgotten_and_what_comes_back),
 		cmocka_unit_test(there_are_no_more_than_configured),
 	};
 
