@@ -9,7 +9,8 @@
  *	what was acknowledged is there, once, at its offset; what one producer sent to one partition stands in its order
  *	a committed transaction is there whole, an aborted one not at all, one of which nobody told either way
  *	a reader of committed records never sees one that was aborted, nor an offset with two values
- *	a group's position is one that was acknowledged or a later one that was sent, and never moves back
+ *	a group's position is one that was acknowledged or a later one that was sent, and never moves back; nor is a commit taken
+ *	of who has lost the partition
  *	what is missing was deleted, was old, or has a later record of its key, each only where somebody asked for that
  */
 #ifndef TEST_BROKER_SIM_H
@@ -52,6 +53,7 @@ struct asked {
 	int16_t api, version;
 	uint32_t value, deed;
 	int32_t partition;
+	int64_t kept; /* by a group, when it was asked */
 };
 
 enum client_kind {
@@ -129,6 +131,7 @@ struct world {
 	bool broken, finishing, opening;
 	struct client clients[CLIENTS];
 	struct group_model groups[2];
+	bool sociable;                  /* it is about groups */
 	bool compacts;                  /* of each key the last is enough */
 	bool retains;                   /* what is old goes */
 	bool rotten;                    /* a byte is not what it was: refusing is right, and lying is not */

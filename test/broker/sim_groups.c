@@ -117,6 +117,9 @@ static void joined(struct client *client, const struct join_group_response *in)
 		return;
 	}
 	keep_text(client->member_id, sizeof client->member_id, in->member_id);
+	/* It missed one: another may have owned meanwhile what it owned before. */
+	if (in->generation_id != client->generation + 1)
+		client->known_places = 0;
 	client->generation = in->generation_id;
 	client->member_count = in->members.count < 4 ? in->members.count : 4;
 	for (int i = 0; i < client->member_count; i++)
@@ -209,7 +212,9 @@ static void ask_commit_place(struct client *client, int32_t partition)
 
 	group->sent[partition] = place > group->sent[partition] ? place : group->sent[partition];
 	client_ask_about(client, API_OFFSET_COMMIT, is_classic(client) ? 7 : 9, &request,
-			 (struct asked){ .partition = partition, .value = (uint32_t)place });
+			 (struct asked){ .partition = partition,
+					 .value = (uint32_t)place,
+					 .kept = group->kept[partition] });
 }
 
 static void place_told(struct client *client, const struct asked *asked,
@@ -242,6 +247,11 @@ static void committed(struct client *client, const struct asked *asked, int16_t 
 	world_note(client->world, "client %d: position %lld of %d: %s", client->number, (long long)place,
 		   asked->partition, kafka_error_name(error));
 	if (error == KAFKA_NONE) {
+		/* Who sent it had lost the partition, and somebody else had gone as far or further. */
+		if (place <= asked->kept)
+			world_broken(client->world, "client %d moved %s back to %lld of %d: kept %lld",
+				     client->number, (const char *)group_name(client).at, (long long)place,
+				     asked->partition, (long long)asked->kept);
 		client->places[asked->partition] = place;
 		group->kept[asked->partition] =
 			place > group->kept[asked->partition] ? place : group->kept[asked->partition];
@@ -349,6 +359,12 @@ void member_step(struct client *client)
 {
 	bool asleep = client->world->now_ms < client->sleeps_until_ms;
 
+	/* Now and then one never hears that it has joined: it is a generation behind, and owns what it had as far as it knows. */
+	if (client->asked_count && client->asked[0].api == API_JOIN_GROUP && !client->world->finishing &&
+	    random_below(&client->world->random, 20) == 0) {
+		client_drop(client);
+		return;
+	}
 	if (client->asked_count || client->state == MEMBER_DONE || (asleep && !client->world->finishing))
 		return;
 	if (client->world->finishing)

@@ -10,12 +10,16 @@
 #define STEPS         1000
 #define OPENINGS      200
 #define SETTLE_ROUNDS 400
+#define MINGLES       250
 
 static const enum client_kind kinds[CLIENTS] = {
 	CLIENT_WRITER,     CLIENT_WRITER,     CLIENT_TRANSACTOR, CLIENT_TRANSACTOR,
 	CLIENT_TRANSACTOR, CLIENT_COMMITTER,  CLIENT_MEMBER,     CLIENT_MEMBER,
 	CLIENT_NEW_MEMBER, CLIENT_NEW_MEMBER, CLIENT_KEEPER,     CLIENT_READER,
 };
+
+#define FIRST_MEMBER 6
+#define MEMBERS      4
 
 struct world_totals world_totals;
 
@@ -263,6 +267,19 @@ static int run_on(struct world *world)
 	return world->broken ? -1 : 0;
 }
 
+/* Members alone, and all that they ask for is answered: so groups come far enough for somebody to be a generation behind. */
+static int mingle(struct world *world)
+{
+	for (int round = 0; round < MINGLES && !world->broken; round++) {
+		settle(world);
+		world->now_ms += (int64_t)random_below(&world->random, 60);
+		client_step(&world->clients[FIRST_MEMBER + random_below(&world->random, MEMBERS)]);
+		if (!world->broken && must_restart(world) && crash(world) < 0)
+			return -1;
+	}
+	return world->broken ? -1 : 0;
+}
+
 /* A third of the worlds compact, a third let go of what is old, a third keep all that nobody deletes. */
 static void add_configs(struct world *world, struct client *client, struct create_topics_request_topic *topic)
 {
@@ -432,6 +449,8 @@ static int live(struct world *world)
 		if (!world->broken && must_restart(world) && crash(world) < 0)
 			return -1;
 	}
+	if (world->sociable && !world->broken && mingle(world) < 0)
+		return -1;
 	if (world->broken || finish(world) < 0)
 		return -1;
 	return random_below(&world->random, 3) ? 0 : rot(world);
@@ -477,6 +496,7 @@ int world_run(uint64_t seed, bool trace, int mutant, char why[1000], uint64_t *h
 		world->objects = sim_objects_new(&world->random, world->disk, late, world);
 		sim_objects_trouble(world->objects, (int)random_below(&world->random, 40));
 	}
+	world->sociable = random_below(&world->random, 4) == 0;
 	world->inflater = inflater_new(1 << 20);
 	list_init(&world->wires);
 	world->values = calloc(WORLD_VALUES_MAX, sizeof *world->values);
