@@ -645,6 +645,44 @@ static void many_rules_are_kept_together(void **state)
 	guest_leave(&guest);
 }
 
+static void put_done(void *context, int err, const struct fault *fault)
+{
+	assert_int_equal(err, 0);
+	*(bool *)context = true;
+}
+
+/* One that is not understood may be a deny: the broker does not start without it. */
+static void a_rule_that_is_not_understood(void **state)
+{
+	struct broker *broker = *state;
+	struct properties properties;
+	struct fault fault = { 0 };
+	bool done = false;
+
+	assert_int_equal(store_setting_put(broker->store, VIEW_LITERAL("acl"), VIEW_LITERAL("x"),
+					   VIEW_LITERAL("of a newer version"), put_done, &done),
+			 0);
+	while (!done)
+		turn(broker);
+	broker_end(broker);
+	properties_init(&properties);
+	assert_int_equal(properties_set(&properties, VIEW_LITERAL("authorizer.class.name"),
+					VIEW_LITERAL(AUTHORIZER), NULL),
+			 0);
+	assert_int_equal(loop_new(&clock_system, 1, &the_loop), 0);
+	assert_int_equal(broker_open(the_loop,
+				     &(struct broker_options){ .folder = the_folder,
+							       .host = "127.0.0.1",
+							       .properties = &properties },
+				     &broker, &fault),
+			 ERR_MALFORMED);
+	assert_non_null(strstr(fault.text, "access rules"));
+	properties_done(&properties);
+	loop_free(the_loop);
+	/* Without an authorizer nobody asks for them. */
+	*state = broker_begin(NULL, NULL);
+}
+
 /* ---- by id ---------------------------------------------------------------------------------------------------------------------- */
 
 /* A topic that is named by its id is asked for by its name, and nobody learns more than that it is not his. */
@@ -816,6 +854,7 @@ int main(void)
 		cmocka_unit_test(rules_outlive_a_restart),
 		cmocka_unit_test_setup_teardown(many_rules_are_kept_together, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_topic_by_its_id_is_asked_for, begin, guest_end),
+		cmocka_unit_test_setup_teardown(a_rule_that_is_not_understood, begin, guest_end),
 		cmocka_unit_test_setup_teardown(without_a_rule, begin_unruled, guest_end),
 	};
 

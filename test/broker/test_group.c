@@ -291,6 +291,68 @@ static int groups_left(struct broker *broker)
 	return (int)broker_groups(broker)->by_id.count;
 }
 
+/* Of a member's group: its topic is subscribed to, for all that one can tell of what the member said. */
+static void commit_as(struct guest *guest, const struct join_group_response *as)
+{
+	struct offset_commit_request request = words_commit(&guest->arena, VIEW_LITERAL("g"), as->member_id,
+							    as->generation_id, VIEW_LITERAL("t"), 0, 5);
+	struct offset_commit_response response;
+
+	guest_hear(guest, API_OFFSET_COMMIT, 7, &request, &response);
+	assert_int_equal(response.topics.at[0].partitions.at[0].error_code, 0);
+}
+
+static int16_t forget_position(struct guest *guest)
+{
+	struct offset_delete_request request;
+	struct offset_delete_response response;
+
+	message_default(&offset_delete_request_message, &request);
+	request.group_id = VIEW_LITERAL("g");
+	request.topics.at = words_one(&offset_delete_request_topic_shape, &guest->arena);
+	request.topics.count = 1;
+	request.topics.at[0].name = VIEW_LITERAL("t");
+	request.topics.at[0].partitions.at = words_one(&offset_delete_request_partition_shape, &guest->arena);
+	request.topics.at[0].partitions.count = 1;
+	guest_hear(guest, API_OFFSET_DELETE, 0, &request, &response);
+	assert_int_equal(response.error_code, 0);
+	return response.topics.at[0].partitions.at[0].error_code;
+}
+
+static int positions_left(struct broker *broker)
+{
+	groups_left(broker);
+	return (int)group_named(broker_groups(broker), VIEW_LITERAL("g"))->positions.count;
+}
+
+/* Positions count from when the last member left, and not from when they were committed. */
+static void what_members_stand_for_is_kept(void **state)
+{
+	struct leave_group_request leave;
+	struct leave_group_response left;
+	struct join_group_response one;
+	struct guest guest;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 1);
+	one = join(&guest, "", NULL);
+	one = join(&guest, (const char *)arena_copy(&guest.arena, one.member_id).at, NULL);
+	assert_int_equal(sync_with(&guest, &one, NULL, "all").error_code, 0);
+	commit_as(&guest, &one);
+	assert_int_equal(forget_position(&guest), KAFKA_GROUP_SUBSCRIBED_TO_TOPIC);
+	wall_shift_ms = 2 * WEEK_MS;
+	assert_int_equal(positions_left(*state), 1);
+	leave = words_leave(VIEW_LITERAL("g"), one.member_id);
+	guest_hear(&guest, API_LEAVE_GROUP, 2, &leave, &left);
+	assert_int_equal(left.error_code, 0);
+	wall_shift_ms = 3 * WEEK_MS - 60000;
+	assert_int_equal(positions_left(*state), 1);
+	assert_int_equal(forget_position(&guest), 0);
+	assert_int_equal(groups_left(*state), 0); /* nothing is left of it */
+	guest_leave(&guest);
+	wall_shift_ms = 0;
+}
+
 static void what_nobody_used_for_long_is_given_up(void **state)
 {
 	struct join_group_response one;
@@ -333,6 +395,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_second_member_makes_a_rebalance, begin, guest_end),
 		cmocka_unit_test_setup_teardown(what_nobody_used_for_long_is_given_up, begin_expiry,
 						guest_end),
+		cmocka_unit_test_setup_teardown(what_members_stand_for_is_kept, begin_expiry, guest_end),
 		cmocka_unit_test_setup_teardown(a_static_member_keeps_its_place, begin, guest_end),
 	};
 

@@ -144,14 +144,14 @@ static void internal_topics_are_not_for_clients(void **state)
 /* ---- reading --------------------------------------------------------------------------------------------------------- */
 
 static struct fetch_response look(struct guest *guest, int64_t offset, int32_t leader_epoch,
-				  int32_t last_epoch, int32_t max_bytes, int partitions)
+				  int32_t last_epoch, int32_t partition_max_bytes, int partitions)
 {
 	struct fetch_request request;
 	struct fetch_response response;
 
 	message_default(&fetch_request_message, &request);
 	request.session_epoch = -1;
-	request.max_bytes = max_bytes;
+	request.max_bytes = 1 << 20;
 	request.topics.at = words_one(&fetch_request_topic_shape, &guest->arena);
 	request.topics.count = 1;
 	request.topics.at[0].topic = VIEW_LITERAL("read");
@@ -165,7 +165,7 @@ static struct fetch_response look(struct guest *guest, int64_t offset, int32_t l
 		one->fetch_offset = offset;
 		one->current_leader_epoch = leader_epoch;
 		one->last_fetched_epoch = last_epoch;
-		one->partition_max_bytes = max_bytes;
+		one->partition_max_bytes = partition_max_bytes;
 	}
 	guest_hear(guest, API_FETCH, 12, &request, &response);
 	return response;

@@ -439,6 +439,50 @@ static void a_transaction_that_takes_too_long(void **state)
 	wall_shift_ms = 0;
 }
 
+static int16_t verify(struct guest *guest, struct words_producer who, const char *topic, int32_t partition)
+{
+	struct add_partitions_to_txn_request request;
+	struct add_partitions_to_txn_response response;
+	struct add_partitions_to_txn_request_transaction *one;
+
+	message_default(&add_partitions_to_txn_request_message, &request);
+	one = words_one(&add_partitions_to_txn_request_transaction_shape, &guest->arena);
+	one->transactional_id = who.transactional_id;
+	one->producer_id = who.id;
+	one->producer_epoch = who.epoch;
+	one->verify_only = true;
+	one->topics.at = words_one(&add_partitions_to_txn_request_topic_shape, &guest->arena);
+	one->topics.count = 1;
+	one->topics.at[0].name = view_text(topic);
+	one->topics.at[0].partitions.at = &partition;
+	one->topics.at[0].partitions.count = 1;
+	request.transactions.at = one;
+	request.transactions.count = 1;
+	guest_hear(guest, API_ADD_PARTITIONS_TO_TXN, 5, &request, &response);
+	return response.results_by_transaction.at[0]
+		.topic_results.at[0]
+		.results_by_partition.at[0]
+		.partition_error_code;
+}
+
+/* To be asked changes nothing. */
+static void is_it_in_the_transaction(void **state)
+{
+	struct words_producer who = { VIEW_LITERAL("p") };
+	struct guest guest;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 2);
+	who.id = init(&guest, "p", -1, -1, 60000).producer_id;
+	assert_int_equal(verify(&guest, who, "t", 0), KAFKA_TRANSACTION_ABORTABLE);
+	assert_int_equal(add(&guest, "p", who.id, 0, "t", 0), 0);
+	assert_int_equal(verify(&guest, who, "t", 0), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(verify(&guest, who, "t", 1), KAFKA_TRANSACTION_ABORTABLE);
+	assert_int_equal(finish(&guest, "p", who.id, 0, true), 0);
+	guest_leave(&guest);
+}
+
 /* The last epoch of an id: the next transaction is of another id, from its first epoch. */
 static void epochs_may_be_used_up(void **state)
 {
@@ -566,6 +610,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_producer_comes_back_and_fences, begin, guest_end),
 		cmocka_unit_test_setup_teardown(positions_count_with_their_transaction, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_transaction_that_takes_too_long, begin, guest_end),
+		cmocka_unit_test_setup_teardown(is_it_in_the_transaction, begin, guest_end),
 		cmocka_unit_test_setup_teardown(epochs_may_be_used_up, begin, guest_end),
 	};
 
