@@ -141,7 +141,7 @@ bool sim_marker_of(const struct batch *batch, bool *commits);
 
 struct sim_mirror;
 
-/* The topic "linked", made a mirror.  Half of the worlds have none: NULL. */
+/* The topic "linked", made a mirror.  Two thirds of the worlds have none: NULL. */
 int mirror_begin(struct sim *sim);
 void mirror_free(struct sim_mirror *mirror);
 

@@ -79,6 +79,12 @@ static struct linked grow(struct sim *sim, size_t count, int64_t end, int32_t ep
 	struct linked linked = { .number = ++sim->numbers, .producer = -1, .sequence = -1, .epoch = epoch };
 	const struct linked *newest;
 
+	/* As a rule one that has something to end, once there is a tail: what lies below it can be filled in then. */
+	for (int64_t i = 1; count && i < PRODUCER_COUNT && random_below(&sim->random, 2); i++) {
+		newest = newest_of(mirror, count, PRODUCER_FIRST + i);
+		if (newest && !newest->marker)
+			producer = i;
+	}
 	linked.base = end + (random_below(&sim->random, 5) ? 0 : (int64_t)random_below(&sim->random, 6));
 	linked.last = linked.base + (int64_t)random_below(&sim->random, 4);
 	if (producer < 0)
@@ -126,6 +132,9 @@ static void was_cut(struct sim_mirror *mirror)
 		mirror->history_count--;
 	if (mirror->start > end)
 		mirror->start = end;
+	/* Who had written only what was given up is not known any more. */
+	if (mirror->tail_start < mirror->start)
+		mirror->tail_start = mirror->start;
 	if (mirror->durable > end)
 		mirror->durable = end;
 	mirror->epoch = mirror->next_epoch;
@@ -329,10 +338,14 @@ static void cut_somewhere(struct sim *sim)
 	struct store_partition_state is;
 	int64_t from;
 
-	/* Now and then with a merge on its way. */
+	/* Now and then with a merge on its way, and nothing else to wait for. */
 	if (random_below(&sim->random, 4) == 0) {
+		store_flush(sim->store, NULL, NULL);
+		sim_settle(sim);
 		sim->now_ms += 2000;
 		store_tick(sim->store);
+		if (sim_disk_dead(sim->disk) || mirror->filling)
+			return;
 	}
 	store_partition_state(mirror_partition(sim), &is);
 	from = mirror->filling ? mirror->start : mirror->start > 9 ? mirror->start - 9 : 0;
@@ -390,7 +403,8 @@ static void fill_some(struct sim *sim)
 	mirror->fill_from = count ? mirror->history[first].base : mirror->start;
 	if (random_below(&sim->random, 3) == 0)
 		mirror->fill_from = lowest;
-	if (mirror->fill_from < mirror->start) {
+	/* A link that asks its source would know; now and then one does not. */
+	if (mirror->fill_from < mirror->start && (mirror->decided || random_below(&sim->random, 4) == 0)) {
 		mirror->fill_count = count;
 		mirror->filling = true;
 		err = store_backfill_mirror(mirror_partition(sim), mirror->fill_from, buffer_bytes(&out),
@@ -430,6 +444,27 @@ static void begin_epoch(struct sim *sim)
 		mirror->new_epoch = false;
 }
 
+/* A piece, and often something that comes in its way while it is on its own. */
+static void fill_and_disturb(struct sim *sim)
+{
+	struct sim_mirror *mirror = sim->mirror;
+
+	fill_some(sim);
+	if (!mirror->filling || random_below(&sim->random, 2))
+		return;
+	for (uint64_t steps = random_below(&sim->random, 8); steps; steps--) {
+		lane_step(sim->lanes[random_below(&sim->random, STORE_LANES)]);
+		store_poll(sim->store);
+	}
+	if (sim_disk_dead(sim->disk) || mirror->cutting || mirror->new_epoch || mirror->moving)
+		return;
+	if (random_below(&sim->random, 2))
+		cut_somewhere(sim);
+	else
+		begin_epoch(sim);
+	store_poll(sim->store);
+}
+
 void mirror_step(struct sim *sim)
 {
 	struct sim_mirror *mirror = sim->mirror;
@@ -438,12 +473,12 @@ void mirror_step(struct sim *sim)
 	if (dice < 55)
 		append_some(sim);
 	else if (dice < 80 && !mirror->filling)
-		fill_some(sim);
-	else if (dice < 90 && !mirror->cutting && !mirror->new_epoch && !mirror->moving)
+		fill_and_disturb(sim);
+	else if (dice < 86 && !mirror->cutting && !mirror->new_epoch && !mirror->moving)
 		cut_somewhere(sim);
-	else if (dice < 93 && !mirror->cutting && !mirror->new_epoch)
+	else if (dice < 90 && !mirror->cutting && !mirror->new_epoch)
 		begin_epoch(sim);
-	else if (dice < 95 && !mirror->cutting && !mirror->moving && !mirror->filling)
+	else if (dice < 91 && !mirror->cutting && !mirror->moving && !mirror->filling)
 		move_start(sim);
 	else if (dice >= 95)
 		mirror_check(sim, false);

@@ -530,7 +530,7 @@ static int live(struct sim *sim)
 
 	if (open_store(sim) < 0)
 		return sim_broken(sim, "it does not open");
-	if (create_topic(sim) < 0 || (random_below(&sim->random, 2) && mirror_begin(sim) < 0))
+	if (create_topic(sim) < 0 || (random_below(&sim->random, 3) == 0 && mirror_begin(sim) < 0))
 		return -1;
 	sim_mutate_disk(sim->disk, sim->options.mutant);
 	for (int step = 0; step < STEPS && !sim->broken; step++) {
