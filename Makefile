@@ -14,17 +14,18 @@ CACHE := $(or $(INTERLOCK_CACHE),.cache)
 PYTHON := $(CACHE)/venv/bin/python
 PYTEST := $(CACHE)/venv/bin/pytest
 
-# $(call build,folder,options): configure once, then build what has changed.  Quiet unless it fails.
+# $(call build,folder,options,target): configure once, then build what has changed of the target (all of it, if not
+# said).  Quiet unless it fails.
 define build
 	@test -f build/$(1)/build.ninja || cmake -S . -B build/$(1) -G Ninja $(2) > build-$(1).log 2>&1 || \
 		{ cat build-$(1).log; rm -rf build/$(1) build-$(1).log; exit 1; }
 	@rm -f build-$(1).log
-	@cmake --build build/$(1) -j $(JOBS)
+	@cmake --build build/$(1) -j $(JOBS) $(addprefix --target ,$(3))
 endef
 
 .PHONY: all
 all:
-	$(call build,release,-DCMAKE_BUILD_TYPE=Release)
+	$(call build,release,-DCMAKE_BUILD_TYPE=Release,interlock pages)
 	@ln -f build/release/interlock build/interlock
 
 # Address, undefined and leak sanitizers.
@@ -34,7 +35,7 @@ build-test:
 
 .PHONY: build-thread
 build-thread:
-	$(call build,thread,-DCMAKE_BUILD_TYPE=Debug -DINTERLOCK_SANITIZE=thread)
+	$(call build,thread,-DCMAKE_BUILD_TYPE=Debug -DINTERLOCK_SANITIZE=thread,units)
 
 # The second compiler, for its warnings.
 .PHONY: build-clang
@@ -65,12 +66,17 @@ demo-kafka: setup
 	@script/peers jars 3.9.1 4.3.1
 	@$(PYTHON) demo/demo.py
 
+# One after the other, for each fills the processors.  `all` is what people get, with the warnings of the optimizer;
+# build-fuzz brings those of the second compiler.
+.PHONY: builds
+builds:
+	@for one in all build-test build-thread build-fuzz; do $(MAKE) --no-print-directory $$one || exit 1; done
+
+# The peers come while the builds are made: they wait for the network, and builds for processors.
 # Two workers: most of a test on real clusters is waiting for them.  The last line is the test runner's own count.
-# `all` is what people get, with the warnings of the optimizer; build-fuzz brings those of the second compiler.
 .PHONY: test
 test: setup
-	@$(MAKE) --no-print-directory all build-test build-thread build-fuzz
-	@script/peers
+	@$(MAKE) --no-print-directory -j2 builds peers
 	@$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder test
 
 .PHONY: bench
