@@ -35,7 +35,7 @@ class JavaTools:
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap
         command = Jars(self.version).command("Tools", heap="256m")
-        command[command.index("-cp") + 1] = f"{CACHE}/java:{command[command.index('-cp') + 1]}"
+        command[command.index("-cp") + 1] += f":{CACHE}/java"
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                         text=True)
         self.answers = queue.Queue()
