@@ -148,7 +148,11 @@ const struct verb verb_plan = {
 	.settings_size = sizeof(struct plan_settings),
 	.text = "Asks each lever where it stands and shows, in order, what would be set from what to what: "
 		"the same list that "
-		"promote carries out, and the same words that it writes to the journal. Nothing is set.",
+		"promote carries out, and the same words that it writes to the journal. Nothing is set. "
+		"Where nothing in "
+		"the plan proves silence soon, so that writers would be held for minutes, it says so, and "
+		"when authority is "
+		"there already.",
 	.examples = examples,
 	.run = run,
 };

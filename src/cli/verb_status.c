@@ -475,8 +475,9 @@ const struct verb verb_status = {
 	.options = options,
 	.settings_size = sizeof(struct status_settings),
 	.text = "Reads the journal and nothing else: no cluster is asked. A verdict that has grown old is "
-		"shown as unknown. Exit "
-		"status 0 whenever the journal could be read.",
+		"shown as unknown. Names what was asked for and waits to be carried out, and a crossing that "
+		"nobody "
+		"carries on. Exit status 0 whenever the journal could be read.",
 	.examples = examples,
 	.run = run,
 };
