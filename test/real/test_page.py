@@ -77,7 +77,8 @@ class ByAddress:
 def test_somebody_is_called(interlock, tmp_path):
     """By a command for one family, by an address for another; neither works at first."""
     pagers = {"orders": ByCommand(tmp_path), "refunds": ByAddress(tmp_path)}
-    flag = {"get": script(tmp_path / "get", "echo source\n"), "set": script(tmp_path / "set", '[ "$1" = source ]\n')}
+    flag = {"get": script(tmp_path / "get", "echo source\n"), "set": script(tmp_path / "set", '[ "$1" = source ]\n'),
+            "drained": script(tmp_path / "drained", "exit 0\n")}
 
     def run(*words, status=0):
         return interlock.run(*words, "--json", folder=tmp_path, status=status).json
