@@ -71,8 +71,8 @@ static const struct row {
 	{ "a signal", "echo source; kill -9 $$", ASK_GET, ERR_BROKER, ANSWER_UNKNOWN, "signal 9" },
 	{ "too much", "yes", ASK_GET, ERR_LIMIT, ANSWER_UNKNOWN, "65536 bytes" },
 	{ "too much noise", "echo source; yes >&2", ASK_GET, ERR_LIMIT, ANSWER_UNKNOWN, "65536 bytes" },
-	{ "a child that holds the pipe", "echo source; sleep 1000 & exit 0", ASK_GET, 0, ANSWER_GIVEN,
-	  "source" },
+	{ "a child that holds the pipe", "echo source; sleep 1000 & echo $! > child; exit 0", ASK_GET, 0,
+	  ANSWER_GIVEN, "source" },
 	{ "set", "exit 0", ASK_SET, 0, ANSWER_GIVEN, "" },
 	{ "set says something", "echo done", ASK_SET, 0, ANSWER_GIVEN, "" },
 	{ "set is older", "exit 76", ASK_SET, 0, ANSWER_OLDER, "" },
@@ -91,6 +91,7 @@ static const struct row {
 static void commands_answer(void **state)
 {
 	struct play play;
+	char child[32];
 
 	play_open(&play, "");
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -103,6 +104,8 @@ static void commands_answer(void **state)
 		else if (!strstr(play.fault.text, rows[i].text))
 			fail_msg("%s: %s", rows[i].what, play.fault.text);
 	}
+	operator_read(&play.operator, "child", child, sizeof child);
+	assert_int_equal(kill((pid_t)atoi(child), SIGKILL), 0); /* it was left alone */
 	play_close(&play);
 }
 
