@@ -28,7 +28,7 @@ def run_folder(request):
 
 # Two workers share the files: the tree and the command line first, then what takes longest, so that neither waits for the
 # other at the end.
-ORDER = ["test_tree", "/cli/", "test_crossing.py", "test_units", "test_crossing_edges", "test_brokers_fail", "/real/"]
+ORDER = ["test_tree", "/cli/", "test_crossing.py", "test_simulated", "test_units", "test_crossing_edges", "test_brokers_fail", "/real/"]
 
 
 def pytest_collection_modifyitems(items):

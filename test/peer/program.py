@@ -20,6 +20,11 @@ ENVIRONMENT = {
 }
 
 
+def programs(pattern):
+    """What was built of that name, of each kind of build."""
+    return sorted(p for p in (ROOT / "build").glob(pattern) if os.access(p, os.X_OK) and p.is_file())
+
+
 class Result:
     def __init__(self, arguments, status, out, err, seconds):
         self.arguments, self.status, self.out, self.err, self.seconds = arguments, status, out, err, seconds
