@@ -77,7 +77,7 @@ builds:
 .PHONY: test
 test: setup
 	@$(MAKE) --no-print-directory -j2 builds peers
-	@$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder test
+	@$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder --durations=40 test
 
 .PHONY: bench
 bench: setup
