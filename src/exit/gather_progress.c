@@ -146,18 +146,40 @@ static int options_make(const struct gather_run *run, struct group_map_options *
 	return 0;
 }
 
+static int rest(const struct gather_run *run, struct fault *fault)
+{
+	bool never = false;
+
+	return loop_until(run->loop, &never, loop_now_ms(run->loop) + 100) == ERR_CANCELLED
+		       ? fault_set(fault, ERR_CANCELLED, "interrupted")
+		       : 0;
+}
+
+/* How many positions could be held against the source itself, and how many of them were found elsewhere. */
+static void count_moved(const struct group_map *map, int64_t *looked, int64_t *moved)
+{
+	*looked = *moved = 0;
+	for (size_t i = 0; i < map->place_count; i++) {
+		if (map->places[i].proof == PROOF_NONE && !map->places[i].shut)
+			continue;
+		++*looked;
+		*moved += map->places[i].target != map->places[i].source;
+	}
+}
+
 /*
  * Two looks at the source alone: each group's place must be where it stands.  One that is not was found by an instrument
- * that cannot be believed about the target either.
+ * that cannot be believed about the target either.  While writers overtake each other the second look may see less than the first;
+ * so here too, only what stays counts.
  */
 static int control_same(const struct gather_run *run, const struct group_map_options *base,
 			struct fault *fault)
 {
 	struct group_map_options options = *base;
 	struct topic_choice *topics = arena_array(run->g->arena, base->topic_count + 1, sizeof *topics);
+	int64_t moved = 0, looked = 0, until_ms = loop_now_ms(run->loop) + base->settle_ms;
 	struct group_map map = { 0 };
 	struct fault why = { 0 };
-	int64_t moved = 0, looked = 0;
 	struct draft d;
 	int err;
 
@@ -166,27 +188,30 @@ static int control_same(const struct gather_run *run, const struct group_map_opt
 	for (size_t i = 0; i < base->topic_count; i++)
 		topics[i] = (struct topic_choice){ base->topics[i].source, NULL };
 	options.topics = topics;
-	err = group_map_compute(run->loop, run->source, run->source, &options, &map, &why);
+	for (;;) {
+		err = group_map_compute(run->loop, run->source, run->source, &options, &map, &why);
+		if (err < 0)
+			break;
+		count_moved(&map, &looked, &moved);
+		group_map_done(&map);
+		if ((looked && !moved) || loop_now_ms(run->loop) >= until_ms)
+			break;
+		err = rest(run, &why);
+		if (err < 0)
+			break;
+	}
+	group_map_done(&map);
+	if (err == ERR_CANCELLED || err == ERR_MEMORY)
+		return fault_set(fault, err, "%s", why.text);
 	draft_begin(&d, run->g, "control.progress.same", VIEW_NULL, METHOD);
 	d.item.kind = EVIDENCE_CONTROL;
-	for (size_t i = 0; err >= 0 && i < map.place_count; i++) {
-		if (map.places[i].proof == PROOF_NONE && !map.places[i].shut)
-			continue;
-		looked++;
-		moved += map.places[i].target != map.places[i].source;
-	}
 	draft_value(&d, "unexpected", "findings", moved);
-	d.item.samples = (uint64_t)looked;
+	d.item.samples = err < 0 ? 0 : (uint64_t)looked;
 	if (err < 0)
 		draft_say(&d, "%s", why.text);
 	else
 		draft_say(&d, "%lld positions held against the source itself, %lld of them elsewhere",
 			  (long long)looked, (long long)moved);
-	group_map_done(&map);
-	if (err == ERR_CANCELLED || err == ERR_MEMORY) {
-		buffer_done(&d.text);
-		return fault_set(fault, err, "%s", why.text);
-	}
 	return draft_end(&d, fault);
 }
 
@@ -221,16 +246,15 @@ static int compute_best(const struct gather_run *run, const struct group_map_opt
 	int64_t until_ms = 0;
 
 	for (;;) {
-		bool never = false;
 		int err = group_map_compute(run->loop, run->source, run->target, options, map, fault);
 
 		if (!until_ms)
 			until_ms = loop_now_ms(run->loop) + options->settle_ms;
 		if (err < 0 || !may_be_better(run, map) || loop_now_ms(run->loop) >= until_ms)
 			return err;
-		err = loop_until(run->loop, &never, loop_now_ms(run->loop) + 100);
-		if (err == ERR_CANCELLED)
-			return fault_set(fault, err, "interrupted");
+		err = rest(run, fault);
+		if (err < 0)
+			return err;
 		group_map_done(map);
 	}
 }
