@@ -23,9 +23,10 @@ static void put_done(void *context, int err, const struct fault *fault)
 
 void settings_end(struct settings *settings)
 {
-	int err = settings->count ? store_settings_put(settings->request->broker->store, settings->all,
-						       settings->count, put_done, settings)
-				  : 0;
+	int err = settings->failed  ? ERR_MEMORY
+		  : settings->count ? store_settings_put(settings->request->broker->store, settings->all,
+							 settings->count, put_done, settings)
+				    : 0;
 
 	if (err < 0 || !settings->count)
 		put_done(settings, err, NULL);

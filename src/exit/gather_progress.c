@@ -155,29 +155,30 @@ static int rest(const struct gather_run *run, struct fault *fault)
 		       : 0;
 }
 
-/* How many positions could be held against the source itself, and how many of them were found elsewhere. */
-static void count_moved(const struct group_map *map, int64_t *looked, int64_t *moved)
+/* How many positions could be held against the source itself; how many of them were found elsewhere, and how many too late. */
+static void count_moved(const struct group_map *map, int64_t *looked, int64_t *moved, int64_t *skipping)
 {
-	*looked = *moved = 0;
+	*looked = *moved = *skipping = 0;
 	for (size_t i = 0; i < map->place_count; i++) {
 		if (map->places[i].proof == PROOF_NONE && !map->places[i].shut)
 			continue;
 		++*looked;
 		*moved += map->places[i].target != map->places[i].source;
+		*skipping += map->places[i].target > map->places[i].source;
 	}
 }
 
 /*
  * Two looks at the source alone: each group's place must be where it stands.  One that is not was found by an instrument
- * that cannot be believed about the target either.  While writers overtake each other the second look may see less than the first;
- * so here too, only what stays counts.
+ * that cannot be believed about the target either.  While writers overtake each other the second look may see less than the first
+ * and find a place too early, where records would be read again; that counts once it stays.  One too late counts at once.
  */
 static int control_same(const struct gather_run *run, const struct group_map_options *base,
 			struct fault *fault)
 {
 	struct group_map_options options = *base;
 	struct topic_choice *topics = arena_array(run->g->arena, base->topic_count + 1, sizeof *topics);
-	int64_t moved = 0, looked = 0, until_ms = loop_now_ms(run->loop) + base->settle_ms;
+	int64_t moved = 0, looked = 0, skipping, until_ms = loop_now_ms(run->loop) + base->settle_ms;
 	struct group_map map = { 0 };
 	struct fault why = { 0 };
 	struct draft d;
@@ -192,9 +193,9 @@ static int control_same(const struct gather_run *run, const struct group_map_opt
 		err = group_map_compute(run->loop, run->source, run->source, &options, &map, &why);
 		if (err < 0)
 			break;
-		count_moved(&map, &looked, &moved);
+		count_moved(&map, &looked, &moved, &skipping);
 		group_map_done(&map);
-		if ((looked && !moved) || loop_now_ms(run->loop) >= until_ms)
+		if ((looked && !moved) || skipping || loop_now_ms(run->loop) >= until_ms)
 			break;
 		err = rest(run, &why);
 		if (err < 0)

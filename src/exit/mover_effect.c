@@ -24,8 +24,7 @@
 #include "exit/mover_inside.h"
 
 #define LOOK_AGAIN_MS 5
-#define LOOK_LEAST_MS                                                                                        \
-	250 /* the last look has time for an answer: a lever that is well must not end up unknown */
+#define LOOK_LEAST_MS 250 /* the last look has time for an answer: a lever that is well must not end up unknown */
 #define LOOK_AGAIN_MS_MAX 200
 
 #define SET_TRIES           3
@@ -33,12 +32,15 @@
 #define CONTRADICTION_MS    500
 #define CONTRADICTION_LOOKS 3
 
-/* `until_ms` is on our own monotonic clock: a wall clock that jumps gives nobody more time, and takes none. */
+/*
+ * `until_ms` is on our own monotonic clock: a wall clock that jumps gives nobody more time, and takes none.  Every question is
+ * given the time of an answer: that of one which had none would stand for what was said before.
+ */
 static int64_t left_of(const struct crossing *c, int64_t until_ms)
 {
 	int64_t left = until_ms - clock_monotonic_ms(journal_clock(c->mover->journal));
 
-	return left < 1 ? 1 : left > EFFECT_TIMEOUT_MS ? EFFECT_TIMEOUT_MS : left;
+	return left < LOOK_LEAST_MS ? LOOK_LEAST_MS : left > EFFECT_TIMEOUT_MS ? EFFECT_TIMEOUT_MS : left;
 }
 
 static struct lever *lever_of(struct crossing *c, const char *name)
@@ -169,8 +171,8 @@ static int watch(struct crossing *c, struct lever *lever, const char *desired, i
 	int contradictions = 0;
 
 	for (;;) {
-		int64_t left_ms = left_of(c, until_ms), now_ms;
-		int err = observe(c, lever, left_ms > LOOK_LEAST_MS ? left_ms : LOOK_LEAST_MS, value);
+		int err = observe(c, lever, left_of(c, until_ms), value);
+		int64_t now_ms;
 
 		if (err == ERR_CANCELLED || (err == 0 && view_is(buffer_bytes(value), desired)))
 			return err;

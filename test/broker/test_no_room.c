@@ -113,7 +113,7 @@ static void who_left_is_not_back(void **state)
 	guest_leave(&guest);
 }
 
-/* The same, and then the empty group turns into a classic one, whose records nobody writes for now. */
+/* The same, and then the empty group turns into a classic one, which owes the log what the other kind could not write. */
 static void who_left_before_the_group_turned_is_not_back(void **state)
 {
 	int32_t one = 0, leaves = -1, epoch;
