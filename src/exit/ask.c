@@ -442,9 +442,9 @@ static int judge_command(const struct asking *asking, const struct question *que
 		out->kind = ANSWER_OLDER;
 		return 0;
 	}
-	/* Not yet, and not never: to be waited for like silence. */
+	/* Not yet, and not never: to be asked for again. */
 	if (outcome->status == STATUS_WAITS && question->kind == ASK_SET)
-		return unanswered(asking, ERR_TIMEOUT, "it has not come about yet (status 75)", fault);
+		return unanswered(asking, ERR_STALE, "it has not come about yet (status 75)", fault);
 	if (outcome->status != 0) {
 		snprintf(what, sizeof what, "it exited with status %d", outcome->status);
 		return unanswered(asking, ERR_BROKER, what, fault);
@@ -578,7 +578,7 @@ static int judge_reply(const struct asking *asking, const struct question *quest
 		return 0;
 	}
 	if ((outcome->status == HTTP_WAITS || outcome->status == HTTP_LATER) && question->kind == ASK_SET)
-		return fault_set(fault, ERR_TIMEOUT, "it has not come about yet (HTTP status %d)",
+		return fault_set(fault, ERR_STALE, "it has not come about yet (HTTP status %d)",
 				 outcome->status);
 	if (!status_is_good(question, outcome->status))
 		return fault_set(fault, ERR_BROKER, "it answered with HTTP status %d%s", outcome->status,

@@ -55,8 +55,8 @@ void asking_free(struct asking *asking); /* NULL is silent */
 /*
  * Asks, and waits for the answer.  0 when there is one that means something; its kind is then not ANSWER_UNKNOWN, and
  * ANSWER_WAITS only for ASK_DRAINED, ANSWER_OLDER only for ASK_SET and ASK_DRAINED.  Else ANSWER_UNKNOWN and why:
- * ERR_TIMEOUT (of ASK_SET also: it answered that it has not come about yet), ERR_LIMIT (too much), ERR_NOT_FOUND (no such
- * command: nobody was asked), ERR_NETWORK, ERR_TLS, ERR_MALFORMED (it cannot be read), ERR_BROKER (a status that means
+ * ERR_TIMEOUT, ERR_STALE (of ASK_SET alone: it answered that it has not come about yet), ERR_LIMIT (too much), ERR_NOT_FOUND
+ * (no such command: nobody was asked), ERR_NETWORK, ERR_TLS, ERR_MALFORMED (it cannot be read), ERR_BROKER (a status that means
  * nothing, or failure), ERR_CANCELLED (loop_stop()), ERR_CONFIG.  `out` is always filled; its `json` holds until the next
  * question.  Must not be called from a callback.
  */

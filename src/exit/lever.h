@@ -40,8 +40,8 @@ struct lever_ops {
 	 * Asks for `value` under `epoch`.  0 says that it was asked for and acknowledged.  ERR_DENIED: refused, and nothing has
 	 * changed.  ERR_CONFLICT: a newer epoch was seen there, and nothing has changed.  ERR_USAGE: no value of this lever's;
 	 * nobody was asked.  ERR_BROKER: answered, and the answer is that it failed; of a lever that is `told` another try is
-	 * worth a moment, and waiting is worth nothing.  Anything else: not known.  After these two it may or may not be so, now
-	 * or later.
+	 * worth a moment, and waiting is worth nothing.  ERR_STALE: answered, and not all of its parts have it yet; it is to be
+	 * asked for again.  Anything else: not known.  After these three it may or may not be so, now or later.
 	 */
 	int (*set)(struct lever *lever, const char *value, uint64_t epoch, int64_t timeout_ms,
 		   struct fault *fault);

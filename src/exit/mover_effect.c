@@ -15,6 +15,12 @@
  * crossing can still be given up, and writers may be held by it, two more answers of a lever that is told are: that it failed,
  * three times in a row; and a look that contradicts for half a second what it has acknowledged.  Silence is waited for.
  *
+ * Who waits asks again.  Of several instances one may have been down when the word came: the others stand where it sent them,
+ * that one where it stood, a look says no more than that they disagree, and nothing but the same word once more makes them
+ * agree.  For the same reason an undo, and whatever comes after the decision, is said to a flag that does not show where it
+ * stands; its epoch keeps the order of such words.  A group has none between its stop and its start, so it is asked again
+ * only when it has answered, and never unseen.
+ *
  * Where a lever stands already where it is wanted, a look shows nothing.  An order of an earlier epoch may still be on its
  * way to it, and only one that has heard of this epoch refuses that: so one that is told has to acknowledge the set.
  */
@@ -32,6 +38,9 @@
 #define CONTRADICTION_MS    500
 #define CONTRADICTION_LOOKS 3
 
+#define WORD_AGAIN_MS     300
+#define WORD_AGAIN_MS_MAX 2000
+
 /*
  * `until_ms` is on our own monotonic clock: a wall clock that jumps gives nobody more time, and takes none.  Every question is
  * given the time of an answer: that of one which had none would stand for what was said before.
@@ -42,6 +51,12 @@ static int64_t left_of(const struct crossing *c, int64_t until_ms)
 
 	return left < LOOK_LEAST_MS ? LOOK_LEAST_MS : left > EFFECT_TIMEOUT_MS ? EFFECT_TIMEOUT_MS : left;
 }
+
+/* What the last word to a lever came to, and why; ERR_TIMEOUT for one whose answer nobody heard. */
+struct sent {
+	int set;
+	struct fault why;
+};
 
 static struct lever *lever_of(struct crossing *c, const char *name)
 {
@@ -90,6 +105,11 @@ static int put_outcome(struct crossing *c, uint64_t intent, enum outcome outcome
 bool effect_is_undo(const char *step)
 {
 	return strncmp(step, "undo ", 5) == 0;
+}
+
+static bool is_group(const struct lever *lever)
+{
+	return strncmp(lever->name, "group:", 6) == 0;
 }
 
 /*
@@ -160,30 +180,67 @@ static bool may_give_up(const struct crossing *c, const struct lever *lever)
 	       c->now.overlay == OVERLAY_NONE && !stage_is_decided(c->now.stage);
 }
 
-/*
- * Looks until it is so, or the time is over; parts that disagree are given the time, for brokers learn one by one.  With
- * `acknowledged` what is said plainly, and again, to be otherwise ends it too.
- */
-static int watch(struct crossing *c, struct lever *lever, const char *desired, int64_t until_ms,
-		 bool acknowledged, struct buffer *value)
+/* Whether a word that came to `set` may be said once more. */
+static bool asks_again(const struct lever *lever, int set)
 {
-	int64_t pause_ms = LOOK_AGAIN_MS, since_ms = 0;
-	int contradictions = 0;
+	switch (set) {
+	case 0:
+	case ERR_CANCELLED:
+	case ERR_USAGE:
+	case ERR_DENIED:
+	case ERR_CONFLICT: return false;
+	default: return lever->told && (set == ERR_STALE || !is_group(lever));
+	}
+}
+
+/* Says it once more, if the lease is still ours: a word without an epoch of its own must not come from who lost it. */
+static int say_again(struct crossing *c, struct lever *lever, const struct intent *intent, int64_t until_ms,
+		     struct sent *sent)
+{
+	int err = journal_lease_beat(c->mover->journal, &c->fault);
+
+	c->stopped = c->stopped || err < 0;
+	if (err < 0)
+		return err;
+	sent->set = lever_set(lever, intent->desired, intent->epoch, left_of(c, until_ms), &sent->why);
+	return sent->set == ERR_CANCELLED ? ERR_CANCELLED : 0;
+}
+
+/*
+ * Looks until it is so, or the time is over; parts that disagree are given the time, for brokers learn one by one, and what
+ * may be asked again is.  Where a crossing can be given up, what is said plainly, and again, to be otherwise than was
+ * acknowledged ends it too.  Negative for what ends the crossing's part here; else `looked` is what the last look came to.
+ */
+static int watch(struct crossing *c, struct lever *lever, const struct intent *intent, int64_t until_ms,
+		 struct sent *sent, struct buffer *value, int *looked)
+{
+	int64_t pause_ms = LOOK_AGAIN_MS, since_ms = 0, again_ms = WORD_AGAIN_MS;
+	int64_t said_ms = clock_monotonic_ms(journal_clock(c->mover->journal));
+	int contradictions = 0, err;
 
 	for (;;) {
-		int err = observe(c, lever, left_of(c, until_ms), value);
 		int64_t now_ms;
 
-		if (err == ERR_CANCELLED || (err == 0 && view_is(buffer_bytes(value), desired)))
-			return err;
+		*looked = observe(c, lever, left_of(c, until_ms), value);
+		if (*looked == ERR_CANCELLED)
+			return *looked;
 		now_ms = clock_monotonic_ms(journal_clock(c->mover->journal));
-		if (now_ms >= until_ms)
-			return err;
-		if (err == 0 && contradictions++ == 0)
+		if ((*looked == 0 && view_is(buffer_bytes(value), intent->desired)) || now_ms >= until_ms)
+			return 0;
+		if (*looked == 0 && contradictions++ == 0)
 			since_ms = now_ms;
-		if (err == 0 && acknowledged && contradictions >= CONTRADICTION_LOOKS &&
-		    now_ms - since_ms >= CONTRADICTION_MS)
-			return err;
+		if (*looked == 0 && sent->set == 0 && contradictions >= CONTRADICTION_LOOKS &&
+		    now_ms - since_ms >= CONTRADICTION_MS && may_give_up(c, lever))
+			return 0;
+		if (asks_again(lever, sent->set) && now_ms - said_ms >= again_ms) {
+			err = say_again(c, lever, intent, until_ms, sent);
+			if (err < 0)
+				return err;
+			said_ms = clock_monotonic_ms(journal_clock(c->mover->journal));
+			again_ms = again_ms * 2 > WORD_AGAIN_MS_MAX ? WORD_AGAIN_MS_MAX : again_ms * 2;
+			contradictions = 0;
+			continue;
+		}
 		if (c->mover->world->ops->pause(c->mover->world, pause_ms) < 0)
 			return ERR_CANCELLED;
 		pause_ms = pause_ms * 2 > LOOK_AGAIN_MS_MAX ? LOOK_AGAIN_MS_MAX : pause_ms * 2;
@@ -262,44 +319,54 @@ static int insist(struct crossing *c, struct lever *lever, const struct intent *
 	return set;
 }
 
+/* The frames that follow move the state on; who acts on an intent needs it until the end. */
+static int keep_intent(struct crossing *c, const struct lever *lever, const struct intent *intent,
+		       struct intent *out)
+{
+	*out = *intent;
+	out->lever = lever->name;
+	out->step = arena_text(&c->arena, intent->step);
+	out->word = arena_text(&c->arena, intent->word);
+	out->desired = arena_text(&c->arena, intent->desired);
+	out->before = arena_text(&c->arena, intent->before);
+	if (!out->step || !out->word || !out->desired || !out->before)
+		return fault_set(&c->fault, ERR_MEMORY, "no memory for a crossing");
+	return 0;
+}
+
 /* Sets it, and looks what came of it. */
 static int set_and_see(struct crossing *c, struct lever *lever, const struct intent *intent, int64_t until_ms,
 		       struct buffer *value, enum effect *out)
 {
-	/* The frames that follow move the state on; these two are needed until the end. */
-	char *desired = arena_text(&c->arena, intent->desired),
-	     *before = arena_text(&c->arena, intent->before);
-	struct intent kept = *intent;
 	enum outcome outcome;
-	struct fault why;
-	int set, looked, err;
+	struct intent kept;
+	struct sent sent;
+	int looked = 0, err = keep_intent(c, lever, intent, &kept);
 
-	if (!desired || !before)
-		return fault_set(&c->fault, ERR_MEMORY, "no memory for a crossing");
-	kept.desired = desired;
-	kept.before = before;
-	kept.lever = lever->name;
-	set = insist(c, lever, &kept, until_ms, value);
-	if (set == ERR_CANCELLED)
-		return set;
-	why = c->fault;
+	if (err < 0)
+		return err;
+	sent.set = insist(c, lever, &kept, until_ms, value);
+	if (sent.set == ERR_CANCELLED)
+		return sent.set;
+	sent.why = c->fault;
 	/* Refused or failed in so many words: one look, to say so on evidence.  Else as long as there is time. */
-	looked = set == ERR_DENIED || set == ERR_CONFLICT || set == ERR_USAGE ||
-				 (set == ERR_BROKER && may_give_up(c, lever))
-			 ? observe(c, lever, left_of(c, until_ms), value)
-			 : watch(c, lever, desired, until_ms, set == 0 && may_give_up(c, lever), value);
-	if (looked == ERR_CANCELLED)
-		return looked;
-	err = establish(c, lever, &kept, value, looked, !lever->told || is_heard(set), false, &outcome);
+	if (sent.set == ERR_DENIED || sent.set == ERR_CONFLICT || sent.set == ERR_USAGE ||
+	    (sent.set == ERR_BROKER && may_give_up(c, lever)))
+		looked = observe(c, lever, left_of(c, until_ms), value);
+	else
+		err = watch(c, lever, &kept, until_ms, &sent, value, &looked);
+	if (err < 0 || looked == ERR_CANCELLED)
+		return err < 0 ? err : looked;
+	err = establish(c, lever, &kept, value, looked, !lever->told || is_heard(sent.set), false, &outcome);
 	*out = outcome == OUTCOME_DONE       ? EFFECT_DONE
 	       : outcome == OUTCOME_NOT_DONE ? EFFECT_FAILED
 					     : EFFECT_UNKNOWN;
 	/* What the lever said of the change itself tells a person more than where it stands. */
-	if (!err && outcome != OUTCOME_DONE && set < 0)
-		c->fault = why;
+	if (!err && outcome != OUTCOME_DONE && sent.set < 0)
+		c->fault = sent.why;
 	if (outcome == OUTCOME_NOT_DONE && !c->fault.err)
 		fault_set(&c->fault, ERR_TIMEOUT, "%s was set to %s, and still stands at %s", kept.lever,
-			  desired, before);
+			  kept.desired, kept.before);
 	return err;
 }
 
@@ -307,7 +374,8 @@ static int set_and_see(struct crossing *c, struct lever *lever, const struct int
 static int earlier(struct crossing *c, const char *name, struct lever *lever, int64_t until_ms,
 		   struct buffer *value, enum effect *out)
 {
-	struct intent intent;
+	struct sent sent = { .set = ERR_TIMEOUT };
+	struct intent intent, kept;
 	enum outcome outcome;
 	int looked, err;
 
@@ -323,12 +391,15 @@ static int earlier(struct crossing *c, const char *name, struct lever *lever, in
 	if (intent.outcome == OUTCOME_NOT_DONE)
 		return 0;
 	/* Whoever wrote the intent is gone: where nothing has happened, nobody waits; to ask again does no harm. */
+	err = keep_intent(c, lever, &intent, &kept);
+	if (err < 0)
+		return err;
 	looked = observe(c, lever, left_of(c, until_ms), value);
 	if (looked < 0 && looked != ERR_CANCELLED)
-		looked = watch(c, lever, intent.desired, until_ms, false, value);
-	if (looked == ERR_CANCELLED)
-		return looked;
-	err = establish(c, lever, &intent, value, looked, !lever->told, true, &outcome);
+		err = watch(c, lever, &kept, until_ms, &sent, value, &looked);
+	if (err < 0 || looked == ERR_CANCELLED)
+		return err < 0 ? err : looked;
+	err = establish(c, lever, &kept, value, looked, !lever->told || is_heard(sent.set), true, &outcome);
 	if (err < 0 || outcome == OUTCOME_NOT_DONE)
 		return err;
 	*out = outcome == OUTCOME_DONE ? EFFECT_DONE : EFFECT_UNKNOWN;
@@ -347,12 +418,25 @@ static int aim(struct crossing *c, struct lever *lever, const char *word, struct
 	return err;
 }
 
+/* Ours already in this attempt, and to be told whatever it stands at.  Of where it stood the intent then says nothing. */
+static bool may_be_unseen(const struct crossing *c, const struct lever *lever, const char *name)
+{
+	struct intent each;
+
+	if (!lever->told || is_group(lever) || !(effect_is_undo(name) || stage_is_decided(c->now.stage)))
+		return false;
+	for (int i = 0; state_intent_at(&c->now, i, &each); i++)
+		if (strcmp(each.lever, lever->name) == 0)
+			return true;
+	return false;
+}
+
 /*
  * What stands there, and what is wanted.  Parts that still learn are given the time, and so is an aim that rests on records
  * which are on their way.
  */
-static int prepare(struct crossing *c, struct lever *lever, const char *word, const char *desired,
-		   int64_t until_ms, struct buffer *before, struct buffer *wanted)
+static int prepare(struct crossing *c, struct lever *lever, const char *name, const char *word,
+		   const char *desired, int64_t until_ms, struct buffer *before, struct buffer *wanted)
 {
 	int64_t pause_ms = LOOK_AGAIN_MS;
 
@@ -360,6 +444,11 @@ static int prepare(struct crossing *c, struct lever *lever, const char *word, co
 		bool seen;
 		int err = observe(c, lever, left_of(c, until_ms), before);
 
+		if (err < 0 && err != ERR_CANCELLED && err != ERR_MEMORY && err != ERR_LIMIT &&
+		    may_be_unseen(c, lever, name)) {
+			buffer_reset(before);
+			err = 0;
+		}
 		seen = err == 0;
 		buffer_reset(wanted);
 		if (seen && !desired)
@@ -397,7 +486,7 @@ int effect_bring_about(struct crossing *c, const char *name, const char *lever_n
 		goto done;
 	}
 	/* Not to be seen: nothing was done, nothing will be. */
-	err = prepare(c, lever, word, desired, until_ms, &before, &wanted);
+	err = prepare(c, lever, name, word, desired, until_ms, &before, &wanted);
 	if (err < 0) {
 		err = err == ERR_CANCELLED || err == ERR_MEMORY ? err : 0;
 		goto done;

@@ -84,10 +84,15 @@ struct sim_instance {
 	int64_t begun;
 };
 
-/* What a flag, a bootstrap address or a group's application stands at. */
+/*
+ * What a flag, a bootstrap address or a group's application stands at.  A flag or an address stands in each instance of the
+ * shop: one that was down when a word came stands elsewhere until it hears it again.
+ */
 struct sim_told {
-	int value; /* a side, or SIM_HOLD */
+	int value; /* a side, or SIM_HOLD: what the last word that landed anywhere was */
 	uint64_t epoch;
+	int values[SIM_PARTITIONS];
+	uint64_t epochs[SIM_PARTITIONS];
 	int64_t silent_until;
 	bool stubborn; /* a group that does not stop */
 };

@@ -62,13 +62,25 @@ static const char *acl_text(unsigned deny)
 	return texts[deny & 3];
 }
 
+/* Whether its instances stand together; where they do not, nobody can say where it stands. */
+static bool agrees(const struct sim *sim, int which)
+{
+	for (int p = 0; p < SIM_PARTITIONS; p++)
+		if (which != 2 && sim->told[which].values[p] != sim->told[which].value)
+			return false;
+	return true;
+}
+
 void sim_lever_stands(struct sim *sim, int index, char value[80])
 {
 	int which = kinds[index].which;
 	const int *at = sim->positions[which < SIM_SIDES ? which : 0];
 
 	switch (kinds[index].kind) {
-	case KIND_TOLD: snprintf(value, 80, "%s", told_word(which, sim->told[which].value)); break;
+	case KIND_TOLD:
+		snprintf(value, 80, "%s",
+			 agrees(sim, which) ? told_word(which, sim->told[which].value) : "here and there");
+		break;
 	case KIND_ACL: snprintf(value, 80, "%s", acl_text(sim->sides[which].deny)); break;
 	case KIND_POSITIONS: snprintf(value, 80, "%d,%d", at[0], at[1]); break;
 	case KIND_TRANSACTION: snprintf(value, 80, "epoch %d", sim->sides[which].tx_epoch); break;
@@ -91,8 +103,28 @@ static void told_lands(struct sim *sim, int64_t which, int64_t packed)
 	}
 	told->value = (int)(packed & 3);
 	told->epoch = epoch;
+	for (int p = 0; p < SIM_PARTITIONS; p++) {
+		told->values[p] = told->value;
+		told->epochs[p] = epoch;
+	}
 	sim_trace(sim, "%s is %s (%llu)", kinds[which].name, told_word((int)which, told->value),
 		  (unsigned long long)epoch);
+}
+
+/* One instance at least is down and does not hear it; another one may. */
+static void told_lands_in_part(struct sim *sim, int which, uint64_t epoch, int value)
+{
+	struct sim_told *told = &sim->told[which];
+	int away = sim_below(sim, SIM_PARTITIONS);
+
+	for (int p = 0; p < SIM_PARTITIONS; p++) {
+		if (p == away || sim_below(sim, 2))
+			continue;
+		told->value = told->values[p] = value;
+		told->epoch = told->epochs[p] = epoch;
+		sim_trace(sim, "instance %d of %s is %s (%llu)", p, kinds[which].name, told_word(which, value),
+			  (unsigned long long)epoch);
+	}
 }
 
 static int64_t pack(uint64_t epoch, int value)
@@ -138,6 +170,11 @@ static int set_told(struct sim_lever *l, const char *value, uint64_t epoch, stru
 		if (sim_below(sim, 2))
 			told_lands(sim, which, pack(epoch, wanted));
 		return fault_set(fault, ERR_BROKER, "%s failed", l->lever.name);
+	}
+	if (sim->guarded && which != 2 && sim_chance(sim, sim->lost_ppm / 2)) {
+		told_lands_in_part(sim, which, epoch, wanted);
+		return fault_set(fault, (int[]){ ERR_STALE, ERR_BROKER, ERR_TIMEOUT }[sim_below(sim, 3)],
+				 "%s has not come about everywhere", l->lever.name);
 	}
 	if (sim->guarded && which != 2 && sim_chance(sim, sim->lost_ppm / 2)) {
 		sim_at(sim, sim_below(sim, 3000), told_lands, which, pack(epoch, wanted));
@@ -229,6 +266,7 @@ static int observe(struct lever *lever, int64_t timeout_ms, struct buffer *value
 {
 	struct sim_lever *l = of(lever);
 	struct sim *sim = l->k->sim;
+	bool told = kinds[l->index].kind == KIND_TOLD;
 	char text[80];
 	int err = reach(l, timeout_ms, "look at", fault);
 
@@ -236,6 +274,8 @@ static int observe(struct lever *lever, int64_t timeout_ms, struct buffer *value
 		return err;
 	if (sim_chance(sim, sim->lost_ppm / 4))
 		return fault_set(fault, ERR_MALFORMED, "%s answers nonsense", lever->name);
+	if (told && !agrees(sim, kinds[l->index].which))
+		return fault_set(fault, ERR_BROKER, "the instances of %s disagree", lever->name);
 	sim_lever_stands(sim, l->index, text);
 	buffer_text(value, text);
 	if (kinds[l->index].kind == KIND_ACL && sim->options.mutant != MUTANT_CANARY_LIES) {

@@ -329,8 +329,13 @@ static void begin(struct sim *sim)
 	sim->acked = calloc(records, sizeof(bool));
 	sim->read_at = calloc(records, sizeof(int64_t));
 	sim->acked_at = calloc(records, sizeof(int64_t));
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 3; i++) {
 		sim->told[i].epoch = 1;
+		for (int p = 0; p < SIM_PARTITIONS; p++) {
+			sim->told[i].values[p] = sim->told[i].value;
+			sim->told[i].epochs[p] = 1;
+		}
+	}
 	for (int i = 0; sim_lever_name(i); i++)
 		sim_lever_stands(sim, i, sim->onlooker.wanted[i]);
 	for (int i = 0; i < SIM_CONTROLLERS; i++) {

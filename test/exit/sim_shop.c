@@ -213,8 +213,8 @@ static void learn_mode(struct sim *sim, int64_t i, int64_t b)
 	const struct sim_told *told = &sim->told[sim->flag ? 0 : 1];
 
 	if (sim->now >= in->asleep_until) {
-		in->mode = told->value;
-		in->epoch = told->epoch;
+		in->mode = told->values[i];
+		in->epoch = told->epochs[i];
 	}
 	if (sim_chance(sim, 4000)) {
 		in->asleep_until = sim->now + near(sim, sim_below(sim, 3) ? 300 : 8000);

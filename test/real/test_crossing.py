@@ -62,6 +62,8 @@ def whatever_dies(source, target, interlock, scene):
         assert stands["overlay"] is None and stands["moving"] is None, f"{stands}\n{mover.results[-1]}\n{accidents}"
         at = stands["authority"]
         assert one.flag.get() == at, f"{stands}\n{accidents}"
+        if len(outcomes) % 20 == 0:
+            print(f"{len(outcomes)} crossings, {outcomes.count(ARRIVED)} arrived", flush=True)      # a long one shows that it lives
     one.load(100)
     report = one.end(at)
     assert not report.findings, f"seed {SEED}\n{report}"

@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import (AclBindingFilter, AclOperation, AclPermissionType, ConfigResource, ConfigSource,
                                    ResourcePatternType, ResourceType)
 
-from crossing import ARRIVED, FAMILY, ByVerbs, binding, logins, may_move
+from crossing import ARRIVED, FAMILY, RETURNED, ByVerbs, binding, logins, may_move
 from journal_frames import of_kind, return_ms
 from kafka_cluster import USERS
 from patience import until
@@ -141,8 +141,9 @@ def test_a_deny_that_would_bind_nobody_is_refused_before(guarded, pair, scene, i
 BAD = """#!/bin/bash
 # FOLDER and a lever's command: does as the file FOLDER/VERB-WORD or FOLDER/VERB says, and else is that lever.
 folder=$1 verb=$5 word=${6:-}
-read -r mode 2> /dev/null < "$folder/$verb-${word// /_}" || read -r mode 2> /dev/null < "$folder/$verb" || mode=
+read -r mode who 2> /dev/null < "$folder/$verb-${word// /_}" || read -r mode 2> /dev/null < "$folder/$verb" || mode=
 case $mode in
+kill) kill -9 "$who"; rm "$folder/$verb-$word" ;;
 silent) exec sleep 60 ;;
 refuse) exit 76 ;;
 fail) exit 1 ;;
@@ -265,6 +266,29 @@ def test_a_flag_that_refuses_in_the_silence_is_given_up_at_once(pair, interlock,
     print("from its cause to the return, ms:", of_kind(one.folder, "RETURN")[-1][0] - quiet + return_ms(one.folder))
     assert status["overlay"] == "HELD" and one.flag.get() == "source" and "newer" in status["cause"], status
     assert not one.end("source", load_min=10).findings
+
+
+@pytest.mark.parametrize("word, down, comes_to", [("hold", 1, ARRIVED), ("hold", 9, RETURNED), ("target", 1, ARRIVED)],
+                         ids=["briefly", "for longer than there is time", "after the decision"])
+def test_an_instance_that_is_down_hears_the_word_once_it_is_back(own_pair, interlock, scene, word, down, comes_to):
+    """The other one stands where it was sent by then, and the flag can only say that the two disagree."""
+    one = scene(*own_pair, groups=(), shops=[{"rate": 60}, {"rate": 60}])
+    bad, plan = with_bad_flag(one)
+    mover, came = ByVerbs(one, interlock, plan), []
+    one.load(100)
+    bad.goes(f"kill {one.shops[1].pid}", f"set-{word}")
+    crossing = threading.Thread(target=lambda: came.append(mover.cross("target")))
+    crossing.start()
+    until(lambda: not one.shops[1].alive())
+    time.sleep(down)
+    one.shops[1].start()
+    crossing.join(60)
+    assert came == [comes_to], mover.results
+    stands = mover.status()
+    assert stands["overlay"] is None and stands["authority"] == one.flag.get(), stands
+    assert {shop.get() for shop in one.shops} == {"target" if comes_to == ARRIVED else "source"}
+    one.load(50)
+    assert not one.end(one.flag.get(), load_min=10).findings
 
 
 # ---- what makes room, and fences nobody
