@@ -37,8 +37,3 @@ def pytest_collection_modifyitems(items):
         return next((i for i, part in enumerate(ORDER) if part in name), len(ORDER))
 
     items.sort(key=place)
-
-    # Accidents in the middle of a read rest on timing that a busy machine upsets: one more try, counted in the last line.
-    for item in items:
-        if item.path.name == "test_brokers_fail.py":
-            item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=5))

@@ -8,6 +8,7 @@ import pytest
 
 from expect import QUICK, expect_open, expect_shut, expect_unknown
 from kafka_cluster import KafkaCluster
+from patience import until
 from records import create_topic, delete_records, delete_topic, end_offsets, produce, stream, write_both
 
 pytestmark = pytest.mark.real
@@ -51,13 +52,20 @@ def large_on_three(frail, trio, large, hundred):
     return large
 
 
-def begin(interlock, source, target, topic, *options, rate="8MB/s", timeout="60s"):
-    return interlock.start("parity", "--source", source.bootstrap, "--target", target.bootstrap, "--topic", topic,
-                           "--json", "--rate", rate, "--timeout", timeout, "--settle", "1s", *options)
+@pytest.fixture
+def begin(interlock, tmp_path):
+    """A function: starts a comparison, and gives it back once it has written down how far it has read."""
+    def start(source, target, topic, *options, rate="8MB/s", timeout="60s"):
+        kept = tmp_path / "checkpoint"
+        process = interlock.start("parity", "--source", source.bootstrap, "--target", target.bootstrap, "--topic", topic,
+                                  "--json", "--rate", rate, "--timeout", timeout, "--settle", "1s", "--checkpoint", kept,
+                                  *options)
+        written = set()         # anew each time: the first one is there before anything is read
+        until(lambda: (kept.exists() and written.add(kept.stat().st_ino)) or len(written) > 1 or process.poll() is not None)
+        assert process.poll() is None, f"ended before it was hurt:\n{process.communicate()}"
+        return process
 
-
-def still_reads(process):
-    assert process.poll() is None, f"ended before it was hurt:\n{process.communicate()}"
+    return start
 
 
 def hurt(process, *accidents):
@@ -87,29 +95,25 @@ def matched(result, count=MANY):
 
 # ---- it comes back
 
-def test_nodes_killed_paused_and_restarted_in_turn(frail, large, interlock):
+def test_nodes_killed_paused_and_restarted_in_turn(frail, large, interlock, begin):
     """One comparison, four accidents: kill -9 and back, fifteen seconds of silence, an orderly restart, a kill again."""
     source, target = frail
-    process = begin(interlock, *frail, large, rate="3MB/s")
-    time.sleep(2)
+    process = begin(*frail, large, rate="3MB/s")
     hurt(process, lambda: crash(source), lambda: silence(target), lambda: target.restart(), lambda: crash(target))
     matched(expect_open(interlock.finish(process, timeout=150)))
 
 
-def test_leaders_move_while_we_read(frail, trio, large_on_three, interlock):
+def test_leaders_move_while_we_read(frail, trio, large_on_three, interlock, begin):
     """Three nodes: one killed and back, another silent for fifteen seconds, the third restarted; all leaders move."""
-    process = begin(interlock, frail[0], trio, large_on_three, rate="3MB/s")
-    time.sleep(2)
+    process = begin(frail[0], trio, large_on_three, rate="3MB/s")
     hurt(process, lambda: crash(trio, 1, seconds=4), lambda: silence(trio, 2), lambda: trio.restart(3))
     matched(expect_open(interlock.finish(process, timeout=150)))
 
 
-def test_a_fault_is_found_through_an_accident(frail, interlock, topic):
+def test_a_fault_is_found_through_an_accident(frail, interlock, begin, topic):
     """What is lost is named, and nothing else, although the target was killed between."""
     write_both(*frail, topic, stream(200))
-    process = begin(interlock, *frail, topic, "--follow")
-    time.sleep(2)
-    still_reads(process)
+    process = begin(*frail, topic, "--follow")
     frail[1].kill()
     more = stream(100, start=200)
     produce(frail[0], topic, more)
@@ -123,11 +127,9 @@ def test_a_fault_is_found_through_an_accident(frail, interlock, topic):
 # ---- it does not come back in time
 
 @pytest.mark.parametrize("side, how", [(0, "paused"), (1, "killed")], ids=["source paused", "target killed"])
-def test_gone_for_longer_than_the_deadline(frail, large, interlock, side, how):
+def test_gone_for_longer_than_the_deadline(frail, large, interlock, begin, side, how):
     """Lost on the way: unknown. Whoever begins now never reaches it."""
-    process = begin(interlock, *frail, large, timeout="4s")
-    time.sleep(2)
-    still_reads(process)
+    process = begin(*frail, large, timeout="4s")
     frail[side].pause() if how == "paused" else frail[side].kill()
     try:
         expect_unknown(interlock.finish(process, timeout=60), "UNREACHABLE")
@@ -162,7 +164,7 @@ def test_one_partition_has_no_leader(frail, trio, interlock, topic):
 
 # ---- the log changes under the reader
 
-def test_a_log_that_loses_its_end(frail, trio, interlock, topic):
+def test_a_log_that_loses_its_end(frail, trio, interlock, begin, topic):
     """An unclean election: the copy that was behind leads, and records that were read and matched are gone."""
     create_topic(frail[0], topic, 1)
     create_topic(trio, topic, 1, replicas=2, unclean_leader_election_enable="true", min_insync_replicas=1)
@@ -175,16 +177,11 @@ def test_a_log_that_loses_its_end(frail, trio, interlock, topic):
     more = stream(50, partitions=1, start=50)
     produce(frail[0], topic, more)
     produce(trio, topic, more)
-    process = begin(interlock, frail[0], trio, topic, "--follow")
+    process = begin(frail[0], trio, topic, "--follow")
     try:
-        time.sleep(3)
-        still_reads(process)
         trio.kill(leader)
         trio.start_node(follower, wait=False)
-        until = time.monotonic() + 60
-        while end_or_none(trio, topic) != 50:
-            assert time.monotonic() < until, "no unclean election"
-            time.sleep(0.3)
+        until(lambda: end_or_none(trio, topic) == 50, said="no unclean election")
         time.sleep(4)
     finally:
         process.terminate()
@@ -205,26 +202,19 @@ def end_or_none(cluster, topic):
 
 
 @pytest.mark.parametrize("side", [0, 1], ids=["source", "target"])
-def test_a_log_that_loses_its_beginning(frail, interlock, topic, side):
+def test_a_log_that_loses_its_beginning(frail, interlock, begin, topic, side):
     """DeleteRecords passes the reader by: what it had not read is gone on one side."""
     made = stream(10_000, size=900)
     write_both(*frail, topic, made)
-    process = begin(interlock, *frail, topic, rate="1MB/s")
-    time.sleep(2)
-    still_reads(process)
+    process = begin(*frail, topic, rate="1MB/s")
     delete_records(frail[side], topic, {p: 2400 for p in range(4)})
     expect_unknown(interlock.finish(process, timeout=60), "COVERAGE_HOLE")
 
 
-def test_a_beginning_that_was_read_already_may_go(frail, interlock, topic, tmp_path):
+def test_a_beginning_that_was_read_already_may_go(frail, interlock, begin, topic):
     """Retention behind the reader takes nothing from the proof.  The first checkpoint says that it has read so far."""
     write_both(*frail, topic, stream(400))
-    process = begin(interlock, *frail, topic, "--follow", "--checkpoint", tmp_path / "checkpoint")
-    until = time.monotonic() + 60
-    while not (tmp_path / "checkpoint").exists() and time.monotonic() < until:
-        time.sleep(0.2)
-    time.sleep(2)
-    still_reads(process)
+    process = begin(*frail, topic, "--follow")
     delete_records(frail[1], topic, {p: 50 for p in range(4)})
     for cluster in frail:
         produce(cluster, topic, stream(100, start=400))
@@ -235,12 +225,10 @@ def test_a_beginning_that_was_read_already_may_go(frail, interlock, topic, tmp_p
 
 @pytest.mark.parametrize("again", [False, True], ids=["deleted", "created again"])
 @pytest.mark.parametrize("side", [0, 1], ids=["source", "target"])
-def test_a_topic_that_goes(frail, interlock, topic, side, again):
+def test_a_topic_that_goes(frail, interlock, begin, topic, side, again):
     made = stream(10_000, size=900)
     write_both(*frail, topic, made)
-    process = begin(interlock, *frail, topic, rate="1MB/s", timeout="10s")
-    time.sleep(2)
-    still_reads(process)
+    process = begin(*frail, topic, rate="1MB/s", timeout="10s")
     delete_topic(frail[side], topic)
     if again:
         time.sleep(0.5)
