@@ -131,12 +131,18 @@ static bool ours_and_late(const struct crossing *c, const struct lever *lever, c
 	return false;
 }
 
+/* It stood there already, or nobody saw where it stood: a look at what is told does not show whether it has heard. */
+static bool shows_nothing(const struct intent *intent)
+{
+	return !intent->before[0] || strcmp(intent->before, intent->desired) == 0;
+}
+
 /* Whether a look says what became of an intent; if not, `fault` says what stands there, and what a person can do. */
 static bool tells(struct crossing *c, const struct lever *lever, const struct intent *intent,
 		  struct view seen, enum outcome *out)
 {
 	int size = (int)(seen.size < 200 ? seen.size : 200);
-	bool one = strcmp(intent->before, intent->desired) == 0;
+	bool one = shows_nothing(intent);
 
 	*out = OUTCOME_DONE;
 	if (view_is(seen, intent->desired))
@@ -147,7 +153,7 @@ static bool tells(struct crossing *c, const struct lever *lever, const struct in
 	*out = OUTCOME_UNKNOWN;
 	if (one)
 		fault_set(&c->fault, ERR_CONFLICT,
-			  "%s stands at '%.*s', which nobody asked for: put it at '%.200s', as it was, and resume",
+			  "%s stands at '%.*s', which nobody asked for: put it at '%.200s' and resume",
 			  intent->lever, size, (const char *)seen.at, intent->desired);
 	else
 		fault_set(&c->fault, ERR_CONFLICT,
@@ -166,7 +172,7 @@ static int establish(struct crossing *c, const struct lever *lever, const struct
 
 	if (looked == 0)
 		tells(c, lever, intent, buffer_bytes(value), &outcome);
-	if (outcome == OUTCOME_DONE && !heard && strcmp(intent->before, intent->desired) == 0)
+	if (outcome == OUTCOME_DONE && !heard && shows_nothing(intent))
 		outcome = OUTCOME_NOT_DONE;
 	*out = outcome;
 	err = put_observation(c, intent->sequence, value, looked == 0);
@@ -292,7 +298,7 @@ static bool is_heard(int set)
 static int insist(struct crossing *c, struct lever *lever, const struct intent *intent, int64_t until_ms,
 		  struct buffer *value)
 {
-	bool mute = lever->told && strcmp(intent->before, intent->desired) == 0;
+	bool mute = lever->told && shows_nothing(intent);
 	int64_t pause_ms = SET_AGAIN_MS;
 	int set = lever_set(lever, intent->desired, intent->epoch, left_of(c, until_ms), &c->fault);
 
@@ -503,31 +509,74 @@ done:
 	return err;
 }
 
+/* The last word that this attempt has for its lever. */
+static bool is_last_word(const struct crossing *c, int index, const struct intent *intent)
+{
+	struct intent each;
+
+	for (int i = index + 1; state_intent_at(&c->now, i, &each); i++)
+		if (strcmp(each.lever, intent->lever) == 0)
+			return false;
+	return true;
+}
+
+/* What a look cannot tell is said once more, and looked at again, where that does no harm. */
+static int say_and_look(struct crossing *c, struct lever *lever, const struct intent *intent,
+			struct sent *sent, struct buffer *value, int *looked)
+{
+	int64_t until_ms = clock_monotonic_ms(journal_clock(c->mover->journal)) + EFFECT_TIMEOUT_MS;
+	struct intent kept;
+	int err = keep_intent(c, lever, intent, &kept);
+
+	crossing_tell(c, "says once more: %s %s", lever->name, intent->desired);
+	err = err ? err : say_again(c, lever, &kept, until_ms, sent);
+	return err ? err : watch(c, lever, &kept, until_ms, sent, value, looked);
+}
+
+static int settle_one(struct crossing *c, int index, bool again, struct buffer *value, enum outcome *out)
+{
+	struct sent sent = { 0 };
+	struct intent intent;
+	struct lever *lever;
+	int looked = ERR_NOT_FOUND, err = 0;
+
+	state_intent_at(&c->now, index, &intent);
+	*out = OUTCOME_DONE;
+	if (intent.outcome != OUTCOME_OPEN && !(again && intent.outcome == OUTCOME_UNKNOWN))
+		return 0;
+	lever = lever_of(c, intent.lever);
+	if (lever)
+		looked = observe(c, lever, EFFECT_TIMEOUT_MS, value);
+	if (looked != ERR_CANCELLED && again && lever && lever->told && !is_group(lever) &&
+	    is_last_word(c, index, &intent) && (looked < 0 || shows_nothing(&intent)))
+		err = say_and_look(c, lever, &intent, &sent, value, &looked);
+	if (err < 0 || looked == ERR_CANCELLED)
+		return err < 0 ? err : looked;
+	if (intent.outcome != OUTCOME_UNKNOWN)
+		return establish(c, lever, &intent, value, looked, is_heard(sent.set), true, out);
+	/* It has that outcome already. */
+	*out = OUTCOME_UNKNOWN;
+	if (looked < 0 || !tells(c, lever, &intent, buffer_bytes(value), out))
+		return 0;
+	return establish(c, lever, &intent, value, looked, is_heard(sent.set), true, out);
+}
+
+/* The newest first: what a lever was told last says where it stands, and then what came of the words before. */
 int effect_settle(struct crossing *c, bool again, enum effect *out)
 {
-	struct intent intent;
-	int err = 0;
+	struct intent each;
+	int count = 0, err = 0;
 
 	*out = EFFECT_DONE;
-	for (int i = 0; !err && state_intent_at(&c->now, i, &intent); i++) {
-		struct lever *lever;
+	while (state_intent_at(&c->now, count, &each))
+		count++;
+	for (int i = count - 1; !err && i >= 0; i--) {
+		enum outcome outcome;
 		struct buffer value;
-		enum outcome outcome = OUTCOME_UNKNOWN;
-		int looked;
 
-		if (intent.outcome != OUTCOME_OPEN && !(again && intent.outcome == OUTCOME_UNKNOWN))
-			continue;
 		buffer_init(&value, LEVER_VALUE_SIZE_MAX / 4);
-		lever = lever_of(c, intent.lever);
-		looked = lever ? observe(c, lever, EFFECT_TIMEOUT_MS, &value) : ERR_NOT_FOUND;
-		if (looked == ERR_CANCELLED)
-			err = looked;
-		else if (intent.outcome == OUTCOME_UNKNOWN &&
-			 (looked < 0 || !tells(c, lever, &intent, buffer_bytes(&value), &outcome)))
-			*out = EFFECT_UNKNOWN; /* it has that outcome already */
-		else
-			err = establish(c, lever, &intent, &value, looked, true, true, &outcome);
-		if (outcome == OUTCOME_UNKNOWN)
+		err = settle_one(c, i, again, &value, &outcome);
+		if (!err && outcome == OUTCOME_UNKNOWN)
 			*out = EFFECT_UNKNOWN;
 		buffer_done(&value);
 	}

@@ -243,7 +243,7 @@ static int set_back(struct retiring *r, const char *lever)
 	err = err ? err : put_event(r, item, "lever", "removing", NULL, json_string(value));
 	err = err ? err
 		  : effect_bring_about(c, name, lever, "as it was", value,
-				       mover_wall(c->mover) + REMOVE_TIMEOUT_MS, &effect);
+				       REMOVE_TIMEOUT_MS, &effect);
 	if (err < 0)
 		return err;
 	if (effect != EFFECT_DONE)
