@@ -401,6 +401,17 @@ static int list_make(const struct acting_on *on, const char *only, struct list *
 	return add_planned(on, only, list);
 }
 
+/* The file says something else than the plan in force: nobody reads it before a controller begins anew. */
+static bool plan_has_changed(const struct acting_on *on)
+{
+	const json_t *plan =
+		json_object_get(journal_state(controller_journal(on->controller))->root, "plan");
+	struct sha256 in_force;
+
+	return body_hash(plan, "hash", &in_force) &&
+	       !sha256_equal(in_force, controller_plan(on->controller)->hash);
+}
+
 static void show_json(struct acting_on *on, const struct list *list, bool alive, int64_t now_ms)
 {
 	json_t *root = journal_state(controller_journal(on->controller))->root;
@@ -409,9 +420,10 @@ static void show_json(struct acting_on *on, const struct list *list, bool alive,
 	for (int i = 0; i < list->count; i++)
 		json_array_append_new(families,
 				      family_json(root, &list->at[i].now, list->at[i].plan, now_ms));
-	output_json(on->output, json_pack("{s:o, s:b, s:{s:I, s:b}, s:o}", "exit",
+	output_json(on->output, json_pack("{s:o, s:b, s:b, s:{s:I, s:b}, s:o}", "exit",
 					  json_text(controller_plan(on->controller)->exit.text), "complete",
-					  json_object_get(root, "complete") != NULL, "controller", "lease",
+					  json_object_get(root, "complete") != NULL, "plan_changed",
+					  plan_has_changed(on), "controller", "lease",
 					  (json_int_t)body_number(lease, "number"), "alive", alive,
 					  "families", families));
 }
@@ -435,6 +447,10 @@ static void show_paper(struct acting_on *on, const struct list *list, bool alive
 	if (json_object_get(root, "complete"))
 		paper_line(&paper, "every family is retired: the exit is complete");
 	paper_line(&paper, "%s", alive ? "a controller keeps this exit" : "no controller is at work");
+	if (plan_has_changed(on))
+		paper_line(&paper, "the plan file is not the plan in force any more: %s",
+			   alive ? "the controller reads it when `interlock run` is started again"
+				 : "the next controller puts it in force");
 	output_show(on->output, &paper);
 	table_done(&table);
 }

@@ -199,9 +199,12 @@ int controller_act(struct controller *c, json_t *body, bool wait, enum mover_ans
 	const char *name = body_text(body, "family");
 	const struct plan_family *family = name ? plan_family(c->plan, view_text(name)) : NULL;
 	struct answer_seen seen = { .text = text };
+	char hash[SHA256_TEXT_SIZE];
 	uint64_t act = 0;
 	int err = journal_sync(c->journal, fault);
 
+	/* What its owner was shown: whoever carries it out may have begun with another. */
+	json_object_set_new(body, "plan", json_string(sha256_text(c->plan->hash, hash)));
 	/* What a verb that was killed has left behind is carried out first, when nobody else is there to do it. */
 	if (err >= 0 && another_waits(c, body) && controller_take_lease(c, fault) == 0) {
 		err = controller_carry_out(c, fault);

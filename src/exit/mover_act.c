@@ -505,6 +505,19 @@ static int retire(struct acting *a)
 	return mover_retire(a->c, a->act, a->json, a->out);
 }
 
+/*
+ * Its owner was shown what another plan amounts to than the one that is kept here.  What stops, lets go on, or is bound to a
+ * plan by itself is for every plan.
+ */
+static bool is_of_another_plan(const struct crossing *c, int kind, const json_t *json)
+{
+	struct sha256 shown;
+
+	if (kind == ACT_HOLD || kind == ACT_RESUME || kind == ACT_ACKNOWLEDGE || kind == ACT_CONFIRM)
+		return false;
+	return body_hash(json, "plan", &shown) && !sha256_equal(shown, c->mover->plan->hash);
+}
+
 int mover_act_carry(struct crossing *c, uint64_t act, const json_t *json, enum mover_answer *out)
 {
 	static int (*const carries[ACT_COUNT])(struct acting *) = {
@@ -521,6 +534,10 @@ int mover_act_carry(struct crossing *c, uint64_t act, const json_t *json, enum m
 			      body_text(json, "act"));
 	if (mover_may(c->mover, c->family, json, &c->fault) < 0)
 		return answer(&a, MOVER_REFUSED, "%s", c->fault.text);
+	if (is_of_another_plan(c, kind, json))
+		return answer(&a, MOVER_REFUSED,
+			      "it was asked for by another text of the plan than the controller keeps, which reads it "
+			      "when it begins: end `interlock run`, start it again, and ask once more");
 	/* What is under way goes to its end first, and hears a hold by itself. */
 	if (c->now.moving != AUTHORITY_NONE && c->now.overlay == OVERLAY_NONE && c->now.act != act) {
 		int err = mover_carry(c, out);

@@ -327,6 +327,43 @@ def test_the_side_that_is_left_keeps_its_records_for_longer(own_pair, interlock,
     assert not one.end("target", load_min=10).findings
 
 
+# ---- a plan that was edited meanwhile
+
+def test_what_was_shown_by_another_plan_is_not_carried_out(own_pair, interlock, scene):
+    """The controller reads the plan when it begins; its owner reads the file as it is now."""
+    one = scene(*own_pair, groups=(), shops=[{"rate": 50}])
+    file = one.plan()
+    mover = ByVerbs(one, interlock, file)
+
+    def changed():
+        return interlock.run("status", "--plan", file, "--json", folder=one.folder, status=0).json["plan_changed"]
+
+    def kept():
+        until(lambda: (one.folder / "interlock.db").exists() and mover.status()["stage"] != "PLANNED")
+
+    controller = interlock.start("run", "--plan", file, folder=one.folder)
+    try:
+        kept()
+        one.load(20)
+        assert not changed()
+        file.write_text(file.read_text().replace("name: orders", "name: orders\n  after: []"))
+        assert changed()
+        refused = mover.act("promote", FAMILY)
+        assert refused.status == 1 and "another text of the plan" in refused.json["text"], refused
+        assert not of_kind(one.folder, "MOVE") and one.flag.get() == "source"
+        assert mover.act("hold", FAMILY).status == 0 and mover.act("resume", FAMILY).status == 0
+        controller.send_signal(signal.SIGTERM)
+        assert interlock.finish(controller, ["run"]).status == 0
+        controller = interlock.start("run", "--plan", file, folder=one.folder)
+        until(lambda: not changed())
+        assert mover.cross("target") == ARRIVED, mover.results[-1]
+    finally:
+        controller.send_signal(signal.SIGTERM)
+        assert interlock.finish(controller, ["run"]).status == 0
+    one.load(20)
+    assert not one.end("target", load_min=5).findings
+
+
 # ---- groups
 
 def test_a_group_that_does_not_stop_stops_the_crossing_before_the_fence(pair, interlock, scene):
