@@ -13,7 +13,6 @@
 
 #define ACT_POLL_MS      50
 #define BEAT_MS          500
-#define JUDGE_EVERY_MS   30000 /* a family, unless the plan says otherwise */
 #define PAGE_LOOK_MS     500   /* whether somebody is to be called */
 #define PAGE_AGAIN_MS    10000 /* after a call, which may have failed */
 #define JUDGE_AGAIN_MS   2000  /* between two tries, while nothing is known of a family */
@@ -320,15 +319,6 @@ int controller_carry_out(struct controller *c, struct fault *fault)
 
 /* ---- the round ---- */
 
-/* Often enough that nothing which the class lets grow old does so between two looks. */
-static int64_t judge_every_ms(const struct controller *c, const struct plan_family *family)
-{
-	int64_t every_ms = c->plan->reading.every_ms.given ? c->plan->reading.every_ms.value : JUDGE_EVERY_MS;
-	int64_t age_ms = family->class->limits[LIMIT_PARITY_AGE].value / 2;
-
-	return every_ms < age_ms || age_ms <= 0 ? every_ms : age_ms;
-}
-
 /* Whether the family is to be judged now. */
 static bool is_due(const struct controller *c, const struct plan_family *family, int64_t judged_ms)
 {
@@ -340,7 +330,7 @@ static bool is_due(const struct controller *c, const struct plan_family *family,
 	if (!state_family(journal_state(c->journal), name, &standing) || standing.stage >= STAGE_SEALED ||
 	    standing.moving != AUTHORITY_NONE || standing.overlay == OVERLAY_UNKNOWN)
 		return false;
-	if (!judged_ms || since_ms >= judge_every_ms(c, family))
+	if (!judged_ms || since_ms >= plan_every_ms(c->plan, family))
 		return true;
 	/* Authority has moved since: nothing is known of the family, so nobody waits for the next round. */
 	return standing.verdict.authority != standing.epoch && since_ms >= JUDGE_AGAIN_MS;

@@ -266,10 +266,10 @@ static int put_disk(const struct gather_run *run, const struct measured *target,
 	return draft_end(&d, fault);
 }
 
-/* What we read ourselves: of this survey's comparison, as often as the plan lets it be made. */
+/* What we read ourselves: of this survey's comparison, as often as a controller makes it. */
 static int64_t own_reads(const struct gathering *g)
 {
-	int64_t every_ms = g->plan->reading.every_ms.value, once = 0;
+	int64_t every_ms = plan_every_ms(g->plan, g->family), once = 0;
 
 	for (int i = 0; i < g->log->count; i++)
 		if (view_is(g->log->items[i]->claim, "parity.family"))

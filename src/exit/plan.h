@@ -331,6 +331,12 @@ void plan_free(struct plan *plan); /* NULL is silent */
 /* NULL when there is none of that name. */
 const struct plan_family *plan_family(const struct plan *plan, struct view name);
 
+/*
+ * How often a controller looks at the family: as `reading.every` says, and a third of what the class lets evidence grow old,
+ * so that a verdict outlives the next look, long as that may take.
+ */
+int64_t plan_every_ms(const struct plan *plan, const struct plan_family *family);
+
 /* A path of the plan as this process must open it, in the arena; NULL when memory is out. */
 const char *plan_path(const struct plan *plan, struct view path, struct arena *arena);
 

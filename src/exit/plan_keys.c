@@ -73,7 +73,7 @@ const struct plan_key plan_keys[] = {
 
 	{ "reading", "rate", PLAN_RATE, 0, IN(plan, reading.rate), NULL, NULL, NULL, "at most, both clusters together" },
 	{ "reading", "memory", PLAN_SIZE, 0, IN(plan, reading.memory), NULL, NULL, NULL, "for comparing" },
-	{ "reading", "every", PLAN_DURATION, 0, IN(plan, reading.every_ms), NULL, "10m", NULL, "how often slow evidence is gathered anew" },
+	{ "reading", "every", PLAN_DURATION, 0, IN(plan, reading.every_ms), NULL, "30s", NULL, "how often a family is judged; sooner where its class lets evidence grow old sooner" },
 
 	{ "limits", "source", PLAN_MAP, 0, IN(plan, limits.source), "room", NULL, NULL, "those of the source" },
 	{ "limits", "target", PLAN_MAP, 0, IN(plan, limits.target), "room", NULL, NULL, "those of the target" },

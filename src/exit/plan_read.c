@@ -650,6 +650,20 @@ const struct plan_family *plan_family(const struct plan *plan, struct view name)
 	return NULL;
 }
 
+int64_t plan_every_ms(const struct plan *plan, const struct plan_family *family)
+{
+	static const int ages[] = { LIMIT_PARITY_AGE, LIMIT_PROGRESS_AGE, LIMIT_COMPATIBILITY_AGE };
+	int64_t every_ms = plan->reading.every_ms.value;
+
+	for (size_t i = 0; i < sizeof ages / sizeof *ages; i++) {
+		int64_t age_ms = family->class->limits[ages[i]].value / 3;
+
+		if (age_ms > 0 && age_ms < every_ms)
+			every_ms = age_ms;
+	}
+	return every_ms;
+}
+
 const char *plan_path(const struct plan *plan, struct view path, struct arena *arena)
 {
 	bool absolute = path.size && path.at[0] == '/';

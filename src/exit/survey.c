@@ -198,11 +198,19 @@ int survey_discover(struct survey *s, struct fault *fault)
 	return 0;
 }
 
-/* Facts may be as old as half of what the class lets them be when they are used. */
+/*
+ * Facts may be as old as a third of what the class lets them be when they are used, so that a verdict which rests on them
+ * outlives the next look.  Who reads the family is one of them, and is a part of its progress.
+ */
 static bool facts_are_old(const struct survey *s, const struct plan_family *family)
 {
-	return !s->discovered || clock_monotonic_ms(loop_clock(s->loop)) - s->facts.ended.monotonic_ms >
-					 family->class->limits[LIMIT_COMPATIBILITY_AGE].value / 2;
+	int64_t age_ms = family->class->limits[LIMIT_COMPATIBILITY_AGE].value,
+		progress_ms = family->class->limits[LIMIT_PROGRESS_AGE].value;
+
+	if (progress_ms < age_ms)
+		age_ms = progress_ms;
+	return !s->discovered ||
+	       clock_monotonic_ms(loop_clock(s->loop)) - s->facts.ended.monotonic_ms > age_ms / 3;
 }
 
 /* ---- gathering ---- */

@@ -125,7 +125,9 @@ static void a_whole_plan_is_understood(void **state)
 	assert_true(telemetry->groups.given && telemetry->groups.count == 0);
 	assert_false(telemetry->producers.given);
 	assert_true(view_is(telemetry->match.identity.text, "content"));
-	assert_int_equal(plan->reading.every_ms.value, 600000);
+	assert_int_equal(plan->reading.every_ms.value, 30000);
+	/* A third of the minute that its evidence may be old. */
+	assert_int_equal(plan_every_ms(plan, telemetry), 20000);
 
 	assert_int_equal(plan->limits.target.write.value, 200000000);
 	assert_int_equal(plan->limits.target.disk.value, 2000000000000);

@@ -327,6 +327,27 @@ def test_the_side_that_is_left_keeps_its_records_for_longer(own_pair, interlock,
     assert not one.end("target", load_min=10).findings
 
 
+# ---- a controller that stays
+
+def test_what_a_controller_knows_of_a_family_does_not_grow_old(own_pair, interlock, scene):
+    """Every look finds all that it rests on young enough, the groups of the clusters as well, and so does the time between."""
+    one = scene(*own_pair, shops=[{"rate": 50}])
+    file = one.plan("watchful", {"like": "rehearsal", "progress": {"age": "6s"}, "compatibility": {"age": "60s"}})
+    mover = ByVerbs(one, interlock, file)
+    controller = interlock.start("run", "--plan", file, folder=one.folder)
+    try:
+        until(lambda: (one.folder / "interlock.db").exists() and mover.status()["stage"] == "ARMED")
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline:
+            stands = mover.status()
+            assert (stands["stage"], stands["verdict"]) == ("ARMED", "open"), stands
+            time.sleep(0.3)
+    finally:
+        controller.send_signal(signal.SIGTERM)
+        assert interlock.finish(controller, ["run"]).status == 0
+    assert not one.end("source", load_min=5).findings
+
+
 # ---- a plan that was edited meanwhile
 
 def test_what_was_shown_by_another_plan_is_not_carried_out(own_pair, interlock, scene):
