@@ -273,8 +273,8 @@ class ByVerbs:
         result = self.program.run("status", "--plan", str(self.file), "--json", folder=self.scene.folder, status=0)
         return next(one for one in result.json["families"] if one["family"] == FAMILY)
 
-    def cross(self, to):
-        result = self.act("promote" if to == "target" else "rollback", FAMILY)
+    def cross(self, to, timeout=120):
+        result = self.act("promote" if to == "target" else "rollback", FAMILY, timeout=timeout)
         if result.status == 0:
             return ARRIVED
         if result.status != 1:

@@ -57,7 +57,8 @@ def whatever_dies(source, target, interlock, scene):
     while len(outcomes) < CROSSINGS:
         one.load(100)
         with Accidents(chance.random(), victims, every=(0.1, 2.5)) as accidents:
-            outcomes.append(mover.cross(OTHER[at]))
+            # Before the fence a verb waits for evidence for as long as nodes go on dying.
+            outcomes.append(mover.cross(OTHER[at], timeout=300))
         stands = mover.status()
         assert stands["overlay"] is None and stands["moving"] is None, f"{stands}\n{mover.results[-1]}\n{accidents}"
         at = stands["authority"]
