@@ -7,6 +7,8 @@
 #include "exit/watch.h"
 #include "exit/window.h"
 
+#define REASONS_SAID_MAX 5
+
 struct status_settings {
 	SETTINGS_COMMON;
 	const char *plan;
@@ -239,13 +241,44 @@ static void say_moving(struct paper *paper, const struct standing *now, bool ali
 	paper_wrap_safe(paper, 2, 4, line);
 }
 
+/* One cause may hold back several rules: it is said once. */
+static void say_reasons(struct paper *paper, const struct standing *now)
+{
+	json_t *reason, *reasons = json_object_get(json_object_get(now->json, "verdict"), "reasons");
+	int said = 0, left = 0;
+	size_t index;
+
+	json_array_foreach(reasons, index, reason)
+	{
+		const char *text = body_text(reason, "text");
+		int alike = body_alike(reasons, index, "text");
+		char line[1200], more[40] = "";
+
+		/* The sentence above may have it. */
+		if (!alike || (text && now->cause && strstr(now->cause, text)))
+			continue;
+		if (said == REASONS_SAID_MAX) {
+			left++;
+			continue;
+		}
+		if (alike > 1)
+			snprintf(more, sizeof more, "; %d rule%s more", alike - 1, alike == 2 ? "" : "s");
+		snprintf(line, sizeof line, "%s: %s (%s%s)", body_text(reason, "gate"), text,
+			 body_text(reason, "code"), more);
+		buffer_text(&paper->text, "  ");
+		paper_wrap_safe(paper, 2, 4, line);
+		said++;
+	}
+	if (left)
+		paper_line(paper, "  and %d more reason%s; `interlock check` has all of them", left,
+			   left == 1 ? "" : "s");
+}
+
 /* One sentence: where it stands, why, and what comes next. */
 static void say(struct paper *paper, const json_t *root, const struct standing *now,
 		const struct plan_family *family, bool alive, int64_t now_ms)
 {
-	json_t *reason, *reasons = json_object_get(json_object_get(now->json, "verdict"), "reasons");
 	char since[UNIT_TEXT_SIZE], sentence[1200], watched[WINDOW_TEXT_SIZE];
-	size_t index;
 
 	paper_ink(paper, INK_BOLD, "%s  ", now->name);
 	snprintf(sentence, sizeof sentence, "%s%s%s%s%s: %s", stage_word(now->stage),
@@ -270,23 +303,7 @@ static void say(struct paper *paper, const json_t *root, const struct standing *
 	}
 	say_aside(paper, now, alive, now_ms);
 	say_scaffold(paper, now);
-	json_array_foreach(reasons, index, reason)
-	{
-		const char *text = body_text(reason, "text");
-		char line[1200];
-
-		if (text && now->cause && strstr(now->cause, text))
-			continue; /* the sentence above has it */
-		if (index == 5) {
-			paper_line(paper, "  and %zu more reasons; `interlock check` has all of them",
-				   json_array_size(reasons) - 5);
-			break;
-		}
-		snprintf(line, sizeof line, "%s: %s (%s)", body_text(reason, "gate"), text,
-			 body_text(reason, "code"));
-		buffer_text(&paper->text, "  ");
-		paper_wrap_safe(paper, 2, 4, line);
-	}
+	say_reasons(paper, now);
 }
 
 static void put_row(struct table *table, const struct standing *now, int64_t now_ms)

@@ -59,3 +59,20 @@ json_t *body_child(json_t *object, const char *key)
 		at = json_object_get(object, key);
 	return at;
 }
+
+int body_alike(const json_t *list, size_t from, const char *key)
+{
+	const char *says = body_text(json_array_get(list, from), key);
+	int count = 0;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *other = body_text(json_array_get(list, i), key);
+
+		if (!says || !other || strcmp(says, other) != 0)
+			continue;
+		if (i < from)
+			return 0;
+		count++;
+	}
+	return says ? count : 1;
+}

@@ -29,4 +29,7 @@ int body_copy(json_t *object, const char *key, const json_t *from, const char *f
 /* The object under `key`, made when there is none; NULL: no memory. */
 json_t *body_child(json_t *object, const char *key);
 
+/* How many of `list` say under `key` what the one at `from` says, itself included; 0 when one before it does. */
+int body_alike(const json_t *list, size_t from, const char *key);
+
 #endif

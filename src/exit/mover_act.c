@@ -88,24 +88,6 @@ int mover_judge(struct mover *mover, const struct plan_family *family, struct fa
 	return err;
 }
 
-/* How many reasons from `from` on say the same; 0 when an earlier one says it already. */
-static int say_the_same(const json_t *reasons, size_t from)
-{
-	const char *says = body_text(json_array_get(reasons, from), "text");
-	int count = 0;
-
-	for (size_t i = 0; i < json_array_size(reasons); i++) {
-		const char *other = body_text(json_array_get(reasons, i), "text");
-
-		if (!says || !other || strcmp(says, other) != 0)
-			continue;
-		if (i < from)
-			return 0;
-		count++;
-	}
-	return says ? count : 1;
-}
-
 void mover_say_reasons(const struct crossing *c, char *text, size_t size)
 {
 	json_t *reason, *reasons = json_object_get(json_object_get(c->now.json, "verdict"), "reasons");
@@ -115,7 +97,7 @@ void mover_say_reasons(const struct crossing *c, char *text, size_t size)
 	json_array_foreach(reasons, index, reason)
 	{
 		const char *rule = body_text(reason, "rule"), *says = body_text(reason, "text");
-		int count = say_the_same(reasons, index);
+		int count = body_alike(reasons, index, "text");
 		char more[40] = "";
 
 		if (count > 1)

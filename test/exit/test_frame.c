@@ -8,6 +8,7 @@
 #include "base/bits.h"
 #include "base/crc32c.h"
 #include "base/random.h"
+#include "exit/body.h"
 #include "exit/frame.h"
 
 #define BODY "{\"cause\":\"a \xc3\xa4\",\"number\":-7,\"stage\":\"OBSERVING\"}"
@@ -357,6 +358,18 @@ static void every_kind_has_a_word(void **state)
 	assert_null(frame_kind_word((enum frame_kind)0));
 }
 
+static void what_is_said_alike_is_counted_once(void **state)
+{
+	json_t *list = json_loads("[{\"text\": \"a\"}, {\"text\": \"b\"}, {\"text\": \"a\"}, {\"text\": 3}, 4, "
+				  "{\"text\": \"a\"}]",
+				  0, NULL);
+	static const int alike[] = { 3, 1, 0, 1, 1, 0 };
+
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(body_alike(list, i, "text"), alike[i]);
+	json_decref(list);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +384,7 @@ int main(void)
 		cmocka_unit_test(forms_that_are_none),
 		cmocka_unit_test(fractions_are_not_written),
 		cmocka_unit_test(every_kind_has_a_word),
+		cmocka_unit_test(what_is_said_alike_is_counted_once),
 	};
 
 	return cmocka_run_group_tests_name("frame", tests, NULL, NULL);
