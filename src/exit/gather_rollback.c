@@ -123,7 +123,19 @@ static int lever_of(struct asking *asking, const struct plan_levers *levers, int
 			    : lever_group_new(asking, lever, out, fault);
 }
 
-static void look_at_lever(const struct gather_run *run, struct lever *lever, struct draft *d, int *silent)
+/*
+ * A flag or an address says who writes where.  One that says otherwise than the journal was moved by somebody else, and
+ * nothing that is judged here holds: the other side is the truth then, or writers are held.
+ */
+static bool stands_elsewhere(const struct gather_run *run, int index, struct view value)
+{
+	bool held = view_is(value, "hold") && run->fenced;
+
+	return index < 2 && !held && !view_is(value, run->g->mirrored ? "target" : "source");
+}
+
+static void look_at_lever(const struct gather_run *run, struct lever *lever, struct draft *d, int index,
+			  int *silent, int *elsewhere)
 {
 	struct fault why = { 0 };
 	struct buffer value;
@@ -133,7 +145,12 @@ static void look_at_lever(const struct gather_run *run, struct lever *lever, str
 		++*silent;
 		draft_say(d, "%s does not answer: %s", lever->name, why.text);
 	} else {
-		draft_say(d, "%s stands at %s", lever->name, buffer_string(&value));
+		bool other = stands_elsewhere(run, index, buffer_bytes(&value));
+
+		*elsewhere += other;
+		draft_say(d, "%s stands at %s%s%s", lever->name, buffer_string(&value),
+			  other ? ", and authority is on the " : "",
+			  other ? run->g->mirrored ? "target" : "source" : "");
 	}
 	buffer_done(&value);
 }
@@ -141,7 +158,7 @@ static void look_at_lever(const struct gather_run *run, struct lever *lever, str
 static int put_levers(const struct gather_run *run, struct fault *fault)
 {
 	const struct plan_levers *levers = &run->g->family->levers;
-	int err = 0, count = 0, silent = 0;
+	int err = 0, count = 0, silent = 0, elsewhere = 0;
 	struct draft d;
 
 	draft_begin(&d, run->g, "rollback.levers", VIEW_NULL, "observe");
@@ -151,7 +168,7 @@ static int put_levers(const struct gather_run *run, struct fault *fault)
 
 		err = lever_of(run->asking, levers, i, &lever, fault);
 		if (lever)
-			look_at_lever(run, lever, &d, &silent);
+			look_at_lever(run, lever, &d, i, &silent, &elsewhere);
 		count += lever != NULL;
 		lever_free(lever);
 	}
@@ -162,6 +179,7 @@ static int put_levers(const struct gather_run *run, struct fault *fault)
 	if (!run->asking)
 		draft_exclude(&d, "LEVER_SILENT", "nobody can be asked here");
 	draft_value(&d, "silent", "levers", silent);
+	draft_value(&d, "elsewhere", "levers", elsewhere);
 	d.item.samples = (uint64_t)count;
 	return draft_end(&d, fault);
 }

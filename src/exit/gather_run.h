@@ -20,6 +20,7 @@ struct gather_run {
 	struct asking *asking; /* for probes and levers; NULL: nobody can be asked, which is unknown */
 	const struct history *history; /* NULL: there is no journal */
 	bool fire;                     /* alerts are made to fire */
+	bool fenced;                   /* a crossing is under way, and writers are held by it */
 	int64_t timeout_ms;
 	void (*progress)(void *context, const char *what, double part); /* may be NULL */
 	void *context;

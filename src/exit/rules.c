@@ -79,6 +79,11 @@ static bool has_levers(const struct plan_family *family)
 	       family->levers.group_count;
 }
 
+static bool sends_writers(const struct plan_family *family)
+{
+	return family->levers.flag.head.given || family->levers.bootstrap.head.given;
+}
+
 static bool asks_drill(const struct plan_family *family)
 {
 	return asks(family, LIMIT_ROLLBACK_DRILL);
@@ -270,6 +275,9 @@ static const struct blank blanks[] = {
 		 "what feeds the way back is % {record|records} behind", "owner", false, LIMIT_PARITY_BEHIND, is_fed_back),
 	ROLLBACK("rollback.levers", "rollback.levers", "silent", "levers", "LEVER_SILENT",
 		 "% {lever does|levers do} not say where {it stands|they stand}", "owner", false, NO_LIMIT, has_levers),
+	ROLLBACK("rollback.elsewhere", "rollback.levers", "elsewhere", "levers", "LEVER_ELSEWHERE",
+		 "% {lever sends|levers send} writers elsewhere than to the side that has authority", "owner", true, NO_LIMIT,
+		 sends_writers),
 	{ { NONE_OF("rollback.tested", GATE_ROLLBACK, RULE_FAMILY, "rollback.tested", "failed", "levers", "LEVER_FAILED",
 		    "% {lever|levers} could not be set and set back in a test", "owner") },
 	  NO_LIMIT, LIMIT_ROLLBACK_DRILL, NO_LIMIT, NO_LIMIT, tests_levers },

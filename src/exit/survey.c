@@ -12,6 +12,7 @@
 #include "client/config.h"
 #include "client/offsets.h"
 #include "exit/discover.h"
+#include "exit/stage.h"
 #include "exit/survey.h"
 
 #define TIMEOUT_MS_USUAL 30000
@@ -222,6 +223,18 @@ static void on_progress(void *context, const char *what, double part)
 	tell(s, s->under_way, what, part);
 }
 
+/* From the first fence until writers were sent on: a flag may hold them. */
+static bool is_fenced(struct view stage)
+{
+	static const enum stage fenced[] = { STAGE_FENCING, STAGE_QUIET, STAGE_LEVEL, STAGE_DECIDED,
+					     STAGE_OPENING };
+
+	for (size_t i = 0; i < sizeof fenced / sizeof *fenced; i++)
+		if (view_is(stage, stage_word(fenced[i])))
+			return true;
+	return false;
+}
+
 static struct gather_run run_of(struct survey *s, struct surveyed *made, const struct survey_request *request)
 {
 	enum side here = request->reference, there = here == SIDE_SOURCE ? SIDE_TARGET : SIDE_SOURCE;
@@ -240,6 +253,7 @@ static struct gather_run run_of(struct survey *s, struct surveyed *made, const s
 		.world = { s->clusters[SIDE_SOURCE], s->clusters[SIDE_TARGET] },
 		.history = request->history,
 		.fire = request->fire,
+		.fenced = is_fenced(request->stage),
 		.timeout_ms = s->options.timeout_ms,
 		.progress = on_progress,
 		.context = s,

@@ -83,6 +83,14 @@ def test_a_dual_write_needs_a_flag_to_go_back(pair, topic, check, command):
     assert verdict == "shut" and "flag" in reasons["LEVER_SILENT"], result
 
 
+@pytest.mark.parametrize("word", ["target", "hold"])
+def test_a_flag_that_somebody_else_has_moved(pair, topic, check, command, word):
+    """No journal knows of it: where writers are sent, or that they are held, is not what is judged here."""
+    write_both(*pair, topic, stream(40))
+    verdict, reasons, result = check("rollback", asks={}, levers=flag(command, get=f"echo {word}"))
+    assert verdict == "shut" and f"flag stands at {word}" in reasons["LEVER_ELSEWHERE"], result
+
+
 def test_a_side_that_was_never_written(pair, topic, check, command):
     for cluster in pair:
         create_topic(cluster, topic, 2)
