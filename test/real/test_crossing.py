@@ -1,8 +1,10 @@
 """Authority moved by Interlock itself, forward, back and forward again, on real clusters under a load that never rests;
-with the controller, a broker or an application killed or stopped at random moments.  CROSSINGS=1000 makes it a soak."""
+with the controller, a broker or an application killed or stopped at random moments.  CROSSINGS=1000 makes it a soak; with
+MINUTES as well it ends when they are over, and what was crossed by then is checked."""
 
 import os
 import random
+import time
 
 import pytest
 
@@ -12,6 +14,7 @@ from test_applications import KINDS
 
 pytestmark = pytest.mark.real
 CROSSINGS = int(os.environ.get("CROSSINGS", "20"))
+MINUTES = float(os.environ.get("MINUTES", "inf"))
 SEED = int(os.environ.get("SEED", "1"))
 
 
@@ -53,8 +56,8 @@ def whatever_dies(source, target, interlock, scene):
     victims = [of_process("interlock", lambda: mover.process, weight=4), of_node(source), of_node(target),
                *(of_app(shop) for shop in one.shops)]
     outcomes, chance = [], random.Random(SEED)
-    at = "source"
-    while len(outcomes) < CROSSINGS:
+    at, until = "source", time.monotonic() + 60 * MINUTES
+    while len(outcomes) < CROSSINGS and time.monotonic() < until:
         one.load(100)
         with Accidents(chance.random(), victims, every=(0.1, 2.5)) as accidents:
             # Before the fence a verb waits for evidence for as long as nodes go on dying.
@@ -65,6 +68,7 @@ def whatever_dies(source, target, interlock, scene):
         assert one.flag.get() == at, f"{stands}\n{accidents}"
         if len(outcomes) % 20 == 0:
             print(f"{len(outcomes)} crossings, {outcomes.count(ARRIVED)} arrived", flush=True)      # a long one shows that it lives
+    print(f"{len(outcomes)} crossings, {outcomes.count(ARRIVED)} arrived; all is read now", flush=True)
     one.load(100)
     report = one.end(at)
     assert not report.findings, f"seed {SEED}\n{report}"
