@@ -37,8 +37,8 @@ static const struct {
 	{ "frame SNAPSHOT", false, "readers begin at the one before", "readers begin at it" },
 	{ "frame DRILL", false, "the drill counts for nothing", "it counts" },
 	{ "frame LEAK", false, "the ends are looked at again and differ still", "the crossing is given up" },
-	{ "frame SCAFFOLD", false, "the item is looked at again", "the next item" },
-	{ "frame NOTE", false, "nobody misses it", "nothing is left to do" },
+	{ "frame SCAFFOLD", true, "the item is looked at again", "the next item" },
+	{ "frame NOTE", true, "nobody misses it", "nothing is left to do" },
 	{ "frame PAGE", false, "somebody is called once more", "nobody is called until it is time again" },
 
 	{ "stage PLANNED", false, "no frame leads here", "no frame leads here" },
@@ -50,8 +50,8 @@ static const struct {
 	{ "stage DECIDED", false, "a DECISION leads here, and no stage", "a DECISION leads here, and no stage" },
 	{ "stage OPENING", true, "published again", "routes are opened" },
 	{ "stage TARGET", true, "every step is found done", "the act is answered" },
-	{ "stage SEALED", false, "the act waits on and is carried out", "the act is found done" },
-	{ "stage RETIRED", false, "the act waits on and is carried out", "the act is found done" },
+	{ "stage SEALED", true, "the act waits on and is carried out", "the act is found done" },
+	{ "stage RETIRED", true, "the act waits on and is carried out", "the act is found done" },
 
 	{ "effect before", true, "looked at: not done, so it is tried", "looked at: done (recovered)" },
 	{ "effect groups first", true, "looked at: not done, so it is tried", "looked at: done (recovered)" },

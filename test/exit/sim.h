@@ -23,6 +23,7 @@
 #define SIM_FRAMES_MAX  20000
 #define SIM_CONTROLLERS 2
 #define SIM_LABEL_SIZE  100
+#define SIM_NOW_MAX     (8 * 3600000) /* no run takes as long */
 
 enum { SIM_SOURCE, SIM_TARGET, SIM_SIDES, SIM_HOLD = SIM_SIDES };
 
@@ -47,7 +48,7 @@ struct sim_options {
 	enum sim_mutant mutant;
 	bool calm;               /* no faults but the crash that is asked for */
 	int pattern;             /* of the family, when calm */
-	const char *story;       /* when calm: "forward", "back", "abort" */
+	const char *story;       /* when calm: "forward", "back", "abort", "retire" */
 	uint64_t crash_at;       /* the point at which the controller dies; 0: at none */
 	char *crash_label;       /* what it was: "before frame INTENT"; SIM_LABEL_SIZE bytes */
 	char *end;               /* where it came to rest before anybody helped; 40 bytes */
@@ -168,6 +169,7 @@ struct sim {
 	int positions[SIM_SIDES][SIM_PARTITIONS];
 	int copied[SIM_SIDES][SIM_PARTITIONS]; /* how far the copier has come, each way */
 	bool copier_stopped;
+	bool wedged; /* clusters answer, and take no change */
 	bool steady; /* in a call that nobody is paused in */
 	int64_t publish_back_at, full_until, gate_back_at;
 	int reserved; /* frames that go in though the disk is full */

@@ -111,6 +111,9 @@ void sim_pass(struct sim *sim, int64_t ms)
 	}
 	if (until > sim->now)
 		sim->now = until;
+	/* A wait that has no end would hang us too. */
+	if (sim->now > SIM_NOW_MAX)
+		sim_fail(sim, "liveness: somebody still waits after %d hours", SIM_NOW_MAX / 3600000);
 }
 
 /* ---- a controller's calls ---- */

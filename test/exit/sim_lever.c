@@ -340,6 +340,8 @@ static int set(struct lever *lever, const char *value, uint64_t epoch, int64_t t
 		return err;
 	if (sim_chance(sim, sim->lost_ppm / 4))
 		return fault_set(fault, ERR_DENIED, "%s refuses", lever->name);
+	if (sim->wedged && kinds[l->index].kind != KIND_TOLD)
+		return fault_set(fault, ERR_BROKER, "%s: the metadata cannot be written", lever->name);
 	sim_trace(sim, "set %s to '%s' (%llu)", lever->name, value, (unsigned long long)epoch);
 	switch (kinds[l->index].kind) {
 	case KIND_TOLD: err = set_told(l, value, epoch, fault); break;

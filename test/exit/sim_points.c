@@ -15,7 +15,7 @@ static const struct {
 	uint64_t seed;
 } worlds[] = { { 1, 1 }, { 1, 2 }, { 4, 3 } };
 
-static const char *const stories[] = { "forward", "back", "abort" };
+static const char *const stories[] = { "forward", "back", "abort", "retire" };
 
 struct playing {
 	int met[2][sizeof crash_table / sizeof crash_table[0]];

@@ -16,7 +16,7 @@ static void write_plan(struct sim *sim, struct buffer *out, int order, int stop)
 
 	buffer_printf(out,
 		      "exit: sim\nsource: localhost:1\ntarget: localhost:2\n"
-		      "classes:\n  quick: { like: rehearsal, pause: %s, deadline: %s, stop: { parity: %s, rollback: %s, "
+		      "classes:\n  quick: { like: rehearsal, pause: %s, deadline: %s, observe: 3s, stop: { parity: %s, rollback: %s, "
 		      "progress: hold } }\n"
 		      "families:\n  - name: orders\n    class: quick\n    pattern: %s\n    topics: [ orders ]\n"
 		      "    producers: [ \"User:orders\" ]\n    first: %s\n    groups: %s\n    owners: { decision: " OWNER
@@ -486,23 +486,85 @@ static void must_cross(struct sim *sim)
 	}
 }
 
+static void let_pass(struct sim *sim, int64_t ms)
+{
+	for (int64_t until = sim->now + ms; sim->now < until && !sim->broken;)
+		all_turn(sim);
+}
+
+static struct standing ask_and_rest(struct sim *sim, const char *act)
+{
+	sim_ask_for(sim, act);
+	return come_to_rest(sim, BOUND_MS);
+}
+
+/* Of what we set nothing is left; what others set stands still. */
+static void nothing_is_left(struct sim *sim)
+{
+	for (int side = 0; side < SIM_SIDES; side++) {
+		const struct sim_side *s = &sim->sides[side];
+
+		if (s->deny & SIM_DENY_OURS || s->kept || s->limit)
+			sim_fail(sim, "retired, and on side %d stand still: deny %u, config %d, quota %d", side,
+				 s->deny, s->kept, s->limit);
+	}
+}
+
+/*
+ * Sealed and retired while everything fails, and then in a kind world: it must come to its end there.  Where a cluster takes
+ * no change the owner is told so, and nobody waits for it for ever.
+ */
+static void must_retire(struct sim *sim)
+{
+	static const char *const acts[] = { "seal", "retire" };
+	struct standing now = { 0 };
+
+	if (sim->onlooker.owner == SIM_SOURCE) {
+		let_pass(sim, 5000);
+		ask_and_rest(sim, "promote");
+	}
+	sim->faults_until = sim->now + 15000;
+	while (sim->now < sim->faults_until && !sim->broken) {
+		sim_ask_for(sim, acts[sim_below(sim, 2)]);
+		let_pass(sim, 500 + sim_below(sim, 4000));
+	}
+	be_kind(sim);
+	if (!sim->broken)
+		now = come_to_rest(sim, BOUND_MS);
+	if (now.overlay != OVERLAY_NONE && !sim->broken)
+		ask_and_rest(sim, "resume");
+	for (int i = 0; i < 4 && !sim->broken; i++) {
+		sim->wedged = i < 2;
+		now = ask_and_rest(sim, acts[i % 2]);
+	}
+	if (!sim->broken && now.stage != STAGE_RETIRED)
+		sim_fail(sim, "liveness: in a kind world it could not be retired: %s %s", stage_word(now.stage),
+			 now.cause ? now.cause : "");
+	nothing_is_left(sim);
+}
+
 static void told_story(struct sim *sim)
 {
 	const char *story = sim->options.story;
 	struct standing now;
 
-	for (int64_t until = sim->now + 5000; sim->now < until && !sim->broken;)
-		all_turn(sim);
-	sim_ask_for(sim, "promote");
-	now = come_to_rest(sim, BOUND_MS);
+	let_pass(sim, 5000);
+	now = ask_and_rest(sim, "promote");
 	if (strcmp(story, "back") == 0) {
 		if (now.stage == STAGE_TARGET && now.overlay == OVERLAY_NONE)
 			sim_ask_for(sim, "rollback");
 		now = come_to_rest(sim, BOUND_MS);
 	}
+	for (int i = 0; strcmp(story, "retire") == 0 && i < 2 && now.stage >= STAGE_TARGET; i++) {
+		let_pass(sim, 5000);
+		now = ask_and_rest(sim, (const char *[]){ "seal", "retire" }[i]);
+	}
+	if (now.json && now.stage == STAGE_RETIRED)
+		nothing_is_left(sim);
 	if (sim->options.end && !sim->broken)
-		snprintf(sim->options.end, 40, "%s %s after %d decisions", authority_word(now.authority),
-			 now.overlay ? overlay_word(now.overlay) : "free", (int)sim->onlooker.decisions);
+		snprintf(sim->options.end, 40, "%s %s after %d decisions%s", authority_word(now.authority),
+			 now.overlay ? overlay_word(now.overlay) : "free", (int)sim->onlooker.decisions,
+			 now.stage == STAGE_RETIRED ? ", retired" : "");
 }
 
 static void play(struct sim *sim)
@@ -521,6 +583,8 @@ static void play(struct sim *sim)
 		be_kind(sim);
 	if (!sim->broken && !sim->options.calm)
 		must_cross(sim);
+	if (!sim->broken && !sim->options.calm && sim->options.seed % 3 == 0)
+		must_retire(sim);
 	if (!sim->broken)
 		sim_check_rest(sim);
 	if (!sim->broken)

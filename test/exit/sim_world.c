@@ -283,6 +283,14 @@ static void world_tell(struct world *world, const struct plan_family *family, co
 	sim_trace(of(world)->sim, "%s: %s", of(world)->holder, text);
 }
 
+/* The plan of this world has nothing of the operator's own that is temporary; what was set by us is. */
+static int no_file(struct world *world, const struct plan_family *family, char *path, size_t size, struct fault *fault)
+{
+	return sim_call(of(world), "look for files", "") < 0 ? gone(fault) : 0;
+}
+
+static const struct world_scaffold_ops scaffold = { .file = no_file };
+
 const struct world_ops sim_world_ops = {
 	.lever = world_lever,
 	.look = world_look,
@@ -294,4 +302,5 @@ const struct world_ops sim_world_ops = {
 	.publish = world_publish,
 	.pause = world_pause,
 	.tell = world_tell,
+	.scaffold = &scaffold,
 };
