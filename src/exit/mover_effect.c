@@ -18,8 +18,11 @@
  * Who waits asks again.  Of several instances one may have been down when the word came: the others stand where it sent them,
  * that one where it stood, a look says no more than that they disagree, and nothing but the same word once more makes them
  * agree.  For the same reason an undo, and whatever comes after the decision, is said to a flag that does not show where it
- * stands; its epoch keeps the order of such words.  A group has none between its stop and its start, so it is asked again
- * only when it has answered, and never unseen.
+ * stands; its epoch keeps the order of such words.  What is set on a cluster is a value, and the same value once more does no
+ * harm: a request that a broken connection has taken with it is sent again.
+ *
+ * A group has no epoch between its stop and its start, so it is asked again only when it has answered, and never unseen.  One
+ * that did not answer, and is then seen to stand where it stood for a while, is asked again where nobody could give up.
  *
  * Where a lever stands already where it is wanted, a look shows nothing.  An order of an earlier epoch may still be on its
  * way to it, and only one that has heard of this epoch refuses that: so one that is told has to acknowledge the set.
@@ -40,6 +43,7 @@
 
 #define WORD_AGAIN_MS     300
 #define WORD_AGAIN_MS_MAX 2000
+#define GROUP_SILENT_MS   3000 /* a group's command that was not answered is not on its way any more */
 
 /*
  * `until_ms` is on our own monotonic clock: a wall clock that jumps gives nobody more time, and takes none.  Every question is
@@ -186,8 +190,9 @@ static bool may_give_up(const struct crossing *c, const struct lever *lever)
 	       c->now.overlay == OVERLAY_NONE && !stage_is_decided(c->now.stage);
 }
 
-/* Whether a word that came to `set` may be said once more. */
-static bool asks_again(const struct lever *lever, int set)
+/* Whether a word that came to `set`, `since_ms` ago, may be said once more; `stays`: it is seen to stand where it stood. */
+static bool asks_again(const struct crossing *c, const struct lever *lever, const struct intent *intent,
+		       int set, bool stays, int64_t since_ms)
 {
 	switch (set) {
 	case 0:
@@ -195,7 +200,12 @@ static bool asks_again(const struct lever *lever, int set)
 	case ERR_USAGE:
 	case ERR_DENIED:
 	case ERR_CONFLICT: return false;
-	default: return lever->told && (set == ERR_STALE || !is_group(lever));
+	case ERR_STALE:
+	case ERR_BROKER: return true;
+	default:
+		return !is_group(lever) ||
+		       (stays && since_ms >= GROUP_SILENT_MS &&
+			(effect_is_undo(intent->step) || stage_is_decided(c->now.stage)));
 	}
 }
 
@@ -238,7 +248,10 @@ static int watch(struct crossing *c, struct lever *lever, const struct intent *i
 		if (*looked == 0 && sent->set == 0 && contradictions >= CONTRADICTION_LOOKS &&
 		    now_ms - since_ms >= CONTRADICTION_MS && may_give_up(c, lever))
 			return 0;
-		if (asks_again(lever, sent->set) && now_ms - said_ms >= again_ms) {
+		if (now_ms - said_ms >= again_ms &&
+		    asks_again(c, lever, intent, sent->set,
+			       *looked == 0 && view_is(buffer_bytes(value), intent->before),
+			       now_ms - said_ms)) {
 			err = say_again(c, lever, intent, until_ms, sent);
 			if (err < 0)
 				return err;

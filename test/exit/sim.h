@@ -51,6 +51,9 @@ struct sim_options {
 	const char *story;       /* when calm: "forward", "back", "abort", "retire" */
 	uint64_t crash_at;       /* the point at which the controller dies; 0: at none */
 	char *crash_label;       /* what it was: "before frame INTENT"; SIM_LABEL_SIZE bytes */
+	uint64_t lose_at;        /* the order to a lever that gets lost on its way, and is no other; 0: none */
+	bool lose_answer;        /* it arrives, and the answer to it gets lost */
+	char *lost_label;        /* what it was: "acl:source to ''"; SIM_LABEL_SIZE bytes */
 	char *end;               /* where it came to rest before anybody helped; 40 bytes */
 };
 
@@ -141,7 +144,7 @@ struct sim {
 	int64_t now;
 	int64_t wall_offset;
 	int64_t faults_until; /* after it the world is kind */
-	uint64_t order, point;
+	uint64_t order, point, orders;
 	struct sim_event events[SIM_EVENTS_MAX];
 	int event_count;
 	bool broken; /* a promise was: time stands still for everybody, and every call fails */

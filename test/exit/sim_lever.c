@@ -330,14 +330,29 @@ static int aim(struct lever *lever, const char *word, const char *before, struct
 	return ERR_INTERNAL;
 }
 
+/* In a calm run each order can be asked to get lost. */
+static bool is_lost(struct sim_lever *l, const char *value)
+{
+	struct sim *sim = l->k->sim;
+
+	if (!sim->options.calm || ++sim->orders != sim->options.lose_at)
+		return false;
+	snprintf(sim->options.lost_label, SIM_LABEL_SIZE, "%s to '%s'", l->lever.name, value);
+	sim_trace(sim, "%s gets lost: %s", sim->options.lose_answer ? "an answer" : "an order", sim->options.lost_label);
+	return true;
+}
+
 static int set(struct lever *lever, const char *value, uint64_t epoch, int64_t timeout_ms, struct fault *fault)
 {
 	struct sim_lever *l = of(lever);
 	struct sim *sim = l->k->sim;
 	int err = reach(l, timeout_ms, "before", fault);
+	bool lost = err == 0 && is_lost(l, value);
 
 	if (err < 0)
 		return err;
+	if (lost && !sim->options.lose_answer)
+		return fault_set(fault, ERR_NETWORK, "%s cannot be reached", lever->name);
 	if (sim_chance(sim, sim->lost_ppm / 4))
 		return fault_set(fault, ERR_DENIED, "%s refuses", lever->name);
 	if (sim->wedged && kinds[l->index].kind != KIND_TOLD)
@@ -351,6 +366,8 @@ static int set(struct lever *lever, const char *value, uint64_t epoch, int64_t t
 	case KIND_CONFIG: sim->sides[kinds[l->index].which].kept = atoi(value); break;
 	case KIND_QUOTA: sim->sides[kinds[l->index].which].limit = atoi(value); break;
 	}
+	if (lost)
+		return fault_set(fault, ERR_NETWORK, "%s closed the connection", lever->name);
 	return err ? err : after(l, fault);
 }
 

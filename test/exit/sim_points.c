@@ -1,5 +1,6 @@
 /*
  * sim_points.c - every place where a controller may die, each once: calm stories, and the crash table held against them.
+ * And every order to a lever, lost once.
  */
 #include <stdio.h>
 
@@ -89,6 +90,36 @@ static void play(struct playing *p, const struct sim_options *base, const char *
 	}
 }
 
+/*
+ * Each order to a lever gets lost once, or the answer to it: a connection that broke.  Whoever can give up may do so; that
+ * nobody knows any more where it stands is no end for that.
+ */
+static void lose(struct playing *p, const struct sim_options *base, bool answer)
+{
+	struct sim_options options = *base;
+	char why[1500], label[SIM_LABEL_SIZE], lost[SIM_LABEL_SIZE], came_to[40];
+
+	options.crash_label = label;
+	options.lost_label = lost;
+	options.lose_answer = answer;
+	options.end = came_to;
+	for (options.lose_at = 1; p->broken < 10; options.lose_at++) {
+		lost[0] = came_to[0] = 0;
+		p->runs++;
+		if (sim_run(&options, why, NULL)) {
+			printf("%s of %s lost, %s of pattern %d: %s\n", answer ? "the answer" : "the order", lost,
+			       options.story, options.pattern, why);
+			p->broken++;
+		} else if (strstr(came_to, overlay_word(OVERLAY_UNKNOWN))) {
+			printf("%s of %s lost, %s of pattern %d: it came to %s\n", answer ? "the answer" : "the order",
+			       lost, options.story, options.pattern, came_to);
+			p->broken++;
+		}
+		if (!lost[0])
+			return;
+	}
+}
+
 static void check_met(struct playing *p)
 {
 	for (int i = 0; i < ROWS; i++) {
@@ -119,6 +150,8 @@ int sim_points(void)
 				return 1;
 			}
 			play(&p, &options, end);
+			lose(&p, &options, false);
+			lose(&p, &options, true);
 		}
 	}
 	check_met(&p);
