@@ -206,9 +206,15 @@ int controller_act(struct controller *c, json_t *body, bool wait, enum mover_ans
 	/* What its owner was shown: whoever carries it out may have begun with another. */
 	json_object_set_new(body, "plan", json_string(sha256_text(c->plan->hash, hash)));
 	/* What a verb that was killed has left behind is carried out first, when nobody else is there to do it. */
-	if (err >= 0 && another_waits(c, body) && controller_take_lease(c, fault) == 0) {
-		err = controller_carry_out(c, fault);
-		controller_give_up_lease(c);
+	if (err >= 0 && another_waits(c, body)) {
+		int taken = controller_take_lease(c, fault);
+
+		if (taken == 0) {
+			err = controller_carry_out(c, fault);
+			controller_give_up_lease(c);
+		} else if (taken == ERR_CONFIG || taken == ERR_MALFORMED || taken == ERR_CHECKSUM) {
+			err = taken; /* nobody who comes later gets further */
+		}
 	}
 	if (err >= 0 && another_waits(c, body))
 		err = fault_set(fault, ERR_CONFLICT,

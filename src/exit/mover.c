@@ -225,7 +225,8 @@ int mover_plan(struct mover *mover, struct view text, struct fault *fault)
 		json_decref(keys);
 		return begin_observing(mover, fault);
 	}
-	err = journal_blob_put(mover->journal, text, &blob, fault);
+	err = mover_may_change(journal_state(mover->journal), mover->plan, fault);
+	err = err ? err : journal_blob_put(mover->journal, text, &blob, fault);
 	if (err == 0) {
 		json_t *body = json_pack(
 			"{s:s%, s:s, s:s, s:I, s:o}", "exit", (const char *)mover->plan->exit.text.at,

@@ -89,6 +89,11 @@ int mover_answer_act(struct crossing *c, uint64_t act, enum mover_answer answer,
 /* Goes on with what is under way, and answers the act behind it. */
 int mover_carry(struct crossing *c, enum mover_answer *out);
 
+/* ---- mover_change.c ---- */
+
+/* Whether a plan may be put in force: ERR_CONFIG and a sentence when it cuts a crossing off that is under way. */
+int mover_may_change(const struct state *state, const struct plan *plan, struct fault *fault);
+
 /* ---- mover_keys.c ---- */
 
 /*
