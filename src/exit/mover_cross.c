@@ -625,6 +625,7 @@ static int open_phase(struct crossing *c, enum step_phase phase)
 
 static int opening(struct crossing *c, enum mover_answer *out)
 {
+	enum effect effect;
 	int64_t pause_ms;
 	int err = open_phase(c, PHASE_OPEN);
 
@@ -635,6 +636,8 @@ static int opening(struct crossing *c, enum mover_answer *out)
 	err = open_phase(c, PHASE_GROUPS_FIRST);
 	err = err ? err : open_phase(c, PHASE_GROUPS_LAST);
 	err = err ? err : open_phase(c, PHASE_AFTER);
+	/* What was begun by a step that was taken out of the plan meanwhile: it ends with what can be told of it. */
+	err = err ? err : effect_settle(c, false, &effect);
 	if (err < 0)
 		return err;
 	*out = MOVER_DONE;

@@ -385,34 +385,55 @@ def test_what_was_shown_by_another_plan_is_not_carried_out(own_pair, interlock, 
     assert not one.end("target", load_min=5).findings
 
 
-@pytest.mark.parametrize("lost", ["lever", "family"])
-def test_a_plan_that_cuts_a_crossing_off_is_not_taken(own_pair, interlock, scene, lost):
-    """Killed past the decision; and then somebody takes out of the plan what would not come about."""
-    one = scene(*own_pair, shops=[{"rate": 50}])
+def stuck_at_its_group(one, interlock, first):
+    """Killed while the group's application does not start; the plan and what it is by then."""
     group = one.groups[0].config["group"]
     bad = Bad(one.folder / "bad", one.groups[0])
-    file = one.plan(klass="quick", limits=QUICK, levers_more={"groups": {group: bad.plan()}}, first="producers")
-    mover, whole = ByVerbs(one, interlock, file), file.read_text()
+    file = one.plan(klass="quick", limits=QUICK, levers_more={"groups": {group: bad.plan()}}, first=first)
+    mover = ByVerbs(one, interlock, file)
     one.load(50)
     bad.goes("silent", "set-start")
     process = interlock.start(*mover.words("promote", FAMILY), folder=one.folder)
-    until(lambda: (one.folder / "interlock.db").exists() and of_kind(one.folder, "DECISION"))
+    until(lambda: (one.folder / "interlock.db").exists() and of_kind(one.folder, "MOVE"))
     until(lambda: any(body["word"] == "start target" for _, body in of_kind(one.folder, "INTENT")))
     process.send_signal(signal.SIGKILL)
     interlock.finish(process, killed=True)
     bad.heals()
+    return mover, file.read_text()
+
+
+@pytest.mark.parametrize("lost, first", [("group", "consumers"), ("family", "producers")])
+def test_a_plan_that_cuts_a_crossing_off_is_not_taken(own_pair, interlock, scene, lost, first):
+    one = scene(*own_pair, shops=[{"rate": 50}])
+    mover, whole = stuck_at_its_group(one, interlock, first)
     less = yaml.safe_load(whole)
-    if lost == "lever":
+    if lost == "group":
         del less["families"][0]["levers"]["groups"]
     else:
         less["families"][0]["name"] = "others"
-    file.write_text(yaml.safe_dump(less))
+    mover.file.write_text(yaml.safe_dump(less))
     refused = mover.act("promote", less["families"][0]["name"])
     print(refused)
     assert refused.status not in (0, 1, 99) and "put it back until the crossing has ended" in refused.err, refused
-    file.write_text(whole)
+    mover.file.write_text(whole)
     assert mover.cross("target") == ARRIVED, mover.results[-1]
     assert one.groups[0].get() == "running target" and one.flag.get() == "target"
+    one.load(50)
+    assert not one.end("target", load_min=5).findings
+
+
+def test_past_the_decision_a_group_may_be_taken_out_of_the_plan(own_pair, interlock, scene):
+    """Its application does not start over there, and nothing else would end the crossing."""
+    one = scene(*own_pair, shops=[{"rate": 50}])
+    mover, whole = stuck_at_its_group(one, interlock, "producers")
+    less = yaml.safe_load(whole)
+    del less["families"][0]["levers"]["groups"]
+    mover.file.write_text(yaml.safe_dump(less))
+    assert mover.cross("target") == ARRIVED, mover.results[-1]
+    stands = mover.status()
+    assert (stands["stage"], stands["overlay"]) == ("TARGET", None) and one.flag.get() == "target", stands
+    interlock.run("verify", one.folder / "interlock.db", "--plan", mover.file, folder=one.folder, status=0)
+    one.groups[0].set("start target")
     one.load(50)
     assert not one.end("target", load_min=5).findings
 
