@@ -170,7 +170,7 @@ int store_open(const struct store_options *options, struct store **out, struct f
 	store->disk = options->disk;
 	struct list *lists[] = { &store->topics, &store->dirty, &store->cached, &store->changed,
 				 &store->blocks, &store->dying, &store->tasks,  &store->waiting_flushes,
-				 &store->cuts,   &store->fills };
+				 &store->cuts,   &store->fills, &store->answers };
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		list_init(lists[i]);
 	map_init(&store->by_name);
@@ -224,7 +224,7 @@ static void bury(struct store *store)
 	}
 }
 
-static void tell_changes(struct store *store)
+static void tell_watches(struct store *store)
 {
 	while (!list_empty(&store->changed)) {
 		struct partition *partition = container_of(store->changed.next, struct partition, changed);
@@ -247,6 +247,14 @@ static void tell_changes(struct store *store)
 			watch->changed(watch);
 		}
 	}
+}
+
+static void tell_changes(struct store *store)
+{
+	do {
+		append_tell(store);
+		tell_watches(store);
+	} while (!list_empty(&store->answers));
 }
 
 void store_poll(struct store *store)
@@ -411,6 +419,7 @@ static void settle(struct store *store)
 			busy = busy || (store->partitions[i] && store->partitions[i]->in_flight);
 		if (busy && !lane_step(store->home))
 			lane_wait(store->home, 100);
+		append_tell(store);
 	}
 }
 
@@ -458,6 +467,7 @@ void store_close(struct store *store)
 			task_free(task);
 		}
 	}
+	append_tell(store);
 	wal_free(store->wal);
 	while (!list_empty(&store->topics))
 		topic_free(container_of(store->topics.next, struct topic, link));

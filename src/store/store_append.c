@@ -18,12 +18,26 @@
 #define ATTRIBUTES_AT    21
 #define MAX_TIMESTAMP_AT 35
 
+/*
+ * Never at once: who is told may append, and while one partition has been told that its group failed, another one of the same
+ * group may not have been.  What it took in between would follow offsets that are about to be taken back.
+ */
 static void answer(struct append *append)
 {
 	append->appended.log_start = append->partition->log_start;
-	if (!append->silent && append->done)
-		append->done(append->context, &append->appended);
-	free(append);
+	list_append(&append->partition->store->answers, &append->link);
+}
+
+void append_tell(struct store *store)
+{
+	while (!list_empty(&store->answers)) {
+		struct append *append = container_of(store->answers.next, struct append, link);
+
+		list_remove(&append->link);
+		if (!append->silent && append->done)
+			append->done(append->context, &append->appended);
+		free(append);
+	}
 }
 
 /* The original of each of these is durable now. */

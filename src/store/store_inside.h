@@ -108,7 +108,7 @@ struct topic {
 /* One batch on its way. */
 struct append {
 	struct wal_entry entry;
-	struct list link; /* partition->appends */
+	struct list link; /* partition->appends, then store->answers */
 	struct partition *partition;
 	struct batch_head head;
 	int32_t coordinator_epoch; /* of a marker */
@@ -172,6 +172,7 @@ struct store {
 	uint64_t durable_lsn;             /* everything below was delivered */
 	int write_err;
 	struct list dirty, cached, changed, blocks, dying, tasks;
+	struct list answers;         /* of appends: who sent them is to be told */
 	struct list cuts;            /* truncations */
 	struct list fills;           /* pieces of history on their way in */
 	int64_t filling_bytes;       /* of them */
@@ -270,6 +271,7 @@ int marker_read(const struct batch *batch, bool *marker, bool *commits, int32_t 
 /* ---- store_append.c */
 void append_cancel_all(struct partition *partition, int err);
 void append_answer_duplicates(struct partition *partition); /* those whose first one is durable */
+void append_tell(struct store *store);                      /* what is answered, to those who wait for it */
 
 /* ---- store_flush.c */
 void flush_tick(struct store *store);

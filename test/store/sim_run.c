@@ -99,6 +99,8 @@ static void producer_answered(struct sim *sim, struct sim_producer *producer, ui
 	}
 }
 
+static void send_plain(struct sim *sim, int index);
+
 static void flight_ended(void *context, const struct store_appended *appended)
 {
 	struct flight *flight = context;
@@ -128,6 +130,9 @@ static void flight_ended(void *context, const struct store_appended *appended)
 	if (flight->producer >= 0)
 		producer_answered(sim, &sim->producers[flight->producer], flight->number, appended->err == 0);
 	free(flight);
+	/* Some send at once what comes next, while others of their group have not been told yet. */
+	if (appended->err != ERR_CANCELLED && random_below(&sim->random, 8) == 0)
+		send_plain(sim, (int)random_below(&sim->random, SIM_PARTITIONS));
 }
 
 /* Sends, and says whether it was taken. */
