@@ -47,6 +47,7 @@ struct position {
 	int64_t offset, commit_ms;
 	int32_t leader_epoch;
 	char *metadata;
+	int64_t record; /* its offset in the log of positions: of two the later one holds */
 };
 
 /* Positions of a transaction that is not decided. */
@@ -179,9 +180,9 @@ void group_past_put(struct internal_batch *batch, const struct group *group);
 struct view position_key(uint8_t out[POSITION_KEY_MAX], struct view topic, int32_t partition);
 void position_key_split(struct view key, struct view *topic, int32_t *partition);
 
-/* Takes over a copy; false when memory is out. */
-bool position_set(struct map *positions, struct view topic, int32_t partition, int64_t offset,
-		  int32_t leader_epoch, struct view metadata, int64_t commit_ms);
+/* Takes over a copy, with `metadata` for its own; false when memory is out. */
+bool position_set(struct map *positions, struct view topic, int32_t partition, const struct position *is,
+		  struct view metadata);
 void position_remove(struct map *positions, struct view topic, int32_t partition);
 void positions_done(struct map *positions);
 

@@ -42,8 +42,10 @@ static void replay_position(struct groups *groups, const struct internal_record 
 	value_version = cursor_i16(&c);
 	if (!c.fault && message_read(&offset_commit_value_message, value_version,
 				     view_of(c.at, cursor_left(&c)), arena, &value, NULL) == 0)
-		position_set(into, key.topic, key.partition, value.offset, value.leader_epoch, value.metadata,
-			     value.commit_timestamp);
+		position_set(into, key.topic, key.partition,
+			     &(struct position){ value.offset, value.commit_timestamp, value.leader_epoch,
+						 NULL, record->head->base_offset },
+			     value.metadata);
 }
 
 static char *text_of(struct view v)

@@ -35,8 +35,8 @@ static void position_free(struct position *position)
 	free(position);
 }
 
-bool position_set(struct map *positions, struct view topic, int32_t partition, int64_t offset,
-		  int32_t leader_epoch, struct view metadata, int64_t commit_ms)
+bool position_set(struct map *positions, struct view topic, int32_t partition, const struct position *is,
+		  struct view metadata)
 {
 	uint8_t raw[POSITION_KEY_MAX];
 	struct view key = position_key(raw, topic, partition);
@@ -54,7 +54,8 @@ bool position_set(struct map *positions, struct view topic, int32_t partition, i
 		}
 	}
 	free(position->metadata);
-	*position = (struct position){ offset, commit_ms, leader_epoch, text };
+	*position = *is;
+	position->metadata = text;
 	return true;
 }
 
@@ -91,6 +92,14 @@ struct pending_positions *pending_positions_of(struct group *group, int64_t prod
 	return one;
 }
 
+/* Somebody may have committed without a transaction since: that is what stands last in the log, and stays when it is compacted. */
+static bool is_later(struct map *positions, struct view key, const struct position *position)
+{
+	const struct position *other = map_get(positions, key);
+
+	return !other || position->record > other->record;
+}
+
 static void group_transaction_end(struct group *group, int64_t producer_id, bool commit)
 {
 	struct pending_positions *one = pending_positions_of(group, producer_id, false);
@@ -104,10 +113,9 @@ static void group_transaction_end(struct group *group, int64_t producer_id, bool
 		int32_t partition;
 
 		position_key_split(slot->key, &topic, &partition);
-		if (commit)
-			position_set(&group->positions, topic, partition, position->offset,
-				     position->leader_epoch, view_text(position->metadata),
-				     position->commit_ms);
+		if (commit && is_later(&group->positions, slot->key, position))
+			position_set(&group->positions, topic, partition, position,
+				     view_text(position->metadata));
 	}
 	list_remove(&one->link);
 	positions_done(&one->positions);
@@ -219,8 +227,10 @@ static void committed(void *context, const struct store_appended *appended)
 				*error = internal_append_error(appended->err);
 			else if (!group ||
 				 !position_set(&group->positions, committing->names[i], one->partition_index,
-					       one->committed_offset, one->committed_leader_epoch,
-					       one->committed_metadata, committing->now_ms))
+					       &(struct position){ one->committed_offset, committing->now_ms,
+								   one->committed_leader_epoch, NULL,
+								   appended->base_offset },
+					       one->committed_metadata))
 				*error = KAFKA_UNKNOWN_SERVER_ERROR;
 		}
 	}
@@ -234,7 +244,7 @@ static int16_t commit_one(struct request *request, struct internal_batch *batch,
 	const struct offset_commit_request *all = request->message;
 	struct store_topic *topic =
 		topic_name.at ? store_topic_named(request->broker->store, topic_name) : NULL;
-	struct position position = { in->committed_offset, now_ms, in->committed_leader_epoch, NULL };
+	struct position position = { in->committed_offset, now_ms, in->committed_leader_epoch, NULL, -1 };
 
 	/* What is not there is not there, whatever is wrong with the member: Kafka looks before it asks the coordinator. */
 	if (!topic || in->partition_index < 0 || in->partition_index >= topic->partition_count)

@@ -28,10 +28,13 @@ static void txn_committed(void *context, const struct store_appended *appended)
 				continue;
 			if (appended->err)
 				*error = internal_append_error(appended->err);
-			else if (!pending || !position_set(&pending->positions, in->topics.at[i].name,
-							   one->partition_index, one->committed_offset,
-							   one->committed_leader_epoch,
-							   one->committed_metadata, committing->now_ms))
+			else if (!pending ||
+				 !position_set(&pending->positions, in->topics.at[i].name,
+					       one->partition_index,
+					       &(struct position){ one->committed_offset, committing->now_ms,
+								   one->committed_leader_epoch, NULL,
+								   appended->base_offset },
+					       one->committed_metadata))
 				*error = KAFKA_UNKNOWN_SERVER_ERROR;
 		}
 	}
@@ -44,7 +47,7 @@ static int16_t txn_commit_one(struct request *request, struct internal_batch *ba
 {
 	const struct txn_offset_commit_request *all = request->message;
 	struct store_topic *topic = store_topic_named(request->broker->store, topic_name);
-	struct position position = { in->committed_offset, now_ms, in->committed_leader_epoch, NULL };
+	struct position position = { in->committed_offset, now_ms, in->committed_leader_epoch, NULL, -1 };
 	struct view text = in->committed_metadata.at ? in->committed_metadata : VIEW_LITERAL("");
 
 	/* As OffsetCommit: before the coordinator is asked. */

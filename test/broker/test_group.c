@@ -105,15 +105,17 @@ static void who_is_who(void **state)
 static void positions_are_kept_by_place(void **state)
 {
 	uint8_t raw[POSITION_KEY_MAX];
+	struct position *found, is;
 	struct map positions;
-	struct position *found;
 	struct view topic;
 	int32_t partition;
 
 	map_init(&positions);
-	assert_true(position_set(&positions, VIEW_LITERAL("t"), 1, 10, 3, VIEW_LITERAL("m"), 99));
-	assert_true(position_set(&positions, VIEW_LITERAL("t"), 2, 20, -1, VIEW_NULL, 98));
-	assert_true(position_set(&positions, VIEW_LITERAL("t"), 1, 11, 4, VIEW_LITERAL("n"), 100));
+	is = (struct position){ .offset = 10, .leader_epoch = 3 };
+	assert_true(position_set(&positions, VIEW_LITERAL("t"), 1, &is, VIEW_LITERAL("m")));
+	assert_true(position_set(&positions, VIEW_LITERAL("t"), 2, &is, VIEW_NULL));
+	is = (struct position){ .offset = 11, .leader_epoch = 4 };
+	assert_true(position_set(&positions, VIEW_LITERAL("t"), 1, &is, VIEW_LITERAL("n")));
 	assert_int_equal(positions.count, 2);
 	found = map_get(&positions, position_key(raw, VIEW_LITERAL("t"), 1));
 	assert_int_equal(found->offset, 11);

@@ -341,6 +341,35 @@ static void positions_count_with_their_transaction(void **state)
 	guest_leave(&guest);
 }
 
+/* Of a position in a transaction and one without, the one that was written last holds, whenever the transaction ends. */
+static void the_later_position_holds(void **state)
+{
+	struct init_producer_id_response begun;
+	struct words_producer who = { VIEW_LITERAL("p") };
+	struct offset_commit_request request;
+	struct offset_commit_response response;
+	struct guest guest;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 1);
+	begun = init(&guest, "p", -1, -1, 60000);
+	who.id = begun.producer_id;
+	who.epoch = begun.producer_epoch;
+	assert_int_equal(add_group(&guest, who, "g"), 0);
+	assert_int_equal(stand(&guest, who, "g", 5, -1), 0);
+	request =
+		words_commit(&guest.arena, VIEW_LITERAL("g"), VIEW_LITERAL(""), -1, VIEW_LITERAL("t"), 0, 9);
+	guest_hear(&guest, API_OFFSET_COMMIT, 8, &request, &response);
+	assert_int_equal(response.topics.at[0].partitions.at[0].error_code, 0);
+	assert_int_equal(finish(&guest, "p", who.id, who.epoch, true), 0);
+	assert_int_equal(stands(&guest, "g", true), 9);
+	start_again(state, &guest);
+	assert_int_equal(stands(&guest, "g", true), 9);
+	end_positions(&guest, who, 11, true);
+	assert_int_equal(stands(&guest, "g", true), 11);
+	guest_leave(&guest);
+}
+
 /* ---- time and epochs ------------------------------------------------------------------------------------------------- */
 
 static int32_t reads(struct guest *guest, const char *topic, int8_t isolation,
@@ -609,6 +638,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_administrator_ends_what_hangs, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_producer_comes_back_and_fences, begin, guest_end),
 		cmocka_unit_test_setup_teardown(positions_count_with_their_transaction, begin, guest_end),
+		cmocka_unit_test_setup_teardown(the_later_position_holds, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_transaction_that_takes_too_long, begin, guest_end),
 		cmocka_unit_test_setup_teardown(is_it_in_the_transaction, begin, guest_end),
 		cmocka_unit_test_setup_teardown(epochs_may_be_used_up, begin, guest_end),
