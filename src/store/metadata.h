@@ -140,7 +140,7 @@ struct metadata_fill {
 /* History below the start of a mirror.  Done a second time it changes nothing and succeeds.  ERR_STALE: no mirror, or another start. */
 int metadata_fill_commit(struct metadata *metadata, const struct metadata_fill *fill, struct fault *fault);
 
-/* A partition that has never held anything becomes a mirror that begins and ends at `start_offset`.  ERR_STALE when it has. */
+/* A partition that holds nothing and ends at 0 becomes a mirror that begins and ends at `start_offset`.  ERR_STALE else. */
 int metadata_mirror_begin(struct metadata *metadata, const struct metadata_epoch *epoch, struct fault *fault);
 
 struct metadata_cut {

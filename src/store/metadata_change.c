@@ -212,6 +212,10 @@ int metadata_mirror_begin(struct metadata *metadata, const struct metadata_epoch
 	if (err == 0 && affected != 1)
 		err = fault_set(fault, ERR_STALE,
 				"the partition has held records, has a later leader epoch, or is gone");
+	/* One that was cut back to nothing has noted its producers as of there. */
+	if (err == 0)
+		err = metadata_exec(metadata, "DELETE FROM store_snapshot WHERE partition_id = ?",
+				    SQL_VALUES(sql_int(epoch->partition)), NULL, fault);
 	if (err == 0)
 		err = metadata_epochs_put(metadata, epoch->partition, &first, 1, fault);
 	return metadata_end(metadata, err, fault);

@@ -234,7 +234,7 @@ int store_append(struct partition *partition, struct view batch, store_append_do
 bool store_has_room(const struct store *store, size_t size);
 
 /*
- * A partition that has never held anything becomes a mirror.  It begins and ends at `start_offset`, under `leader_epoch`, which
+ * A partition that has never held anything, or was cut back to 0, becomes a mirror.  It begins and ends at `start_offset`, under `leader_epoch`, which
  * may be the one it has: the tail of the source first, and what is below later, by store_backfill_mirror().  One that holds
  * records becomes a mirror by store_epoch_begin(), from its end on.  0: will be answered; ERR_CONFLICT, ERR_STALE, ERR_USAGE,
  * ERR_NOT_FOUND, ERR_IO, ERR_MEMORY.

@@ -369,8 +369,12 @@ static void take_in(struct fill *fill)
 
 static void finish(struct fill *fill)
 {
-	/* It is in the metadata, and will be here after a restart: rare enough. */
-	if (transactions_reserve(&fill->partition->transactions, fill->transactions.aborted_count) < 0)
+	/*
+	 * While the commit was in doubt, uploads may have taken the room that was made for it.  Where memory is out: it is in the
+	 * metadata, and will be here after a restart: rare enough.
+	 */
+	if (extents_reserve(fill->partition, 2) < 0 ||
+	    transactions_reserve(&fill->partition->transactions, fill->transactions.aborted_count) < 0)
 		fill->err = fault_set(&fill->fault, ERR_MEMORY,
 				      "out of memory: the piece is there after a restart");
 	else

@@ -177,6 +177,11 @@ static void a_mirror_is_cut_back(void **state)
 	assert_int_equal(play.is.high_watermark, 0);
 	assert_int_equal(play.is.size_bytes, 0);
 	assert_int_equal(count_records(play.store, play.partition, 0, 300), 0);
+	/* Its source has nothing of that any more: it begins anew, elsewhere. */
+	WAIT_OK(play.store, store_begin_mirror(play.partition, 500, 9, answered, &answer));
+	again(&play);
+	assert_int_equal(play.is.log_start, 500);
+	assert_int_equal(play.is.high_watermark, 500);
 	store_read_free(&read);
 	end(&play);
 }
