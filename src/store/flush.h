@@ -33,7 +33,8 @@ struct flush {
 	struct job job, home;
 	struct store *store;
 	enum flush_step step;
-	bool failed; /* its commit was told to have failed, and it is not under way: the owner's to know */
+	bool failed;  /* its commit was told to have failed, and it is not under way: the owner's to know */
+	bool doubted; /* and may have been done all the same */
 	int err;     /* the lane's, until it is home */
 	struct fault fault;
 	int64_t object;

@@ -89,6 +89,7 @@ int metadata_begin(struct metadata *metadata, struct fault *fault)
 	int64_t affected = 0;
 	int err = sql_begin(metadata->sql, fault);
 
+	metadata->began = metadata->in_doubt = false;
 	if (err < 0)
 		return err;
 	err = metadata_exec(metadata,
@@ -103,7 +104,13 @@ int metadata_begin(struct metadata *metadata, struct fault *fault)
 				   &metadata->serial, 1, fault);
 	if (err < 0)
 		sql_rollback(metadata->sql);
+	metadata->began = err == 0;
 	return err;
+}
+
+bool metadata_in_doubt(const struct metadata *metadata, bool before)
+{
+	return metadata->in_doubt || (before && !metadata->began);
 }
 
 /* A commit that ended in doubt: 1 when it happened, 0 when not, or an error when nobody can say. */
@@ -138,6 +145,7 @@ int metadata_end(struct metadata *metadata, int err, struct fault *fault)
 	if (kept < 0) {
 		int asked = ask_back(metadata, NULL);
 
+		metadata->in_doubt = asked < 0;
 		if (asked <= 0) {
 			if (fault)
 				*fault = first;

@@ -4,7 +4,8 @@
  * Touched once for each upload and each administrative act, never for an append.  Every change is one transaction, and every
  * transaction says under which incarnation of the store it is made: whoever opened the store last wins, the one before gets
  * ERR_STALE from then on and changes nothing.  A commit that ends in doubt is looked up; so a change is done or not done,
- * and the answer says which.
+ * and the answer says which.  When nobody can be asked, metadata_in_doubt() says so: then the change is to be made again, until
+ * it has an answer.  For that each of them, done a second time, changes nothing and succeeds, or there is a question for it.
  *
  * Calls block; one thread at a time (the keeper's lane).  Errors are those of base/sql.h, with a sentence.
  */
@@ -30,6 +31,12 @@ struct metadata_state {
 int metadata_open(const char *address, uint64_t log_id, struct metadata **out, struct metadata_state *state,
 		  struct fault *fault);
 void metadata_close(struct metadata *metadata);
+
+/*
+ * Of the last change, which failed: may it be done all the same?  `before`: so it was when it was made before, and this time
+ * it may not have got far enough to know.
+ */
+bool metadata_in_doubt(const struct metadata *metadata, bool before);
 
 struct metadata_topic {
 	uint8_t id[TOPIC_ID_SIZE];
@@ -92,6 +99,10 @@ int metadata_topic_create(struct metadata *metadata, const struct metadata_topic
 /* Adds partitions `from` to `to` - 1. */
 int metadata_partitions_add(struct metadata *metadata, const uint8_t *topic, int32_t from, int32_t to,
 			    uint32_t *first, struct fault *fault);
+
+/* 1 when just these are there, since an attempt before this one ended in doubt, and had succeeded; 0 when not. */
+int metadata_partitions_made(struct metadata *metadata, const uint8_t *topic, int32_t from, int32_t to,
+			     uint32_t *first, struct fault *fault);
 int metadata_topic_configure(struct metadata *metadata, const uint8_t *topic, struct view config,
 			     struct fault *fault);
 int metadata_topic_delete(struct metadata *metadata, const uint8_t *topic, struct fault *fault);
@@ -103,7 +114,7 @@ int metadata_settings_put(struct metadata *metadata, const struct metadata_setti
 /* A block of producer ids that nobody was given before, and that are not those of another cluster: metadata.c. */
 int metadata_producer_ids_take(struct metadata *metadata, int64_t count, int64_t *first, struct fault *fault);
 
-/* A new epoch that begins at `start_offset`, and whether the partition is a mirror under it. */
+/* A new epoch that begins at `start_offset`, and whether the partition is a mirror under it.  A second time it succeeds. */
 int metadata_epoch_begin(struct metadata *metadata, const struct metadata_epoch *epoch, bool mirror,
 			 struct fault *fault);
 

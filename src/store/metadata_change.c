@@ -76,6 +76,25 @@ int metadata_partitions_add(struct metadata *metadata, const uint8_t *topic, int
 	return err;
 }
 
+int metadata_partitions_made(struct metadata *metadata, const uint8_t *topic, int32_t from, int32_t to,
+			     uint32_t *first, struct fault *fault)
+{
+	int64_t found[2] = { 0 };
+	int err = metadata_begin(metadata, fault);
+
+	if (err < 0)
+		return err;
+	err = metadata_one(metadata,
+			   "SELECT COUNT(*), COALESCE(MIN(id), 0) FROM store_partition WHERE topic = ? AND "
+			   "idx >= ? AND idx < ?",
+			   SQL_VALUES(id_value(topic), sql_int(from), sql_int(to)), found, 2, fault);
+	err = metadata_end(metadata, err, fault);
+	if (err < 0)
+		return err;
+	*first = (uint32_t)found[1];
+	return found[0] == to - from;
+}
+
 int metadata_topic_configure(struct metadata *metadata, const uint8_t *topic, struct view config,
 			     struct fault *fault)
 {
@@ -194,6 +213,16 @@ int metadata_epochs_put(struct metadata *metadata, uint32_t partition, const str
 	return err;
 }
 
+/* `is` holds what an attempt before this one has left, if it ended in doubt and had succeeded: 1 then, else 0. */
+static int was_done(struct metadata *metadata, const char *is, const struct sql_value *values, int count,
+		    struct fault *fault)
+{
+	int64_t there = 0;
+	int err = metadata_one(metadata, is, values, count, &there, 1, fault);
+
+	return err < 0 ? err : there > 0;
+}
+
 int metadata_mirror_begin(struct metadata *metadata, const struct metadata_epoch *epoch, struct fault *fault)
 {
 	const struct epoch_start first = { epoch->epoch, epoch->start_offset };
@@ -209,9 +238,20 @@ int metadata_mirror_begin(struct metadata *metadata, const struct metadata_epoch
 				       sql_int(epoch->start_offset), sql_int(epoch->partition),
 				       sql_int(epoch->epoch)),
 			    &affected, fault);
-	if (err == 0 && affected != 1)
-		err = fault_set(fault, ERR_STALE,
+	if (err == 0 && affected != 1) {
+		err = was_done(metadata,
+			       "SELECT COUNT(*) FROM store_partition WHERE id = ? AND leader_epoch = ? AND "
+			       "mirror = 1 AND log_start = ? AND committed_end = ?",
+			       SQL_VALUES(sql_int(epoch->partition), sql_int(epoch->epoch),
+					  sql_int(epoch->start_offset), sql_int(epoch->start_offset)),
+			       fault);
+		if (err == 1)
+			return metadata_end(metadata, 0, fault);
+		if (err == 0)
+			err = fault_set(
+				fault, ERR_STALE,
 				"the partition has held records, has a later leader epoch, or is gone");
+	}
 	/* One that was cut back to nothing has noted its producers as of there. */
 	if (err == 0)
 		err = metadata_exec(metadata, "DELETE FROM store_snapshot WHERE partition_id = ?",
@@ -235,8 +275,18 @@ int metadata_epoch_begin(struct metadata *metadata, const struct metadata_epoch 
 		SQL_VALUES(sql_int(epoch->epoch), sql_int(mirror), sql_int(epoch->partition),
 			   sql_int(epoch->epoch)),
 		&affected, fault);
-	if (err == 0 && affected != 1)
-		err = fault_set(fault, ERR_STALE, "the partition has a later leader epoch, or is gone");
+	if (err == 0 && affected != 1) {
+		err = was_done(metadata,
+			       "SELECT COUNT(*) FROM store_partition WHERE id = ? AND leader_epoch = ? AND "
+			       "mirror = ?",
+			       SQL_VALUES(sql_int(epoch->partition), sql_int(epoch->epoch), sql_int(mirror)),
+			       fault);
+		if (err == 1)
+			return metadata_end(metadata, 0, fault);
+		if (err == 0)
+			err = fault_set(fault, ERR_STALE,
+					"the partition has a later leader epoch, or is gone");
+	}
 	if (err == 0)
 		err = metadata_epoch_put(metadata, epoch, fault);
 	return metadata_end(metadata, err, fault);

@@ -7,6 +7,8 @@
 struct metadata {
 	struct sql *sql;
 	int64_t incarnation, serial;
+	bool began;    /* the last change got as far as its transaction */
+	bool in_doubt; /* and nobody could say what became of it */
 };
 
 enum object_state {

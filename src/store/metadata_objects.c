@@ -160,13 +160,22 @@ int metadata_log_start_move(struct metadata *metadata, uint32_t partition, int64
 
 int metadata_merge_commit(struct metadata *metadata, const struct metadata_merge *merge, struct fault *fault)
 {
-	int64_t taken = 0;
+	int64_t taken = 0, done = 0;
 	int err = metadata_begin(metadata, fault);
 
 	if (err < 0)
 		return err;
-	err = take_extents(metadata, merge->partition, merge->base_offset, merge->end_offset, &taken, fault);
-	if (err == 0 && (size_t)taken != merge->replaced_count)
+	/* An attempt before this one ended in doubt, and had succeeded. */
+	if (merge->object)
+		err = metadata_one(metadata, "SELECT count(*) FROM store_object WHERE id = ? AND state <> 1",
+				   SQL_VALUES(sql_int(merge->object)), &done, 1, fault);
+	if (err == 0 && done)
+		return metadata_end(metadata, 0, fault);
+	if (err == 0)
+		err = take_extents(metadata, merge->partition, merge->base_offset, merge->end_offset, &taken,
+				   fault);
+	/* Of what is only removed, nothing may be there any more. */
+	if (err == 0 && (size_t)taken != merge->replaced_count && (merge->object || taken))
 		err = fault_set(fault, ERR_STALE,
 				"the extents of partition %u changed while they were merged",
 				merge->partition);

@@ -284,6 +284,7 @@ void store_tick(struct store *store)
 	store->tail_is_busy = store->appends != store->appends_before;
 	store->appends_before = store->appends;
 	tell_changes(store);
+	tasks_tick(store);
 	flush_tick(store);
 	truncate_tick(store);
 	backfill_tick(store);
@@ -428,7 +429,7 @@ static void cancel_tasks(struct store *store)
 	while (!list_empty(&store->tasks)) {
 		struct task *task = container_of(store->tasks.next, struct task, link);
 
-		if (!task->err)
+		if (!task->err || task->in_doubt)
 			task->err = fault_set(&task->fault, ERR_CANCELLED, "the store was closed");
 		task->finish(task);
 		task_free(task);

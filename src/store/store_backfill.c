@@ -45,7 +45,7 @@ struct fill {
 	struct partition *partition; /* the owner's: a partition that is being filled is not freed */
 	uint32_t id;
 	enum fill_step step;
-	bool in_doubt;
+	bool in_doubt, doubted;
 	int64_t due_ms;
 	int err;
 	struct fault fault;
@@ -87,7 +87,7 @@ static void answer(struct fill *fill)
 
 	/* An object that surely was not committed: the next upload takes its id. */
 	if (fill->err < 0 && fill->extent.object && (fill->step != FILL_COMMIT || fill->err == ERR_STALE) &&
-	    !store->spare_object && !store->flush)
+	    !fill->doubted && !store->spare_object && !store->flush)
 		store->spare_object = fill->extent.object;
 	partition->fill = NULL;
 	partition->fill_commits = false;
@@ -394,7 +394,7 @@ static void home(struct job *job)
 	/* Whether it was done nobody could say. */
 	if (fill->step == FILL_COMMIT && fill->err != ERR_STALE && !fill->partition->deleted &&
 	    !fill->store->closing) {
-		fill->in_doubt = true;
+		fill->in_doubt = fill->doubted = true;
 		fill->due_ms = store_now_ms(fill->store) + RETRY_MS;
 		return;
 	}

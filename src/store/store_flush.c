@@ -324,14 +324,18 @@ static void fail(struct flush *flush)
 {
 	struct store *store = flush->store;
 	struct fault fault = flush->fault;
+	bool swept;
 
 	store->flush_failures++;
 	store->upload_err = fault.err ? fault.err : flush->err;
 	store->upload_fault = fault;
 	store->flush_due_ms = store_now_ms(store) + RETRY_MS;
 	flush->failed = true;
-	if (flush->step != FLUSH_COMMIT) {
-		store->spare_object = flush->object;
+	/* It was in doubt, and all that it was about was deleted and swept meanwhile: the next one is planned anew. */
+	swept = flush->step == FLUSH_COMMIT && flush->doubted && flush->err == ERR_STALE;
+	flush->doubted |= flush->step == FLUSH_COMMIT && flush->err != ERR_STALE;
+	if (flush->step != FLUSH_COMMIT || swept) {
+		store->spare_object = swept ? 0 : flush->object;
 		store->flush = NULL;
 		free_flush(flush);
 	}

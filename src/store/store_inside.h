@@ -142,7 +142,9 @@ struct task {
 	int32_t from, to;
 	int64_t number;
 	bool flag;
-	bool decided; /* no transaction may be open */
+	bool decided;  /* no transaction may be open */
+	bool in_doubt; /* it may be done or not: run again at due_ms, which is 0 while it runs */
+	int64_t due_ms;
 	store_ids_done *ids_done;
 };
 
@@ -221,6 +223,7 @@ void epoch_try(struct partition *partition);
 struct task *task_new(struct store *store, int (*run)(struct task *), void (*finish)(struct task *),
 		      store_done *done, void *context);
 void task_start(struct task *task);
+void tasks_tick(struct store *store); /* runs again what ended in doubt */
 void task_free(struct task *task);
 
 /* ---- partition.c */
@@ -291,6 +294,7 @@ void sweep_free(struct store *store);
 
 /* ---- store_rewrite.c: extents merged and compacted */
 void rewrite_tick(struct store *store);
+void rewrite_again(struct store *store); /* what ended in doubt */
 void rewrite_free(struct store *store);
 bool rewrite_is_about(const struct store *store, uint32_t partition);
 

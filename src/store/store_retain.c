@@ -170,6 +170,7 @@ void retain_tick(struct store *store)
 		store->sweep_due_ms = now + SWEEP_EVERY_MS;
 		sweep_start(store);
 	}
+	rewrite_again(store);
 	if (now < store->retention_due_ms)
 		return;
 	store->retention_due_ms = now + store->options.retention_check_ms;

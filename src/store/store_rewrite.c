@@ -25,6 +25,7 @@
 #define MERGE_EXTENT_MAX (8 << 20)
 #define MERGE_COUNT_MAX  64
 #define BATCH_SIZE_MAX   (256 << 20)
+#define RETRY_MS         1000
 
 enum rewrite_step {
 	REWRITE_LEARN,
@@ -40,6 +41,9 @@ struct rewrite {
 	enum rewrite_step step;
 	int err;
 	struct fault fault;
+	bool in_doubt; /* its commit may be done or not: once more at due_ms, which is 0 while it runs */
+	bool doubted;  /* it was */
+	int64_t due_ms;
 
 	struct extent *extents;    /* all that this is about, as they were */
 	size_t extent_count, done; /* `done` of them have been rewritten */
@@ -195,7 +199,12 @@ static void run(struct job *job)
 			metadata_object_prepare(rewrite->store->metadata, &rewrite->object, &rewrite->fault);
 		break;
 	case REWRITE_WRITE: rewrite->err = write_group(rewrite); break;
-	case REWRITE_COMMIT: rewrite->err = commit_group(rewrite); break;
+	case REWRITE_COMMIT:
+		rewrite->err = commit_group(rewrite);
+		rewrite->in_doubt = rewrite->err < 0 && rewrite->err != ERR_STALE &&
+				    metadata_in_doubt(rewrite->store->metadata, rewrite->in_doubt);
+		rewrite->doubted = rewrite->doubted || rewrite->in_doubt;
+		break;
 	}
 	lane_post(rewrite->store->home, &rewrite->home);
 }
@@ -280,8 +289,8 @@ static void give_up(struct rewrite *rewrite)
 	bool stale = rewrite->step == REWRITE_COMMIT && rewrite->err == ERR_STALE;
 
 	/* An object that surely was not committed: the next upload takes its id. */
-	if ((rewrite->step == REWRITE_WRITE || stale) && rewrite->object && !store->spare_object &&
-	    !store->flush)
+	if ((rewrite->step == REWRITE_WRITE || stale) && rewrite->object && !rewrite->doubted &&
+	    !store->spare_object && !store->flush)
 		store->spare_object = rewrite->object;
 	if (rewrite->err < 0 && !stale) {
 		store->rewrite_err = rewrite->err;
@@ -295,6 +304,11 @@ static void home(struct job *job)
 	struct rewrite *rewrite = container_of(job, struct rewrite, home);
 	struct partition *partition = partition_of(rewrite->store, rewrite->partition);
 
+	/* The old extents may be gone, and their objects with them: until that is known nobody may rely on either. */
+	if (rewrite->in_doubt && !rewrite->store->closing) {
+		rewrite->due_ms = store_now_ms(rewrite->store) + RETRY_MS;
+		return;
+	}
 	/* ERR_STALE: retention or a deletion came between.  Whatever failed is tried anew some time, from what is there then. */
 	if (rewrite->err < 0 || !partition || partition->deleted || rewrite->store->closing) {
 		give_up(rewrite);
@@ -460,6 +474,16 @@ void rewrite_tick(struct store *store)
 			return;
 		}
 	}
+}
+
+void rewrite_again(struct store *store)
+{
+	struct rewrite *rewrite = store->rewrite;
+
+	if (!rewrite || !rewrite->due_ms || store_now_ms(store) < rewrite->due_ms || store->closing)
+		return;
+	rewrite->due_ms = 0;
+	next_step(rewrite, REWRITE_COMMIT);
 }
 
 bool rewrite_is_about(const struct store *store, uint32_t partition)

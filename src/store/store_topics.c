@@ -4,6 +4,8 @@
 
 #include "store/store_inside.h"
 
+#define RETRY_MS 1000
+
 struct setting {
 	struct view kind, name, value; /* in bytes */
 	uint8_t bytes[];
@@ -16,15 +18,39 @@ static void task_run(struct job *job)
 	struct task *task = container_of(job, struct task, job);
 
 	task->err = task->run(task);
+	task->in_doubt = task->err < 0 && task->err != ERR_STALE &&
+			 metadata_in_doubt(task->store->metadata, task->in_doubt);
 	lane_post(task->store->home, &task->home);
 }
 
+/*
+ * What may be done or not has no answer yet: said to have failed, and kept all the same, a deleted topic would take records that
+ * are gone after a start.
+ */
 static void task_home(struct job *job)
 {
 	struct task *task = container_of(job, struct task, home);
 
+	if (task->in_doubt && !task->store->closing) {
+		task->due_ms = store_now_ms(task->store) + RETRY_MS;
+		return;
+	}
 	task->finish(task);
 	task_free(task);
+}
+
+void tasks_tick(struct store *store)
+{
+	LIST_EACH(&store->tasks, link)
+	{
+		struct task *task = container_of(link, struct task, link);
+
+		if (!task->due_ms || store_now_ms(store) < task->due_ms)
+			continue;
+		task->due_ms = 0;
+		task->fault = (struct fault){ 0 };
+		lane_post(store->lanes[LANE_KEEPER], &task->job);
+	}
 }
 
 struct task *task_new(struct store *store, int (*run)(struct task *), void (*finish)(struct task *),
@@ -194,10 +220,21 @@ static int make_partitions(struct topic *topic, int32_t from, uint32_t first)
 
 /* ---- topics made, changed, deleted */
 
+/* 1: this was done before, and its answer was lost. */
+static int was_made(struct task *task)
+{
+	return task->in_doubt ? metadata_partitions_made(task->store->metadata, task->topic_id, task->from,
+							 task->to, &task->first, &task->fault)
+			      : 0;
+}
+
 static int create_run(struct task *task)
 {
 	struct metadata_topic topic = { .name = task->name, .config = task->value };
+	int made = was_made(task);
 
+	if (made != 0)
+		return made < 0 ? made : 0;
 	memcpy(topic.id, task->topic_id, sizeof topic.id);
 	return metadata_topic_create(task->store->metadata, &topic, task->to, &task->first, &task->fault);
 }
@@ -247,6 +284,10 @@ int store_topic_create(struct store *store, const struct store_topic_new *topic,
 
 static int add_run(struct task *task)
 {
+	int made = was_made(task);
+
+	if (made != 0)
+		return made < 0 ? made : 0;
 	return metadata_partitions_add(task->store->metadata, task->topic_id, task->from, task->to,
 				       &task->first, &task->fault);
 }

@@ -9,7 +9,7 @@
  *	nothing is there that nobody sent, and nothing of a producer with sequences twice
  *	offsets have no holes (in compacted worlds: what is missing has a later record of its key, or was aborted); the last stable offset and the aborted ranges are what the log itself says
  *
- * Metadata is real, in a file of SQLite that is closed without a word at a crash. In half of the worlds objects are files of that
+ * Metadata is real, in a file of SQLite that is closed without a word at a crash; its commits may end in doubt. In half of the worlds objects are files of that
  * disk, in the others they have a store of their own (sim_objects.c).
  */
 #ifndef TEST_STORE_SIM_H
@@ -71,6 +71,13 @@ int sim_objects_trouble(struct sim_objects *objects,
 			int percent); /* so many calls go wrong; returns what it was */
 const struct sim_objects_numbers *sim_objects_numbers(const struct sim_objects *objects);
 bool sim_objects_rot(struct sim_objects *objects, int64_t *id, uint64_t *offset); /* one bit of one object */
+
+/* ---- sim_sql.c */
+
+/* The commit behind `after` more ends in doubt, `kept` or not; and the next `opens` who open the file to ask cannot. */
+void sim_sql_doubt(int after, bool kept, int opens);
+void sim_sql_calm(void);       /* no more of it.  To be called before the first file is opened */
+uint64_t sim_sql_doubts(void); /* so many have come to pass, in all worlds */
 
 /* ---- sim_model.c: what the clients were told */
 

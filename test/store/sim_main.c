@@ -56,13 +56,13 @@ static int run_seeds(uint64_t from, uint64_t count, bool go_on)
 	       "%llu fetches; %llu uploads, %llu failed; %llu merges; %llu times a record was compacted "
 	       "away; %llu bad moments; %llu troubles with objects; %llu starts moved; "
 	       "%llu batches mirrored, %llu cuts, %llu pieces filled in, %llu undecided, %llu promoted; "
-	       "%llu rotten, %llu "
+	       "%llu commits in doubt; %llu rotten, %llu "
 	       "seen\n",
 	       TOTAL(crashes), TOTAL(acknowledged), TOTAL(duplicates), TOTAL(failed), TOTAL(full),
 	       TOTAL(refused_full), TOTAL(batches_read), TOTAL(cold_reads), TOTAL(uploads),
 	       TOTAL(upload_failures), TOTAL(merges), TOTAL(compacted), TOTAL(errors), TOTAL(troubles),
 	       TOTAL(starts_moved), TOTAL(mirrored), TOTAL(cuts), TOTAL(fills), TOTAL(undecided),
-	       TOTAL(promoted), TOTAL(rotten), TOTAL(rot_seen));
+	       TOTAL(promoted), (unsigned long long)sim_sql_doubts(), TOTAL(rotten), TOTAL(rot_seen));
 	printf("%llu seeds, %llu broken\n", (unsigned long long)count, (unsigned long long)broken);
 	return broken ? 1 : 0;
 }

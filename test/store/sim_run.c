@@ -357,6 +357,7 @@ static int restart(struct sim *sim)
 	int err;
 
 	sim_totals.crashes++;
+	sim_sql_calm();
 	close_store(sim);
 	if (sim->flights)
 		return sim_broken(sim, "%d appends were never answered", sim->flights);
@@ -448,6 +449,9 @@ static void one_step(struct sim *sim)
 		sim_settle(sim);
 	else if (dice < 98 && random_below(&sim->random, 3) == 0)
 		sim_disk_err_after(sim->disk, 1 + random_below(&sim->random, 20));
+	else if (dice < 98 && random_below(&sim->random, 2))
+		sim_sql_doubt((int)random_below(&sim->random, 3), random_below(&sim->random, 2),
+			      (int)random_below(&sim->random, 4));
 	else if (dice < 98)
 		sim_disk_room(sim->disk, (int64_t)random_below(&sim->random, 100000));
 	else if (dice < 99)
@@ -463,6 +467,7 @@ static int finish(struct sim *sim)
 {
 	struct store_numbers numbers;
 
+	sim_sql_calm();
 	sim_disk_crash_after(sim->disk, 0);
 	sim_disk_err_after(sim->disk, INT32_MAX);
 	sim_disk_room(sim->disk, INT64_MAX);
@@ -572,6 +577,7 @@ int sim_run(const struct sim_options *options, char why[1500], uint64_t *hash)
 	sim->options = *options;
 	sim->hash = 0xcbf29ce484222325;
 	random_seed(&sim->random, options->seed);
+	sim_sql_calm();
 	sim->compacting = random_below(&sim->random, 3) == 0;
 	sim->disk = sim_disk_new(&sim->random);
 	if (random_below(&sim->random, 2)) {
