@@ -103,7 +103,7 @@ static void what_is_changed_is_there(void **state)
 	const char *address = place_new();
 	struct metadata_state is, again;
 	struct metadata *metadata;
-	uint32_t first = 0;
+	uint32_t first = 0, made = 0;
 	int64_t ids = 0;
 
 	OK(metadata_open(address, 42, &metadata, &is, &fault));
@@ -112,6 +112,9 @@ static void what_is_changed_is_there(void **state)
 	OK(metadata_topic_create(metadata, &orders, 2, &first, &fault));
 	assert_int_equal(metadata_topic_create(metadata, &orders, 2, &first, &fault), ERR_CONFLICT);
 	OK(metadata_partitions_add(metadata, orders.id, 2, 3, &first, &fault));
+	assert_int_equal(metadata_partitions_made(metadata, orders.id, 2, 3, &made, &fault), 1);
+	assert_int_equal(made, first);
+	assert_int_equal(metadata_partitions_made(metadata, orders.id, 2, 4, &made, &fault), 0);
 	OK(metadata_topic_configure(metadata, orders.id, VIEW_LITERAL("c=2"), &fault));
 	assert_int_equal(metadata_topic_configure(metadata, (const uint8_t *)"0123456789abcdef",
 						  VIEW_LITERAL(""), &fault),
