@@ -240,9 +240,11 @@ int producers_learn(struct producers *producers, struct transactions *transactio
 
 	if (head->producer_id < 0 || (head->control && !marker))
 		return 0;
+	if (producers_full(producers, head->producer_id))
+		return ERR_LIMIT;
 	producer = producers_add(producers, head->producer_id);
 	if (!producer)
-		return producers->count >= PRODUCERS_MAX ? ERR_LIMIT : ERR_MEMORY;
+		return ERR_MEMORY;
 	producer_apply(producer, head, coordinator_epoch);
 	if (marker)
 		return transactions_end(transactions, head->producer_id, head->base_offset, commits);

@@ -67,6 +67,11 @@ static int grow(struct producers *producers)
 	return 0;
 }
 
+bool producers_full(const struct producers *producers, int64_t id)
+{
+	return producers->count >= PRODUCERS_MAX && !producers_find(producers, id);
+}
+
 struct producer *producers_add(struct producers *producers, int64_t id)
 {
 	struct producer *found = producers_find(producers, id);
@@ -74,8 +79,7 @@ struct producer *producers_add(struct producers *producers, int64_t id)
 	assert(id >= 0);
 	if (found)
 		return found;
-	if (producers->count >= PRODUCERS_MAX ||
-	    (producers->count + 1 > producers->capacity / 4 * 3 && grow(producers) < 0))
+	if (producers->count + 1 > producers->capacity / 4 * 3 && grow(producers) < 0)
 		return NULL;
 	return put(producers, &(struct producer){
 				      .id = id, .epoch = -1, .coordinator_epoch = -1, .last_timestamp = -1 });

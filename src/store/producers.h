@@ -36,13 +36,20 @@ struct producers {
 	size_t count, capacity;
 };
 
-#define PRODUCERS_MAX (1 << 20) /* of one partition */
+/*
+ * Of one partition: then no new ones are taken.  A table that is read back may hold more, since some that were forgotten in the
+ * meantime are in it again.
+ */
+#define PRODUCERS_MAX (1 << 20)
 
 void producers_init(struct producers *producers);
 void producers_done(struct producers *producers);
 struct producer *producers_find(const struct producers *producers, int64_t id);
 
-/* Finds or makes; pointers into the table are void after it.  NULL when memory is out or there are too many. */
+/* Would this one be too many? */
+bool producers_full(const struct producers *producers, int64_t id);
+
+/* Finds or makes; pointers into the table are void after it.  NULL when memory is out. */
 struct producer *producers_add(struct producers *producers, int64_t id);
 void producers_remove(struct producers *producers, int64_t id);
 

@@ -208,9 +208,9 @@ static int make_room(struct partition *partition, const struct batch_head *head)
 		return ERR_MEMORY;
 	if (head->producer_id < 0)
 		return 0;
-	if (!producers_add(&partition->producers, head->producer_id))
-		return partition->producers.count >= PRODUCERS_MAX ? ERR_LIMIT : ERR_MEMORY;
-	return 0;
+	if (producers_full(&partition->producers, head->producer_id))
+		return ERR_LIMIT;
+	return producers_add(&partition->producers, head->producer_id) ? 0 : ERR_MEMORY;
 }
 
 static struct producer *look_ahead(struct partition *partition, int64_t id)
