@@ -73,11 +73,11 @@ builds:
 	@for one in all build-test build-thread build-fuzz; do $(MAKE) --no-print-directory $$one || exit 1; done
 
 # The peers come while the builds are made: they wait for the network, and builds for processors.
-# Two workers: most of a test on real clusters is waiting for them.  The last line is the test runner's own count.
+# Three workers for two processors: most of a test on real clusters is waiting for them.  The last line is the test runner's own count.
 .PHONY: test
 test: setup
 	@$(MAKE) --no-print-directory -j2 builds peers
-	@$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder --durations=40 test
+	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder --durations=40 test
 
 .PHONY: bench
 bench: setup

@@ -26,8 +26,8 @@ def run_folder(request):
         print(f"\nlogs of the peers: {folder}")
 
 
-# Two workers share the files: the tree and the command line first, then what takes longest, so that neither waits for the
-# other at the end.
+# The workers share the files: the tree and the command line first, then what takes longest, so that none waits for the
+# others at the end.
 ORDER = ["test_tree", "/cli/", "test_crossing.py", "test_simulated", "test_units", "test_crossing_edges", "test_brokers_fail", "/real/"]
 
 
