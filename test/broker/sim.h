@@ -10,7 +10,7 @@
  *	a committed transaction is there whole, an aborted one not at all, one of which nobody told either way
  *	a reader of committed records never sees one that was aborted, nor an offset with two values
  *	a group's position is one that was acknowledged or a later one that was sent, and never moves back; nor is a commit taken
- *	of who has lost the partition
+ *	of who has lost the partition, nor anything of a generation before one that somebody has heard of
  *	what is missing was deleted, was old, or has a later record of its key, each only where somebody asked for that
  */
 #ifndef TEST_BROKER_SIM_H
@@ -24,6 +24,8 @@
 #include "base/random.h"
 #include "broker/broker_inside.h"
 #include "broker/pipeline.h"
+
+#include "../store/sim.h"
 
 #define WORLD_PARTITIONS    3
 #define WORLD_VALUES_MAX    4000
@@ -54,6 +56,15 @@ struct asked {
 	uint32_t value, deed;
 	int32_t partition;
 	int64_t kept; /* by a group, when it was asked */
+	int32_t generation, told; /* of whoever asked, and the latest that anybody had heard of then */
+};
+
+/* Beside a disk that lies: a classic group that takes what is of a generation before. */
+enum world_mutant {
+	MUTANT_OLD_COMMITS = MUTANT_COUNT,
+	MUTANT_OLD_HEARTBEATS,
+	MUTANT_OLD_SYNCS,
+	WORLD_MUTANT_COUNT,
 };
 
 enum client_kind {
@@ -66,9 +77,10 @@ enum client_kind {
 	CLIENT_READER,
 };
 
-/* Where a group stands: the last that was acknowledged, the last that was sent. */
+/* Where a group stands: the last that was acknowledged, the last that was sent; and the latest generation that a member heard of. */
 struct group_model {
 	int64_t kept[WORLD_PARTITIONS], sent[WORLD_PARTITIONS];
+	int32_t told; /* since the broker started: what nobody has synced is not kept */
 };
 
 struct client {
@@ -104,6 +116,7 @@ struct client {
 	int32_t generation;
 	int64_t sleeps_until_ms;
 	int owned, known_places; /* a bit for each partition */
+	int acts_left;           /* so often it speaks as if it had not asked to join */
 	int64_t places[WORLD_PARTITIONS];
 	struct uuid topic_id;
 };
@@ -146,7 +159,7 @@ struct world {
 
 struct world_totals {
 	uint64_t crashes, starts, acknowledged, committed, aborted, unknown, positions, read;
-	uint64_t assignments, refused, deleted, cut, superseded, rotten, rot_seen;
+	uint64_t assignments, refused, late, deleted, cut, superseded, rotten, rot_seen;
 	uint64_t breaks, strays, stalls, troubles, done_and_denied, halves;
 };
 extern struct world_totals world_totals;

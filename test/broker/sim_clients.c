@@ -67,10 +67,13 @@ void client_drop(struct client *client)
 
 /*
  * What a stray request does is only the broker's to answer for where the protocol lets it see that it is old: by a sequence, or
- * by the epoch of each transaction (KIP-890).  A position that was sent before another one and arrives behind it is neither.
+ * by the epoch of each transaction (KIP-890).  A position that was sent before another one and arrives behind it is neither.  Who
+ * asks to join, and has not heard the answer, is a generation behind.
  */
 static bool may_stray(const struct client *client)
 {
+	if (client->kind == CLIENT_MEMBER)
+		return client->asked_count == 1 && client->asked[0].api == API_JOIN_GROUP;
 	for (int i = 0; i < client->asked_count; i++)
 		if (client->asked[i].api != API_PRODUCE && client->asked[i].api != API_FETCH &&
 		    client->asked[i].api != API_OFFSET_FETCH &&

@@ -5,12 +5,16 @@
  * A member goes on from the position that it finds when it gets a partition.  Who has lost a partition and does not know it yet
  * must be refused: else his commit would move the group back behind what the next owner has committed.
  *
+ * A member of the classic group may have joined a generation and not know it. What it then says of the one before is refused, be it
+ * a commit, a heartbeat or a SyncGroup: others have been told of the new one.
+ *
  * Whoever leaves the group of KIP-848 may come back by the classic protocol, and the other way round: so it is mixed most of the
  * time, and now and then of one kind or the other.
  */
 #include "sim.h"
 
 #include "broker/consumer_bytes.h"
+#include "broker/group.h"
 #include "words.h"
 
 enum {
@@ -50,8 +54,36 @@ static struct view member_name(const struct client *client)
 
 static void lose_all(struct client *client)
 {
-	client->owned = client->known_places = 0;
+	client->owned = client->known_places = client->acts_left = 0;
 	client->state = MEMBER_OUT;
+}
+
+/* What it says; or, as if the broker took an older one, the one that holds. */
+static int32_t generation_of(const struct client *client, int mutant)
+{
+	const struct group *group =
+		client->world->mutant == mutant && client->kind == CLIENT_MEMBER
+			? group_named(broker_groups(client->world->broker), group_name(client))
+			: NULL;
+
+	return group ? group->generation : client->generation;
+}
+
+static struct asked about_generation(const struct client *client)
+{
+	return (struct asked){ .generation = client->generation, .told = group_of(client)->told };
+}
+
+/* An answer that speaks of the group as it is was given to somebody who belongs to it. */
+static void judge_generation(const struct client *client, const struct asked *asked, int16_t error)
+{
+	if (client->kind != CLIENT_MEMBER || asked->generation >= asked->told)
+		return;
+	world_totals.late++;
+	if (error == KAFKA_NONE || error == KAFKA_REBALANCE_IN_PROGRESS)
+		world_broken(
+			client->world, "client %d spoke of generation %d to API %d, and %d had begun: %s",
+			client->number, asked->generation, asked->api, asked->told, kafka_error_name(error));
 }
 
 /* ---- the classic protocol: JoinGroup, SyncGroup, Heartbeat, LeaveGroup */
@@ -63,8 +95,8 @@ static void ask_join(struct client *client)
 		words_join(&client->arena, group_name(client), member_name(client),
 			   words_subscription(&client->arena, TOPIC, client->owned));
 
-	request.session_timeout_ms = 1000;
-	request.rebalance_timeout_ms = 500;
+	request.session_timeout_ms = 2000;
+	request.rebalance_timeout_ms = 1000;
 	client_ask_about(client, API_JOIN_GROUP, 3, &request, (struct asked){ 0 });
 }
 
@@ -72,8 +104,9 @@ static void ask_join(struct client *client)
 static void ask_sync(struct client *client)
 {
 	int count = client->member_count;
-	struct sync_group_request request = words_sync(&client->arena, group_name(client),
-						       member_name(client), client->generation, count);
+	struct sync_group_request request =
+		words_sync(&client->arena, group_name(client), member_name(client),
+			   generation_of(client, MUTANT_OLD_SYNCS), count);
 
 	for (int i = 0; i < count; i++) {
 		int turn = (i + client->generation) % count; /* each generation others own them */
@@ -84,15 +117,15 @@ static void ask_sync(struct client *client)
 					 (1 << (turn + 1) * WORLD_PARTITIONS / count) -
 						 (1 << turn * WORLD_PARTITIONS / count));
 	}
-	client_ask_about(client, API_SYNC_GROUP, 3, &request, (struct asked){ 0 });
+	client_ask_about(client, API_SYNC_GROUP, 3, &request, about_generation(client));
 }
 
 static void ask_heartbeat(struct client *client)
 {
-	struct heartbeat_request request =
-		words_heartbeat(group_name(client), member_name(client), client->generation);
+	struct heartbeat_request request = words_heartbeat(group_name(client), member_name(client),
+							   generation_of(client, MUTANT_OLD_HEARTBEATS));
 
-	client_ask_about(client, API_HEARTBEAT, 3, &request, (struct asked){ 0 });
+	client_ask_about(client, API_HEARTBEAT, 3, &request, about_generation(client));
 }
 
 static void ask_leave(struct client *client)
@@ -121,6 +154,8 @@ static void joined(struct client *client, const struct join_group_response *in)
 	if (in->generation_id != client->generation + 1)
 		client->known_places = 0;
 	client->generation = in->generation_id;
+	if (in->generation_id > group_of(client)->told)
+		group_of(client)->told = in->generation_id;
 	client->member_count = in->members.count < 4 ? in->members.count : 4;
 	for (int i = 0; i < client->member_count; i++)
 		keep_text(client->members[i], sizeof client->members[i], in->members.at[i].member_id);
@@ -207,14 +242,15 @@ static void ask_commit_place(struct client *client, int32_t partition)
 	struct group_model *group = group_of(client);
 	int64_t place = client->places[partition] + 1;
 	struct offset_commit_request request =
-		words_commit(&client->arena, group_name(client), member_name(client), client->generation,
-			     TOPIC, partition, place);
+		words_commit(&client->arena, group_name(client), member_name(client),
+			     generation_of(client, MUTANT_OLD_COMMITS), TOPIC, partition, place);
+	struct asked asked = about_generation(client);
 
 	group->sent[partition] = place > group->sent[partition] ? place : group->sent[partition];
-	client_ask_about(client, API_OFFSET_COMMIT, is_classic(client) ? 7 : 9, &request,
-			 (struct asked){ .partition = partition,
-					 .value = (uint32_t)place,
-					 .kept = group->kept[partition] });
+	asked.partition = partition;
+	asked.value = (uint32_t)place;
+	asked.kept = group->kept[partition];
+	client_ask_about(client, API_OFFSET_COMMIT, is_classic(client) ? 7 : 9, &request, asked);
 }
 
 static void place_told(struct client *client, const struct asked *asked,
@@ -267,13 +303,18 @@ void member_answered(struct client *client, const struct asked *asked, const uni
 {
 	switch (asked->api) {
 	case API_JOIN_GROUP: joined(client, &in->join); break;
-	case API_SYNC_GROUP: synced(client, &in->sync); break;
+	case API_SYNC_GROUP:
+		judge_generation(client, asked, in->sync.error_code);
+		synced(client, &in->sync);
+		break;
 	case API_CONSUMER_GROUP_HEARTBEAT: consumer_answered(client, &in->consumer); break;
 	case API_OFFSET_FETCH: place_told(client, asked, &in->look); break;
 	case API_OFFSET_COMMIT:
+		judge_generation(client, asked, in->commit.topics.at[0].partitions.at[0].error_code);
 		committed(client, asked, in->commit.topics.at[0].partitions.at[0].error_code);
 		break;
 	case API_HEARTBEAT:
+		judge_generation(client, asked, in->heartbeat.error_code);
 		if (in->heartbeat.error_code && !kafka_error_retriable(in->heartbeat.error_code))
 			lose_all(client);
 		if (in->heartbeat.error_code == KAFKA_REBALANCE_IN_PROGRESS)
@@ -323,6 +364,15 @@ static void finish_step(struct client *client)
 	client->state = MEMBER_DONE;
 }
 
+/* It asks to join and does not hear of it: others are told of a generation that it does not know, and it speaks of its own. */
+static void fall_behind(struct client *client)
+{
+	ask_join(client);
+	client->acts_left = 3;
+	client->state = MEMBER_OUT;
+	client_leave(client);
+}
+
 static void go_on(struct client *client)
 {
 	struct random *random = &client->world->random;
@@ -332,7 +382,9 @@ static void go_on(struct client *client)
 	if (dice < 4)
 		leave(client);
 	else if (dice < 8) /* and does not know what happens to the group meanwhile */
-		client->sleeps_until_ms = client->world->now_ms + 1500;
+		client->sleeps_until_ms = client->world->now_ms + 2500;
+	else if (dice < 16 && client->kind == CLIENT_MEMBER && client->owned & client->known_places)
+		fall_behind(client);
 	else if (dice < 70 && client->owned & 1 << partition && client->known_places & 1 << partition)
 		ask_commit_place(client, partition);
 	else if (dice < 70 && client->owned & 1 << partition)
@@ -343,15 +395,27 @@ static void go_on(struct client *client)
 		ask_consumer_heartbeat(client, client->generation);
 }
 
-/* As clients do who commit while they rejoin: what they own by then may be another's. */
-static bool commits_before_joining(struct client *client)
+/* As clients do who commit while they rejoin: what they own by then may be another's.  Or who do not know that they are to. */
+static bool acts_before_joining(struct client *client)
 {
 	int32_t partition = (int32_t)random_below(&client->world->random, WORLD_PARTITIONS);
+	uint64_t dice = random_below(&client->world->random, client->acts_left ? 7 : 10);
+	int mine = client->owned & client->known_places;
 
-	if (!(client->owned & client->known_places & 1 << partition) || !*client->member_id ||
-	    random_below(&client->world->random, 2))
+	client->acts_left -= client->acts_left > 0;
+	if (!*client->member_id || client->generation <= 0)
 		return false;
-	ask_commit_place(client, partition);
+	if (dice < 5 && mine) {
+		while (!(mine & 1 << partition))
+			partition = (partition + 1) % WORLD_PARTITIONS;
+		ask_commit_place(client, partition);
+	} else if (dice < 6) {
+		ask_heartbeat(client);
+	} else if (dice < 7) {
+		ask_sync(client);
+	} else {
+		return false;
+	}
 	return true;
 }
 
@@ -375,7 +439,7 @@ void member_step(struct client *client)
 		ask_consumer_heartbeat(client, 0);
 	else if (client->state == MEMBER_JOINED)
 		ask_sync(client);
-	else if (!commits_before_joining(client))
+	else if (!acts_before_joining(client))
 		ask_join(client);
 }
 
@@ -383,7 +447,8 @@ void member_lost_connection(struct client *client)
 {
 	/* Whoever does not know that he has joined, and takes his time, is a generation behind. */
 	if (client->state == MEMBER_OUT)
-		client->sleeps_until_ms = client->world->now_ms + 600;
+		client->sleeps_until_ms =
+			client->world->now_ms + 200 + (int64_t)random_below(&client->world->random, 700);
 	if (client->state == MEMBER_JOINED)
 		client->state = MEMBER_OUT;
 }

@@ -3,20 +3,20 @@
  *
  *	broker_sim --seeds N [--from SEED]	so many worlds; the first broken promise is told, and how to see it again
  *	broker_sim --seed N [--trace]		one world, with what clients were told in it
- *	broker_sim --mutants			worlds whose disk lies: each must be caught
+ *	broker_sim --mutants			worlds whose disk lies, or whose groups take what is old: each must be caught
  *
  * Status 0: all promises held (or each lie was caught); 1: not; 2: usage.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../store/sim.h"
 #include "base/log.h"
 #include "sim.h"
 
 #define MUTANT_SEEDS 100
 
-static const char *const mutants[MUTANT_COUNT] = { "none", "sync-lies", "folder-lies" };
+static const char *const mutants[WORLD_MUTANT_COUNT] = { "none",        "sync-lies",      "folder-lies",
+							 "old-commits", "old-heartbeats", "old-syncs" };
 
 #ifdef __SANITIZE_ADDRESS__
 const char *__asan_default_options(void);
@@ -54,21 +54,22 @@ static int run_seeds(uint64_t from, uint64_t count)
 #define TOTAL(name) (unsigned long long)world_totals.name
 	printf("%llu crashes, %llu starts; %llu acknowledged; %llu transactions committed, %llu aborted, "
 	       "%llu unknown; %llu positions, %llu values read; "
-	       "%llu assignments, %llu commits refused to who was behind; records deleted %llu times, %llu "
+	       "%llu assignments, %llu commits refused to who was behind, %llu words of an older generation; "
+	       "records deleted %llu times, %llu "
 	       "gone with them or for their age, %llu for their keys; %llu rotten, %llu seen; "
 	       "%llu connections broken, %llu left with requests on their way, %llu that did not read; "
 	       "%llu troubles with objects, %llu done and denied, %llu done by half\n",
 	       TOTAL(crashes), TOTAL(starts), TOTAL(acknowledged), TOTAL(committed), TOTAL(aborted),
-	       TOTAL(unknown), TOTAL(positions), TOTAL(read), TOTAL(assignments), TOTAL(refused),
+	       TOTAL(unknown), TOTAL(positions), TOTAL(read), TOTAL(assignments), TOTAL(refused), TOTAL(late),
 	       TOTAL(deleted), TOTAL(cut), TOTAL(superseded), TOTAL(rotten), TOTAL(rot_seen), TOTAL(breaks),
 	       TOTAL(strays), TOTAL(stalls), TOTAL(troubles), TOTAL(done_and_denied), TOTAL(halves));
 	printf("%llu seeds, %d broken\n", (unsigned long long)(seed - from), broken);
 	/* Worlds in which nothing happens prove nothing. */
 	if (!broken && (!world_totals.crashes || !world_totals.committed || !world_totals.aborted ||
 			!world_totals.positions || !world_totals.read || !world_totals.strays ||
-			!world_totals.assignments || !world_totals.refused || !world_totals.deleted ||
-			!world_totals.cut || !world_totals.superseded || !world_totals.rot_seen ||
-			!world_totals.done_and_denied || !world_totals.halves)) {
+			!world_totals.assignments || !world_totals.refused || !world_totals.late ||
+			!world_totals.deleted || !world_totals.cut || !world_totals.superseded ||
+			!world_totals.rot_seen || !world_totals.done_and_denied || !world_totals.halves)) {
 		printf("but something never happened in them\n");
 		return 1;
 	}
@@ -79,7 +80,7 @@ static int run_mutants(void)
 {
 	int missed = 0;
 
-	for (int mutant = 1; mutant < MUTANT_COUNT; mutant++) {
+	for (int mutant = 1; mutant < WORLD_MUTANT_COUNT; mutant++) {
 		char why[1000];
 		uint64_t seed = 1;
 

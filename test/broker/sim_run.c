@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../store/sim.h"
 #include "sim.h"
 
 #define STEPS         1000
@@ -159,6 +158,8 @@ static void close_broker(struct world *world)
 {
 	for (int i = 0; i < CLIENTS; i++)
 		client_drop(&world->clients[i]);
+	for (size_t i = 0; i < sizeof world->groups / sizeof *world->groups; i++)
+		world->groups[i].told = 0;
 	net_down(world);
 	for (int i = 0; i < STORE_LANES; i++)
 		lane_free(world->lanes[i]);
@@ -443,7 +444,7 @@ static int live(struct world *world)
 {
 	if (open_broker(world) < 0 || make_topic(world) < 0)
 		return -1;
-	sim_mutate_disk(world->disk, world->mutant);
+	sim_mutate_disk(world->disk, world->mutant < MUTANT_COUNT ? world->mutant : MUTANT_NONE);
 	for (int step = 0; step < STEPS && !world->broken; step++) {
 		one_step(world);
 		if (!world->broken && must_restart(world) && crash(world) < 0)
