@@ -80,6 +80,7 @@ struct group {
 	int64_t sync_deadline_ms;  /* of COMPLETING */
 	struct map positions;      /* topic and partition to struct position */
 	struct list transactional; /* of struct pending_positions */
+	int commits;               /* on their way to the log */
 	struct consumer_group
 		*consumer; /* a group of the newer protocol: then it has no members of this kind */
 	struct group_past past;

@@ -53,10 +53,13 @@ static bool expired(void *context, struct view topic, int32_t partition, const s
 	return group_is_empty(group) || !group_subscribed(group, topic, &expiry->arena);
 }
 
-/* Of a classic group one knows what its members want once they have all said so. */
+/*
+ * Of a classic group one knows what its members want once they have all said so.  And what is being committed would be taken for the
+ * old position that it is to replace: its tombstone would stand behind it.
+ */
 static bool may_look(const struct group *group)
 {
-	if (!list_empty(&group->transactional) || !list_empty(&group->pending))
+	if (!list_empty(&group->transactional) || !list_empty(&group->pending) || group->commits)
 		return false;
 	return group_is_empty(group) || group->consumer ||
 	       (group->state == GROUP_STABLE && group->protocol_type &&
@@ -73,7 +76,7 @@ static void drop_if_over(struct group *group)
 	struct internal_batch batch;
 
 	if (!group_is_empty(group) || group->positions.count || !list_empty(&group->transactional) ||
-	    !list_empty(&group->pending) || group_owes(group))
+	    !list_empty(&group->pending) || group->commits || group_owes(group))
 		return;
 	internal_batch_init(&batch, group->groups->broker);
 	if (group->consumer)

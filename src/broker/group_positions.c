@@ -206,6 +206,7 @@ struct committing {
 	struct view *names; /* of the request's topics */
 	int64_t now_ms;
 	bool denied; /* the whole group */
+	bool counted;
 };
 
 static void committed(void *context, const struct store_appended *appended)
@@ -213,8 +214,12 @@ static void committed(void *context, const struct store_appended *appended)
 	struct committing *committing = context;
 	struct request *request = committing->request;
 	const struct offset_commit_request *in = request->message;
-	struct group *group = appended->err ? NULL : group_make(broker_groups(request->broker), in->group_id);
+	struct group *group = group_named(broker_groups(request->broker), in->group_id);
 
+	if (group && committing->counted && group->commits > 0)
+		group->commits--;
+	if (!group && !appended->err)
+		group = group_make(broker_groups(request->broker), in->group_id);
 	for (int32_t i = 0; i < in->topics.count; i++) {
 		for (int32_t k = 0; k < in->topics.at[i].partitions.count; k++) {
 			const struct offset_commit_request_partition *one =
@@ -342,6 +347,7 @@ void handle_offset_commit(struct request *request)
 	int16_t denied = access_group(request, ACL_OPERATION_READ, in->group_id),
 		error = denied ? denied : groups_serve(groups, in->group_id);
 	struct internal_batch batch;
+	struct group *group;
 	int count = 0, err;
 
 	if (!committing || !(committing->response = request_response(request))) {
@@ -369,6 +375,10 @@ void handle_offset_commit(struct request *request)
 	}
 	err = internal_batch_append(&batch, internal_log_place(&groups->log, in->group_id), committed,
 				    committing);
+	group = group_named(groups, in->group_id);
+	committing->counted = err == 0 && group;
+	if (committing->counted)
+		group->commits++;
 	if (err != 0)
 		committed(committing, &(struct store_appended){ .err = err });
 }

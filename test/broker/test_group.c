@@ -387,6 +387,37 @@ static void what_nobody_used_for_long_is_given_up(void **state)
 	wall_shift_ms = 0;
 }
 
+/* The old position is looked at while the new one is on its way. */
+static void what_is_being_committed_is_not_given_up(void **state)
+{
+	struct broker *broker = *state;
+	struct offset_commit_request request;
+	struct offset_commit_response committed;
+	struct offset_fetch_request look;
+	struct offset_fetch_response stands;
+	struct guest guest;
+
+	guest_come(&guest, broker);
+	ask_topic(&guest, "t", 1);
+	commit_alone(&guest, "g");
+	wall_shift_ms = WEEK_MS + 1;
+	request =
+		words_commit(&guest.arena, VIEW_LITERAL("g"), VIEW_LITERAL(""), -1, VIEW_LITERAL("t"), 0, 9);
+	guest.count = 0;
+	guest_ask(&guest, API_OFFSET_COMMIT, 8, &request);
+	groups_expire(broker_groups(broker));
+	guest_wait(&guest, 1);
+	guest_read(&guest, 0, API_OFFSET_COMMIT, 8, &committed);
+	assert_int_equal(committed.topics.at[0].partitions.at[0].error_code, 0);
+	ticks(broker);
+	look = words_position(&guest.arena, VIEW_LITERAL("g"), VIEW_LITERAL("t"), 0, true);
+	guest_hear(&guest, API_OFFSET_FETCH, 7, &look, &stands);
+	assert_int_equal(stands.topics.at[0].partitions.at[0].committed_offset, 9);
+	assert_int_equal(group_named(broker_groups(broker), VIEW_LITERAL("g"))->commits, 0);
+	guest_leave(&guest);
+	wall_shift_ms = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -398,6 +429,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_nobody_used_for_long_is_given_up, begin_expiry,
 						guest_end),
 		cmocka_unit_test_setup_teardown(what_members_stand_for_is_kept, begin_expiry, guest_end),
+		cmocka_unit_test_setup_teardown(what_is_being_committed_is_not_given_up, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_static_member_keeps_its_place, begin, guest_end),
 	};
 
