@@ -194,6 +194,11 @@ static void remove_one(struct removal *removal, struct delete_groups_response_re
 		result->error_code = KAFKA_NON_EMPTY_GROUP;
 		return;
 	}
+	/* What is on its way to the log has no tombstone in this, and would be back after a start: a moment, please. */
+	if (group->commits) {
+		result->error_code = KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
+		return;
+	}
 	internal_batch_init(&batch, request->broker);
 	MAP_EACH(&group->positions, slot)
 	{

@@ -418,6 +418,46 @@ static void what_is_being_committed_is_not_given_up(void **state)
 	wall_shift_ms = 0;
 }
 
+static int16_t delete_group(struct guest *guest)
+{
+	struct view name = VIEW_LITERAL("g");
+	struct delete_groups_request request;
+	struct delete_groups_response response;
+
+	message_default(&delete_groups_request_message, &request);
+	request.groups_names.at = &name;
+	request.groups_names.count = 1;
+	guest_hear(guest, API_DELETE_GROUPS, 1, &request, &response);
+	return response.results.at[0].error_code;
+}
+
+static void a_deleted_group_stays_away(void **state)
+{
+	struct offset_commit_request request;
+	struct guest guest, other;
+	int16_t error;
+
+	guest_come(&guest, *state);
+	guest_come(&other, *state);
+	ask_topic(&guest, "t", 2);
+	commit_alone(&guest, "g");
+	request =
+		words_commit(&guest.arena, VIEW_LITERAL("g"), VIEW_LITERAL(""), -1, VIEW_LITERAL("t"), 1, 9);
+	guest.count = 0;
+	guest_ask(&guest, API_OFFSET_COMMIT, 8, &request); /* on its way when the group is to go */
+	error = delete_group(&other);
+	guest_wait(&guest, 1);
+	if (error == KAFKA_COORDINATOR_LOAD_IN_PROGRESS)
+		error = delete_group(&other);
+	assert_int_equal(error, 0);
+	assert_int_equal(groups_left(*state), 0);
+	guest_leave(&guest);
+	guest_leave(&other);
+	broker_end(*state);
+	*state = broker_begin("offsets.topic.num.partitions", "2");
+	assert_int_equal(groups_left(*state), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -430,6 +470,7 @@ int main(void)
 						guest_end),
 		cmocka_unit_test_setup_teardown(what_members_stand_for_is_kept, begin_expiry, guest_end),
 		cmocka_unit_test_setup_teardown(what_is_being_committed_is_not_given_up, begin, guest_end),
+		cmocka_unit_test_setup_teardown(a_deleted_group_stays_away, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_static_member_keeps_its_place, begin, guest_end),
 	};
 
