@@ -123,6 +123,14 @@ static bool is_compared(const char *lever)
 	return strncmp(lever, "positions:", 10) != 0 && strncmp(lever, "transaction:", 12) != 0;
 }
 
+/* It was told its word though it could not say where it stood, so there is no place that it stood at before. */
+static bool was_unseen(const json_t *intent)
+{
+	const char *before = body_text(intent, "before");
+
+	return before && !before[0];
+}
+
 /* NULL: the journal has no opinion. */
 static const char *expected_of(const struct family_look *look, const char *lever, const json_t *intent,
 			       char out[64])
@@ -133,7 +141,7 @@ static const char *expected_of(const struct family_look *look, const char *lever
 		return NULL;
 	if (result && strcmp(result, "done") == 0)
 		return body_text(intent, "desired");
-	if (result && strcmp(result, "not done") == 0)
+	if (result && strcmp(result, "not done") == 0 && !was_unseen(intent))
 		return body_text(intent, "before");
 	if (intent || !look->known || look->now.authority == AUTHORITY_NONE)
 		return NULL;
@@ -173,7 +181,9 @@ static json_t *compare(struct family_look *look, struct lever *lever, const char
 	struct buffer how;
 	bool same = expected && strcmp(expected, seen) == 0;
 	json_t *agrees = expected ? json_boolean(same) : json_null();
-	bool unsettled = intent && (!result || strcmp(result, "unknown") == 0) && is_compared(name);
+	bool unseen = intent && was_unseen(intent);
+	bool unsettled = intent && is_compared(name) &&
+			 (!result || strcmp(result, "unknown") == 0 || (unseen && strcmp(result, "done") != 0));
 
 	buffer_init(&how, 8192);
 	if (expected && !same) {
@@ -192,6 +202,13 @@ static json_t *compare(struct family_look *look, struct lever *lever, const char
 			"frame %lld has no outcome, and %s can be seen to stand at '%.80s', so `interlock "
 			"resume` settles it",
 			(long long)body_number(intent, "sequence"), name, shown(seen));
+	} else if (unsettled && unseen) {
+		look->different++;
+		lever->ops->describe(lever, desired ? desired : "", &how);
+		suggest(look,
+			"%s stands at '%.60s', and was sent to '%.60s', where nobody has seen it yet: set it there "
+			"(%.300s), then `interlock resume`",
+			name, shown(seen), shown(desired), buffer_string(&how));
 	} else if (unsettled) {
 		look->different++;
 		lever->ops->describe(lever,

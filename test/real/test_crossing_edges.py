@@ -291,6 +291,31 @@ def test_an_instance_that_is_down_hears_the_word_once_it_is_back(own_pair, inter
     assert not one.end(one.flag.get(), load_min=10).findings
 
 
+def test_of_a_flag_that_nobody_saw_a_person_is_told_where_it_was_sent(own_pair, interlock, scene):
+    """On the way back it could not say where it stood: there is no place that it could be put back to."""
+    one = scene(*own_pair, groups=(), shops=[{"rate": 60}])
+    bad, plan = with_bad_flag(one)
+    mover, came = ByVerbs(one, interlock, plan), []
+    one.load(100)
+    crossing = threading.Thread(target=lambda: came.append(mover.act("promote", FAMILY)))
+    bad.goes("fail", "drained")
+    crossing.start()
+    until(lambda: one.flag.get() == "hold")
+    bad.goes("fail", "get", "set-source")
+    crossing.join(90)
+    assert came[0].status == 2 and mover.status()["overlay"] == "UNKNOWN", came
+    (bad.folder / "get").unlink()
+    told = interlock.run("diagnose", FAMILY, "--plan", plan, "--json", folder=one.folder, status=None).json["families"][0]
+    print(told)
+    assert "flag stands at 'hold'" in told["next"] and "was sent to 'source'" in told["next"], told["next"]
+    assert "nothing" not in told["next"], told["next"]
+    bad.heals()
+    assert mover.act("resume", FAMILY).status in (0, 1)
+    assert one.flag.get() == "source"
+    one.load(20)
+    assert not one.end("source", load_min=10).findings
+
+
 # ---- what makes room, and fences nobody
 
 def own_retention(cluster, topic):
