@@ -302,14 +302,24 @@ int mover_recover(struct mover *mover, int *moved, struct fault *fault)
 		bool stands;
 
 		err = crossing_open(&c, mover, &mover->plan->families[i]);
-		if (err == 0)
-			err = mover_drill_recover(&c);
 		if (err == 0 && c.now.moving != AUTHORITY_NONE && c.now.overlay == OVERLAY_NONE) {
 			(*moved)++;
 			err = mover_carry(&c, &answer);
 		} else if (err == 0 && freeze_is_under_way(&c)) {
 			err = freeze_go_on(&c, &stands);
 		}
+		if (err < 0 && fault)
+			*fault = c.fault;
+		if (err == 0 || c.name)
+			crossing_close(&c);
+	}
+	/* Behind every crossing: what a drill left may take its time to go, and writers may be held meanwhile. */
+	for (int i = 0; i < mover->plan->family_count && !err; i++) {
+		struct crossing c;
+
+		err = crossing_open(&c, mover, &mover->plan->families[i]);
+		if (err == 0)
+			err = mover_drill_recover(&c);
 		if (err < 0 && fault)
 			*fault = c.fault;
 		if (err == 0 || c.name)
