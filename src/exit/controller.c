@@ -297,7 +297,7 @@ int controller_finish(struct controller *c, struct fault *fault)
 	if (err < 0)
 		controller_tell(c, NULL, fault->text);
 	/* A verb that was interrupted before its act began takes it back: nobody expects it to happen later. */
-	if (c->own_act && controller_act_waits(c, c->own_act))
+	if (c->own_act && !(moving && err < 0) && controller_act_waits(c, c->own_act))
 		journal_append(c->journal, FRAME_ANSWER,
 			       json_pack("{s:I, s:s, s:s}", "act", (json_int_t)c->own_act, "result",
 					 "refused", "text", "interrupted before it began; nothing was done"),

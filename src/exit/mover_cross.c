@@ -604,6 +604,15 @@ static int64_t pause_of(const struct crossing *c)
 	return began_ms ? mover_wall(c->mover) - began_ms : 0;
 }
 
+static int fault_at_end(struct crossing *c)
+{
+	char why[sizeof c->fault.text];
+
+	snprintf(why, sizeof why, "%s", c->fault.text);
+	return fault_set(&c->fault, ERR_CANCELLED, "asked to end before %s was over; whoever comes next goes on: %s",
+			 stage_word(c->now.stage), why);
+}
+
 /* Tried until it is so: writes are held, and there is no way back from here. */
 static int open_phase(struct crossing *c, enum step_phase phase)
 {
@@ -615,6 +624,9 @@ static int open_phase(struct crossing *c, enum step_phase phase)
 
 		if (err < 0 || effect == EFFECT_DONE)
 			return err;
+		/* Writers are where they belong when groups are not yet: whoever is asked to end leaves those to who comes next. */
+		if (c->mover->give_up && phase != PHASE_OPEN)
+			return fault_at_end(c);
 		crossing_tell(c, "%s: %s; trying again", stage_word(c->now.stage), c->fault.text);
 		err = c->mover->world->ops->pause(c->mover->world, pause_ms);
 		if (err < 0)

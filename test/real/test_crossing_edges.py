@@ -410,8 +410,8 @@ def test_what_was_shown_by_another_plan_is_not_carried_out(own_pair, interlock, 
     assert not one.end("target", load_min=5).findings
 
 
-def stuck_at_its_group(one, interlock, first):
-    """Killed while the group's application does not start; the plan and what it is by then."""
+def stuck_at_its_group(one, interlock, first, how=signal.SIGKILL):
+    """Ended while the group's application does not start, which it does from then on; the mover, and its plan."""
     group = one.groups[0].config["group"]
     bad = Bad(one.folder / "bad", one.groups[0])
     file = one.plan(klass="quick", limits=QUICK, levers_more={"groups": {group: bad.plan()}}, first=first)
@@ -421,8 +421,8 @@ def stuck_at_its_group(one, interlock, first):
     process = interlock.start(*mover.words("promote", FAMILY), folder=one.folder)
     until(lambda: (one.folder / "interlock.db").exists() and of_kind(one.folder, "MOVE"))
     until(lambda: any(body["word"] == "start target" for _, body in of_kind(one.folder, "INTENT")))
-    process.send_signal(signal.SIGKILL)
-    interlock.finish(process, killed=True)
+    process.send_signal(how)
+    interlock.finish(process, timeout=40, killed=True)
     bad.heals()
     return mover, file.read_text()
 
@@ -459,6 +459,18 @@ def test_past_the_decision_a_group_may_be_taken_out_of_the_plan(own_pair, interl
     assert (stands["stage"], stands["overlay"]) == ("TARGET", None) and one.flag.get() == "target", stands
     interlock.run("verify", one.folder / "interlock.db", "--plan", mover.file, folder=one.folder, status=0)
     one.groups[0].set("start target")
+    one.load(50)
+    assert not one.end("target", load_min=5).findings
+
+
+def test_whoever_is_asked_to_end_does_not_wait_for_groups(own_pair, interlock, scene):
+    """Writers write where they belong by then; who comes next starts the group."""
+    one = scene(*own_pair, shops=[{"rate": 50}])
+    mover, _ = stuck_at_its_group(one, interlock, "producers", how=signal.SIGTERM)
+    assert one.flag.get() == "target" and mover.status()["moving"], mover.status()
+    assert not of_kind(one.folder, "ANSWER")
+    assert mover.cross("target") == ARRIVED, mover.results[-1]
+    assert one.groups[0].get() == "running target"
     one.load(50)
     assert not one.end("target", load_min=5).findings
 
