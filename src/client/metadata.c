@@ -291,6 +291,20 @@ static void watch_adopt(struct topic_watch *watch)
 	}
 }
 
+/* Of a topic that nobody knows yet nothing is wrong: where the last look was well, its owner does not wait for the next. */
+static void look_for(const struct topic_watch *watch)
+{
+	struct cluster *cluster = watch->cluster;
+	int64_t now = cluster_now(cluster);
+
+	metadata_refresh(cluster);
+	if (watch->state != TOPIC_NOT_KNOWN_YET || cluster->look || cluster->look_count ||
+	    cluster->look_at_ms <= now)
+		return;
+	cluster->look_at_ms = now;
+	cluster_schedule(cluster);
+}
+
 int topic_watch_start(struct topic_watch *watch, struct cluster *cluster, const char *name,
 		      const struct uuid *expected, void (*changed)(struct topic_watch *watch), void *owner)
 {
@@ -306,7 +320,7 @@ int topic_watch_start(struct topic_watch *watch, struct cluster *cluster, const 
 	watch->look_number = cluster->look_number + 1;
 	list_append(&cluster->watches, &watch->link);
 	watch_adopt(watch);
-	metadata_refresh(cluster);
+	look_for(watch);
 	return 0;
 }
 

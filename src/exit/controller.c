@@ -335,45 +335,56 @@ int controller_carry_out(struct controller *c, struct fault *fault)
 
 /* ---- the round ---- */
 
-/* Whether the family is to be judged now. */
-static bool is_due(const struct controller *c, const struct plan_family *family, int64_t judged_ms)
+/* When the family is to be judged, on the monotonic clock; INT64_MAX: not as things stand. */
+static int64_t due_ms(const struct controller *c, const struct plan_family *family, int64_t judged_ms)
 {
-	int64_t since_ms = loop_now_ms(c->options.loop) - judged_ms;
+	int64_t every_ms = plan_every_ms(c->plan, family);
 	struct standing standing;
 	char name[300];
 
 	snprintf(name, sizeof name, "%.*s", VIEW_ARGS(family->name.text));
 	if (!state_family(journal_state(c->journal), name, &standing) || standing.stage >= STAGE_SEALED ||
 	    standing.moving != AUTHORITY_NONE || standing.overlay == OVERLAY_UNKNOWN)
-		return false;
-	if (!judged_ms || since_ms >= plan_every_ms(c->plan, family))
-		return true;
+		return INT64_MAX;
+	if (!judged_ms)
+		return 0;
 	/* Authority has moved since: nothing is known of the family, so nobody waits for the next round. */
-	return standing.verdict.authority != standing.epoch && since_ms >= JUDGE_AGAIN_MS;
+	if (standing.verdict.authority != standing.epoch && JUDGE_AGAIN_MS < every_ms)
+		every_ms = JUDGE_AGAIN_MS;
+	return judged_ms + every_ms;
 }
 
+/*
+ * One at a time, for an act must not wait behind all of them; and the one that has been due for longest, so that each has its
+ * turn however many there are.  1: somebody was judged.
+ */
 static int judge_due(struct controller *c, struct fault *fault)
 {
-	for (int i = 0; i < c->plan->family_count; i++) {
-		const struct plan_family *family = &c->plan->families[i];
-		char name[300];
-		int err;
+	int64_t first_ms = loop_now_ms(c->options.loop) + 1;
+	int found = -1, err;
+	char name[300];
 
-		if (!is_due(c, family, c->judged_ms[i]))
-			continue;
-		snprintf(name, sizeof name, "%.*s", VIEW_ARGS(family->name.text));
-		err = mover_judge(&c->mover, family, fault);
-		if (err == ERR_CANCELLED)
-			return err;
-		c->judged_ms[i] = loop_now_ms(c->options.loop);
-		if (err < 0)
-			controller_tell(c, name, fault->text);
-		/* What the journal itself refuses ends the round; what a cluster refuses is for the next one. */
-		if (err < 0 && (err == ERR_STALE || err == ERR_FULL || err == ERR_IO || err == ERR_MALFORMED))
-			return err;
-		return 0; /* one at a time: an act must not wait behind all of them */
+	for (int i = 0; i < c->plan->family_count; i++) {
+		int64_t at_ms = due_ms(c, &c->plan->families[i], c->judged_ms[i]);
+
+		if (at_ms < first_ms) {
+			first_ms = at_ms;
+			found = i;
+		}
 	}
-	return 0;
+	if (found < 0)
+		return 0;
+	snprintf(name, sizeof name, "%.*s", VIEW_ARGS(c->plan->families[found].name.text));
+	err = mover_judge(&c->mover, &c->plan->families[found], fault);
+	if (err == ERR_CANCELLED)
+		return err;
+	c->judged_ms[found] = loop_now_ms(c->options.loop);
+	if (err < 0)
+		controller_tell(c, name, fault->text);
+	/* What the journal itself refuses ends the round; what a cluster refuses is for the next one. */
+	if (err < 0 && (err == ERR_STALE || err == ERR_FULL || err == ERR_IO || err == ERR_MALFORMED))
+		return err;
+	return 1;
 }
 
 /* A call that fails is tried again after a while, and not in each round. */
@@ -446,13 +457,13 @@ static int publish_due(struct controller *c, struct fault *fault)
 
 static int one_round(struct controller *c, struct fault *fault)
 {
-	int err = controller_carry_out(c, fault);
+	int err = controller_carry_out(c, fault), judged;
 
 	err = err ? err : freeze_due(c, fault);
 	err = err ? err : page_due(c, fault);
-	err = err ? err : judge_due(c, fault);
-	err = err ? err : publish_due(c, fault);
-	return err ? err : controller_rest(c, ACT_POLL_MS);
+	judged = err ? err : judge_due(c, fault);
+	err = judged < 0 ? judged : publish_due(c, fault);
+	return err ? err : controller_rest(c, judged ? 1 : ACT_POLL_MS);
 }
 
 /* Every family is retired, and nobody waits for an answer: there is nothing left to keep. */

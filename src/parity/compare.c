@@ -9,6 +9,7 @@
 #include "parity/controls.h"
 
 #define TICK_MS             250
+#define TICK_SHORT_MS       10 /* of a comparison that ends: where nothing is left to read, nothing wakes it */
 #define DEADLINE_DEFAULT_MS 30000
 #define SHARDS_MOST         4096
 #define CHECKPOINT_EVERY_MS 2000
@@ -460,15 +461,15 @@ static bool stop_following(struct compare *compare, bool *stopped)
 
 static int drive(struct compare *compare)
 {
+	int64_t told_ms = 0, tick_ms = compare->options->follow ? TICK_MS : TICK_SHORT_MS;
 	bool stopped = false;
-	int64_t told_ms = 0;
 	int signals_seen = 0;
 	int err = 0;
 
 	while (err == 0 && !all_done(compare)) {
 		int64_t now = loop_now_ms(compare->loop);
 
-		if (loop_until(compare->loop, &compare->wake, now + TICK_MS) == ERR_CANCELLED)
+		if (loop_until(compare->loop, &compare->wake, now + tick_ms) == ERR_CANCELLED)
 			compare->stop_signals++;
 		compare->wake = false;
 		if (compare->err)

@@ -18,7 +18,8 @@
 #define JOB_BYTES    ((size_t)4 << 20) /* slabs that one run on a worker makes at most */
 #define ADVANCE_ROWS 400000            /* of one lane before the loop has its turn again */
 #define JOBS_MOST    4
-#define LIVE_WAIT_MS 100
+#define LIVE_WAIT_MS   100
+#define ENDING_WAIT_MS 50
 
 _Static_assert(sizeof(struct aborted) == sizeof(struct fetch_aborted), "one is handed on as the other");
 
@@ -731,9 +732,9 @@ int readers_start(struct compare *compare)
 	compare->join_memory = compare->options->memory / 4;
 	/* Small answers cost a broker as much as large ones: 3 MiB a request took twice as long as 6. */
 	options.request_size = (int32_t)(budget / 8 < REQUEST_MOST ? budget / 8 : REQUEST_MOST);
-	/* News without records, an open transaction or a new leader, come at the end of a poll. */
-	if (compare->live)
-		options.wait_ms = LIVE_WAIT_MS;
+	/* News without records, an open transaction or a new leader, come at the end of a poll; so does it that all was read. */
+	if (compare->live || !compare->options->follow)
+		options.wait_ms = compare->live ? LIVE_WAIT_MS : ENDING_WAIT_MS;
 	err = timer_new(compare->loop, pump, compare, &compare->pump);
 	/* Credit bounds what is alive; the allowance is there for the rate, and as a last resort. */
 	if (err == 0)

@@ -13,11 +13,11 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import (AclBindingFilter, AclOperation, AclPermissionType, ConfigResource, ConfigSource,
                                    ResourcePatternType, ResourceType)
 
-from crossing import ARRIVED, FAMILY, RETURNED, ByVerbs, binding, logins, may_move
+from crossing import ARRIVED, FAMILY, OWNER, RETURNED, ByVerbs, binding, logins, may_move
 from journal_frames import of_kind, return_ms
 from kafka_cluster import USERS
 from patience import until
-from records import end_offsets
+from records import end_offsets, stream, write_both
 from test_levers import ask
 
 pytestmark = pytest.mark.real
@@ -371,6 +371,26 @@ def test_what_a_controller_knows_of_a_family_does_not_grow_old(own_pair, interlo
         controller.send_signal(signal.SIGTERM)
         assert interlock.finish(controller, ["run"]).status == 0
     assert not one.end("source", load_min=5).findings
+
+
+def test_each_of_many_families_has_its_turn(own_pair, interlock, run_folder, topic):
+    """There are more than can be looked at in the time between two looks: the last ones wait, and not for ever."""
+    folder, families = run_folder / topic, [f"{topic}-{number}" for number in range(12)]
+    folder.mkdir()
+    for one in families:
+        write_both(*own_pair, one, stream(20, first_timestamp=int(time.time() * 1000)))
+    hasty = {"like": "rehearsal", "progress": {"age": "300ms"}}
+    (folder / "exit.yaml").write_text(yaml.safe_dump({
+        "exit": "many", "source": own_pair.source.bootstrap, "target": own_pair.target.bootstrap, "classes": {"hasty": hasty},
+        "families": [{"name": f"f{number}", "class": "hasty", "pattern": "dual-write", "topics": [one], "groups": "none",
+                      "owners": {"decision": OWNER}} for number, one in enumerate(families)]}))
+    controller = interlock.start("run", folder=folder)
+    try:
+        until(lambda: (folder / "interlock.db").exists() and
+                      {body["family"] for _, body in of_kind(folder, "VERDICT")} == {f"f{number}" for number in range(12)})
+    finally:
+        controller.send_signal(signal.SIGTERM)
+        assert interlock.finish(controller, ["run"]).status == 0
 
 
 # ---- a plan that was edited meanwhile
