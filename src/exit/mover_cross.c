@@ -122,10 +122,12 @@ static int drain_before_deny(struct crossing *c)
 	return err;
 }
 
-static bool verdict_is_old(const struct crossing *c)
+/* Old, or not open: so it was when it was made anew, and whoever then wanted to give up could not write that down. */
+static bool verdict_is_spent(const struct crossing *c)
 {
 	return c->to == AUTHORITY_TARGET && !c->now.of &&
-	       c->now.verdict.valid_until_ms < mover_wall(c->mover);
+	       (c->now.verdict.verdict != VERDICT_OPEN ||
+		c->now.verdict.valid_until_ms < mover_wall(c->mover));
 }
 
 /*
@@ -134,25 +136,25 @@ static bool verdict_is_old(const struct crossing *c)
  */
 static int judge_anew(struct crossing *c)
 {
+	const char *was = c->now.verdict.verdict == VERDICT_OPEN ? "the verdict grew old meanwhile"
+								 : "the verdict is not open any more";
 	char why[1000];
 	int err;
 
-	crossing_tell(c, "%s: the verdict grew old meanwhile; judges every gate anew",
-		      stage_word(c->now.stage));
+	crossing_tell(c, "%s: %s; judges every gate anew", stage_word(c->now.stage), was);
 	err = mover_judge_crossing(c);
 	if (mover_must_stop(c, err))
 		return err;
 	if (err < 0) {
 		snprintf(why, sizeof why, "%s", c->fault.text);
 		return fault_set(&c->fault, ERR_STALE,
-				 "the verdict grew old meanwhile, and the gates could not be judged anew: %s",
-				 why);
+				 "%s, and the gates could not be judged anew: %s", was, why);
 	}
 	if (c->now.verdict.verdict == VERDICT_OPEN)
 		return 0;
 	mover_say_reasons(c, why, sizeof why);
 	return fault_set(&c->fault, ERR_STALE,
-			 "the verdict grew old meanwhile, and judged anew not every gate is open: %s", why);
+			 "%s, and judged anew not every gate is open: %s", was, why);
 }
 
 /* Writers are slowed down: until nothing but the moment speaks for a long pause any more. */
@@ -171,7 +173,7 @@ static int wait_caught_up(struct crossing *c)
 		if (err == 0 && forecast.may &&
 		    forecast.pause_ms + steps_still_ms(c->family) <=
 			    c->family->class->limits[LIMIT_PAUSE].value) {
-			err = verdict_is_old(c) ? judge_anew(c) : 0;
+			err = verdict_is_spent(c) ? judge_anew(c) : 0;
 			return err == ERR_STALE ? ERR_TIMEOUT : err;
 		}
 		if (err == 0)
@@ -527,16 +529,16 @@ static int may_decide(struct crossing *c)
 	/* What took time came first; these are true now. */
 	if (left_of(c) == 0)
 		return fault_set(&c->fault, ERR_TIMEOUT, "the deadline passed before the decision");
-	if (verdict_is_old(c))
+	if (verdict_is_spent(c))
 		return fault_set(&c->fault, ERR_STALE,
-				 "the verdict that the crossing rests on is no longer fresh");
+				 "the verdict that the crossing rests on is no longer open and fresh");
 	return 0;
 }
 
 /* Right behind what was read: an owner's word that came meanwhile is heard first. */
 static int decide(struct crossing *c)
 {
-	int err = verdict_is_old(c) && left_of(c) > 0 ? judge_anew(c) : 0;
+	int err = verdict_is_spent(c) && left_of(c) > 0 ? judge_anew(c) : 0;
 
 	if (err < 0)
 		return err;
