@@ -305,17 +305,26 @@ static void end_positions(struct guest *guest, struct words_producer who, int64_
 	assert_int_equal(error, 0);
 }
 
-static void positions_count_with_their_transaction(void **state)
+/* A guest, a topic "t", and the transactional id "p" begun. */
+static struct words_producer come_with_producer(struct guest *guest, struct broker *broker)
 {
-	struct init_producer_id_response begun;
 	struct words_producer who = { VIEW_LITERAL("p") };
-	struct guest guest;
+	struct init_producer_id_response begun;
 
-	guest_come(&guest, *state);
-	ask_topic(&guest, "t", 1);
-	begun = init(&guest, "p", -1, -1, 60000);
+	guest_come(guest, broker);
+	ask_topic(guest, "t", 1);
+	begun = init(guest, "p", -1, -1, 60000);
 	who.id = begun.producer_id;
 	who.epoch = begun.producer_epoch;
+	return who;
+}
+
+static void positions_count_with_their_transaction(void **state)
+{
+	struct words_producer who;
+	struct guest guest;
+
+	who = come_with_producer(&guest, *state);
 	assert_int_equal(add(&guest, "p", who.id, who.epoch, "t", 0), 0);
 	/* Of a group that the transaction does not know, and of a member that is not there. */
 	while (stand(&guest, who, "g", 4, -1) == KAFKA_COORDINATOR_NOT_AVAILABLE)
@@ -344,17 +353,12 @@ static void positions_count_with_their_transaction(void **state)
 /* Of a position in a transaction and one without, the one that was written last holds, whenever the transaction ends. */
 static void the_later_position_holds(void **state)
 {
-	struct init_producer_id_response begun;
-	struct words_producer who = { VIEW_LITERAL("p") };
+	struct words_producer who;
 	struct offset_commit_request request;
 	struct offset_commit_response response;
 	struct guest guest;
 
-	guest_come(&guest, *state);
-	ask_topic(&guest, "t", 1);
-	begun = init(&guest, "p", -1, -1, 60000);
-	who.id = begun.producer_id;
-	who.epoch = begun.producer_epoch;
+	who = come_with_producer(&guest, *state);
 	assert_int_equal(add_group(&guest, who, "g"), 0);
 	assert_int_equal(stand(&guest, who, "g", 5, -1), 0);
 	request =
