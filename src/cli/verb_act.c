@@ -195,6 +195,23 @@ static enum status show(struct acting_on *on, const char *family, enum act act, 
 	return answer_status[answer];
 }
 
+/* As far as we know: the journal may be out of reach just now. */
+static enum status interrupted(struct acting_on *on, const char *family)
+{
+	struct standing now = { 0 };
+
+	journal_sync(controller_journal(on->controller), NULL);
+	if (state_family(journal_state(controller_journal(on->controller)), family, &now) &&
+	    now.moving != AUTHORITY_NONE)
+		return output_error(on->output, STATUS_UNKNOWN,
+				    "interrupted: a crossing is under way in %s, and writers may be held until a controller "
+				    "goes on with it: run `interlock run`, or this verb again",
+				    stage_word(now.stage));
+	return output_error(on->output, STATUS_UNKNOWN,
+			    "interrupted: the act is in the journal and waits for a controller; "
+			    "`interlock status` shows it");
+}
+
 static enum status carry(struct acting_on *on, const struct act_settings *settings, const char *family,
 			 enum act act)
 {
@@ -220,9 +237,7 @@ static enum status carry(struct acting_on *on, const struct act_settings *settin
 	if (err == ERR_CONFLICT)
 		status = output_error(on->output, STATUS_BUSY, "%s", fault.text);
 	else if (err == ERR_CANCELLED)
-		status = output_error(on->output, STATUS_UNKNOWN,
-				      "interrupted: the act is in the journal and waits for a controller; "
-				      "`interlock status` shows it");
+		status = interrupted(on, family);
 	else if (err < 0)
 		status = output_fault(on->output, &fault);
 	else if (settings->no_wait)

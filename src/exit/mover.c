@@ -53,6 +53,14 @@ int crossing_frame(struct crossing *c, enum frame_kind kind, json_t *body, uint6
 	return err;
 }
 
+bool crossing_came_late(struct crossing *c, int err)
+{
+	if (err != ERR_MALFORMED || c->now.verdict.valid_until_ms >= mover_wall(c->mover))
+		return false;
+	c->stopped = false;
+	return true;
+}
+
 int crossing_stage(struct crossing *c, enum stage stage, int overlay, const char *cause, json_t *more)
 {
 	enum overlay over = overlay < 0 ? c->now.overlay : (enum overlay)overlay;

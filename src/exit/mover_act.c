@@ -46,9 +46,13 @@ static int arm_or_not(struct crossing *c)
 
 	if (c->now.moving != AUTHORITY_NONE)
 		return 0;
-	if (c->now.stage == STAGE_OBSERVING && open && c->now.overlay == OVERLAY_NONE)
-		return crossing_stage(c, STAGE_ARMED, -1, "every gate is open and fresh",
-				      json_pack("{s:s}", "verdict", sha256_text(c->now.verdict.hash, hash)));
+	if (c->now.stage == STAGE_OBSERVING && open && c->now.overlay == OVERLAY_NONE) {
+		int err = crossing_stage(c, STAGE_ARMED, -1, "every gate is open and fresh",
+					 json_pack("{s:s}", "verdict",
+						   sha256_text(c->now.verdict.hash, hash)));
+
+		return crossing_came_late(c, err) ? 0 : err;
+	}
 	if (c->now.stage == STAGE_ARMED && !open)
 		return crossing_stage(c, STAGE_OBSERVING, -1, "a gate is not open any more", NULL);
 	return 0;

@@ -509,6 +509,8 @@ static int put_decision(struct crossing *c)
 				      NULL, &fault);
 
 	crossing_look(c);
+	if (verdict_is_spent(c) && crossing_came_late(c, err))
+		return fault_set(&c->fault, ERR_STALE, "the verdict grew old while the decision was written");
 	if (err < 0 && err != ERR_CONFLICT) {
 		c->stopped = true;
 		c->fault = fault;

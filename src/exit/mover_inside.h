@@ -35,6 +35,12 @@ void crossing_look(struct crossing *c);
 /* Appends a frame about the family; takes over `body` and adds `family` to it. */
 int crossing_frame(struct crossing *c, enum frame_kind kind, json_t *body, uint64_t *sequence);
 
+/*
+ * True when a frame was refused (`err`) because the clock ran past the verdict after it had been looked at: we were stopped
+ * in between.  Nothing was written, and whoever asks goes on as if it had been seen in time.
+ */
+bool crossing_came_late(struct crossing *c, int err);
+
 /* Goes to `stage` with `overlay` (as it is: -1), for `cause`. */
 int crossing_stage(struct crossing *c, enum stage stage, int overlay, const char *cause, json_t *more);
 

@@ -94,11 +94,11 @@ class Scene:
     # ---- load
 
     def written(self):
-        """How many events each shop has begun so far."""
-        return [shop.count(b'{"e":"take"') for shop in self.shops]
+        """How many events each shop has begun so far, of which as many have been acknowledged somewhere."""
+        return [min(shop.count(b'{"e":"take"'), shop.count(b'{"e":"ok"')) for shop in self.shops]
 
     def load(self, count, timeout=60):
-        """Until each shop has begun its share of so many more: a crossing without load proves nothing."""
+        """Until each shop has written its share of so many more: a crossing without load proves nothing."""
         share, deadline = count // len(self.shops), time.monotonic() + timeout
         wanted = [done + share for done in self.written()]
         while any(done < enough for done, enough in zip(self.written(), wanted)):

@@ -127,21 +127,35 @@ def test_a_server_and_controllers_that_die(one, server, interlock):
         assert play.at_rest()["authority"] == "source"
         one.load(50)
 
-        # The server goes for good: all end when they are told to, and a verb that waits says that it cannot tell.
-        verb = interlock.start(*play.mover.words("promote", FAMILY), folder=one.folder)
-        time.sleep(0.3)
+        # The server goes for good.  Whoever rests ends when it is told to, as if it were there.
         server.kill()
-        told = interlock.finish(verb, timeout=60)
-        assert told.status in (2, 69), told
+        time.sleep(1)
         second.send_signal(signal.SIGTERM)
         assert interlock.finish(second, ["run"], timeout=30).status == 0
+        server.start()
+
+        # And a verb in the middle of a crossing ends too, and says that it left one; whoever comes next brings it to an end.
+        play.bad.goes("fail", "drained")
+        verb = interlock.start(*play.mover.words("promote", FAMILY), folder=one.folder)
+        until(lambda: one.flag.get() == "hold")
+        server.kill()
+        time.sleep(1)
+        verb.send_signal(signal.SIGTERM)
+        told = interlock.finish(verb, timeout=30)
+        assert told.status in (2, 69) and "a crossing is under way" in told.err, told
+        play.bad.heals()
+        server.start()
+        assert one.flag.get() == "hold"
+        came = play.mover.act("promote", FAMILY)
+        assert came.status in (0, 1), came
+        stands = play.at_rest()
     finally:
         for process in (first, second):
             if process is not None and process.poll() is None:
                 process.kill()
                 process.wait()
-    assert one.flag.get() == "source"
-    report = one.end("source", load_min=10)
+    one.load(50)
+    report = one.end(stands["authority"], load_min=10)
     assert not report.findings, report
 
 
