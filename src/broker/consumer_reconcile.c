@@ -80,7 +80,7 @@ int consumer_reconcile(const struct consumer_current *now, const struct places *
 
 bool consumer_epoch_good(const struct consumer_current *now, int32_t epoch, const struct places *owned)
 {
-	if (epoch == now->epoch)
+	if (epoch == now->epoch || epoch == 0)
 		return true;
 	return epoch < now->epoch && epoch == now->previous_epoch && owned &&
 	       places_within(owned, &now->assigned);

@@ -34,7 +34,10 @@ int consumer_reconcile(const struct consumer_current *now, const struct places *
 		       const struct places *owned, consumer_taken *taken, void *context,
 		       struct consumer_current *next);
 
-/* May a member of this state go on with the epoch it sent?  It may come with the one before when it did not hear of the new one. */
+/*
+ * May a member of this state go on with the epoch it sent?  It may come with the one before when it did not hear of the new one, and
+ * with 0, owning nothing, when it was fenced and joins anew (KAFKA-19233).
+ */
 bool consumer_epoch_good(const struct consumer_current *now, int32_t epoch, const struct places *owned);
 
 #endif

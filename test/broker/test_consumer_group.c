@@ -93,9 +93,10 @@ static void one_step_at_a_time(void **state)
 static void which_epochs_are_good(void **state)
 {
 	struct consumer_current now = { .epoch = 5, .previous_epoch = 4, .assigned = set_of("01") };
-	struct places some = set_of("1"), more = set_of("12");
+	struct places some = set_of("1"), more = set_of("12"), none = { 0 };
 
 	assert_true(consumer_epoch_good(&now, 5, NULL));
+	assert_true(consumer_epoch_good(&now, 0, &none)); /* it was fenced, and joins anew */
 	assert_false(consumer_epoch_good(&now, 6, &some));
 	assert_true(consumer_epoch_good(&now, 4, &some)); /* it did not hear of 5 */
 	assert_false(consumer_epoch_good(&now, 4, &more));
@@ -464,6 +465,37 @@ static void what_a_member_may_not_do(void **state)
 	guest_leave(&guest);
 }
 
+/* As KIP-848 asks: who is fenced gives everything up and joins anew, by its own id; it need not wait for the end of its session. */
+static void who_is_fenced_joins_again(void **state)
+{
+	struct consumer_group_heartbeat_response one, two;
+	struct guest guest;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 4);
+	one = beat(&guest, first_of("one"));
+	two = beat(&guest, first_of("two"));
+	one = beat(&guest, next_of("one", one.member_epoch));
+	one = beat(&guest, owns(&guest, "one", one.member_epoch, &one));
+	two = beat(&guest, next_of("two", two.member_epoch));
+	assert_int_equal(told(&two), 2);
+	assert_int_equal(beat(&guest, next_of("two", 100)).error_code, KAFKA_FENCED_MEMBER_EPOCH);
+	two = beat(&guest, first_of("two"));
+	assert_int_equal(two.error_code, 0);
+	assert_int_equal(two.member_epoch, 2);
+	assert_int_equal(told(&two), 2);
+	/* In the middle of giving back: it has nothing any more. */
+	beat(&guest, first_of("three"));
+	two = beat(&guest, next_of("two", 2));
+	assert_int_equal(told(&two), 1);
+	assert_int_equal(two.member_epoch, 2);
+	two = beat(&guest, first_of("two"));
+	assert_int_equal(two.error_code, 0);
+	assert_int_equal(two.member_epoch, 3);
+	assert_int_equal(told(&two), 1);
+	guest_leave(&guest);
+}
+
 static void a_static_member_has_its_name_alone(void **state)
 {
 	struct consumer_group_heartbeat_request request = first_of("one");
@@ -584,6 +616,7 @@ int main(void)
 		cmocka_unit_test(a_pattern_has_an_end),
 		cmocka_unit_test_setup_teardown(a_partition_waits_for_its_owner, begin, guest_end),
 		cmocka_unit_test_setup_teardown(what_a_member_may_not_do, begin, guest_end),
+		cmocka_unit_test_setup_teardown(who_is_fenced_joins_again, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_static_member_has_its_name_alone, begin, guest_end),
 		cmocka_unit_test_setup_teardown(positions_belong_to_the_epoch, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_group_has_configs_of_its_own, begin, guest_end),
