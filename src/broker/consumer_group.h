@@ -47,6 +47,8 @@ struct consumer_gone {
 	char id[];
 };
 
+struct consumer_saving;
+
 struct consumer_group {
 	struct group *group;
 	struct list members, gone;
@@ -56,6 +58,7 @@ struct consumer_group {
 	uint64_t topics_seen; /* groups_topics() when `wanted` was looked up */
 	bool epoch_new, assignment_new;
 	uint32_t lost; /* how often what was new could not be kept */
+	struct consumer_saving *last; /* the write that began last, while it is under way */
 };
 
 struct consumer_group *consumer_new(struct group *group); /* and hangs it in; NULL when memory is out */
@@ -110,7 +113,10 @@ int64_t consumer_heartbeat_ms(const struct group *group);
 
 typedef void consumer_saved(void *context, int16_t error);
 
-/* Writes what is new; `done` (or NULL) is told when that is durable, at once when there is nothing. */
+/*
+ * Writes what is new; `done` (or NULL) is told when that is durable, with all that was written before it: at once when there is
+ * nothing, neither new nor under way.
+ */
 void consumer_save(struct consumer_group *consumer, consumer_saved *done, void *context);
 void consumer_all_new(struct consumer_group *consumer);
 

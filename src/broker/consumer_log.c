@@ -274,14 +274,50 @@ void consumer_all_new(struct consumer_group *consumer)
 	}
 }
 
-struct saving {
+struct consumer_saving {
 	struct groups *groups;
 	consumer_saved *done;
 	void *context;
-	struct list gone; /* those whose tombstones are in it */
-	uint32_t lost;    /* as the group's when it was written */
+	struct list gone;    /* those whose tombstones are in it */
+	struct list waiting; /* whoever had nothing new to say meanwhile */
+	uint32_t lost;       /* as the group's when it was written */
 	char group[];
 };
+
+struct waiting {
+	struct list link;
+	consumer_saved *done;
+	void *context;
+};
+
+static void tell(struct consumer_saving *saving, int16_t error)
+{
+	if (saving->done)
+		saving->done(saving->context, error);
+	LIST_EACH_SAFE(&saving->waiting, link)
+	{
+		struct waiting *waiting = container_of(link, struct waiting, link);
+
+		list_remove(&waiting->link);
+		waiting->done(waiting->context, error);
+		free(waiting);
+	}
+}
+
+/* Nothing is new for it; but what it is to be told may be under way, and is told to nobody before it is kept. */
+static void wait_for(struct consumer_saving *saving, consumer_saved *done, void *context)
+{
+	struct waiting *waiting = malloc(sizeof *waiting);
+
+	if (!waiting) {
+		done(context, KAFKA_UNKNOWN_SERVER_ERROR);
+		return;
+	}
+	list_init(&waiting->link);
+	waiting->done = done;
+	waiting->context = context;
+	list_append(&saving->waiting, &waiting->link);
+}
 
 /*
  * What is newer may be kept where something older was not: nobody is told of it before the older is kept too, or a member that
@@ -289,11 +325,13 @@ struct saving {
  */
 static void saved(void *context, const struct store_appended *appended)
 {
-	struct saving *saving = context;
+	struct consumer_saving *saving = context;
 	struct group *group = group_named(saving->groups, view_text(saving->group));
 	struct consumer_group *consumer = group ? group->consumer : NULL;
 	int16_t error = internal_append_error(appended->err);
 
+	if (consumer && consumer->last == saving)
+		consumer->last = NULL;
 	if (appended->err && consumer) {
 		consumer_gone_move(consumer, &saving->gone, &consumer->gone);
 		consumer_all_new(consumer);
@@ -304,8 +342,7 @@ static void saved(void *context, const struct store_appended *appended)
 	} else if (consumer && consumer->lost != saving->lost) {
 		error = KAFKA_COORDINATOR_NOT_AVAILABLE;
 	}
-	if (saving->done)
-		saving->done(saving->context, error);
+	tell(saving, error);
 	consumer_gone_free(&saving->gone);
 	free(saving);
 }
@@ -314,10 +351,14 @@ void consumer_save(struct consumer_group *consumer, consumer_saved *done, void *
 {
 	struct group *group = consumer->group;
 	struct internal_batch batch;
-	struct saving *saving;
+	struct consumer_saving *saving;
 	struct arena arena;
 	int err;
 
+	if (!group->groups->stopped && !anything_new(consumer) && done && consumer->last) {
+		wait_for(consumer->last, done, context);
+		return;
+	}
 	if (group->groups->stopped || !anything_new(consumer)) {
 		if (done)
 			done(context, group->groups->stopped ? KAFKA_NOT_COORDINATOR : KAFKA_NONE);
@@ -329,15 +370,17 @@ void consumer_save(struct consumer_group *consumer, consumer_saved *done, void *
 			done(context, KAFKA_UNKNOWN_SERVER_ERROR);
 		return;
 	}
-	*saving = (struct saving){
+	*saving = (struct consumer_saving){
 		.groups = group->groups, .done = done, .context = context, .lost = consumer->lost
 	};
 	list_init(&saving->gone);
+	list_init(&saving->waiting);
 	strcpy(saving->group, group->id);
 	arena_init(&arena, ARENA_MAX);
 	internal_batch_init(&batch, group->groups->broker);
 	put_new(&batch, consumer, &arena);
 	consumer_gone_move(consumer, &consumer->gone, &saving->gone);
+	consumer->last = saving;
 	arena_done(&arena);
 	err = internal_batch_append(&batch, internal_log_place(&group->groups->log, view_text(group->id)),
 				    saved, saving);

@@ -425,6 +425,39 @@ static void a_partition_waits_for_its_owner(void **state)
 	guest_leave(&guest);
 }
 
+static void ask_beat(struct guest *guest, struct consumer_group_heartbeat_request request)
+{
+	guest_ask(guest, API_CONSUMER_GROUP_HEARTBEAT, 1, &request);
+}
+
+/* Its connection broke, and it asks again on another: there is nothing to write any more, but what there was is not kept yet. */
+static void nobody_is_told_of_what_is_not_kept(void **state)
+{
+	struct consumer_group_heartbeat_response response;
+	struct guest first, second;
+
+	guest_come(&first, *state);
+	guest_come(&second, *state);
+	ask_topic(&first, "t", 2);
+	assert_int_equal(beat(&first, first_of("other")).error_code, 0);
+	assert_int_equal(beat(&first, next_of("other", -1)).error_code, 0);
+	for (int i = 0, before; i < 3; i++) {
+		before = first.count;
+		ask_beat(&first, first_of("one"));
+		ask_beat(&second, first_of("one"));
+		assert_int_equal(first.count, before);
+		assert_int_equal(second.count, i);
+		guest_wait(&first, before + 1);
+		guest_wait(&second, i + 1);
+		guest_read(&second, i, API_CONSUMER_GROUP_HEARTBEAT, 1, &response);
+		assert_int_equal(response.error_code, 0);
+		assert_int_equal(told(&response), 2);
+		assert_int_equal(beat(&first, next_of("one", -1)).error_code, 0);
+	}
+	guest_leave(&first);
+	guest_leave(&second);
+}
+
 static void what_a_member_may_not_do(void **state)
 {
 	struct consumer_group_heartbeat_request request;
@@ -615,6 +648,7 @@ int main(void)
 		cmocka_unit_test(what_a_pattern_means),
 		cmocka_unit_test(a_pattern_has_an_end),
 		cmocka_unit_test_setup_teardown(a_partition_waits_for_its_owner, begin, guest_end),
+		cmocka_unit_test_setup_teardown(nobody_is_told_of_what_is_not_kept, begin, guest_end),
 		cmocka_unit_test_setup_teardown(what_a_member_may_not_do, begin, guest_end),
 		cmocka_unit_test_setup_teardown(who_is_fenced_joins_again, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_static_member_has_its_name_alone, begin, guest_end),
