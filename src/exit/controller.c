@@ -201,7 +201,10 @@ static int settle_in(struct controller *c, struct fault *fault)
 	err = open_world(c, &c->world, fault);
 	if (err < 0)
 		return err;
-	c->mover = (struct mover){ .journal = c->journal, .world = c->world, .plan = c->plan };
+	c->mover = (struct mover){ .journal = c->journal,
+				   .world = c->world,
+				   .plan = c->plan,
+				   .takes_turns = c->takes_turns };
 	err = mover_plan(&c->mover, buffer_bytes(&c->text), fault);
 	return err ? err : mover_recover(&c->mover, &moved, fault);
 }
@@ -219,23 +222,6 @@ int controller_take_lease(struct controller *c, struct fault *fault)
 }
 
 /* ---- acts ---- */
-
-/* The oldest act that waits; 0 when none does. */
-static uint64_t next_act(const struct controller *c)
-{
-	json_t *acts = json_object_get(journal_state(c->journal)->root, "acts"), *act;
-	uint64_t first = 0;
-	const char *key;
-
-	json_object_foreach(acts, key, act)
-	{
-		uint64_t sequence = strtoull(key, NULL, 10);
-
-		if (!first || sequence < first)
-			first = sequence;
-	}
-	return first;
-}
 
 /*
  * A stop of the loop is heard once, by whoever waits just then, and he may be one who only looks whether the journal can be
@@ -322,9 +308,9 @@ static void look_soon(struct controller *c, uint64_t act)
 int controller_carry_out(struct controller *c, struct fault *fault)
 {
 	int err = journal_sync(c->journal, fault);
+	uint64_t act = 0;
 
-	while (err >= 0 && acts_wait(c)) {
-		uint64_t act = next_act(c);
+	while (err >= 0 && (act = mover_next_act(&c->mover, act))) {
 		enum mover_answer answer;
 
 		look_soon(c, act);
@@ -455,10 +441,22 @@ static int publish_due(struct controller *c, struct fault *fault)
 	return err;
 }
 
+/* Crossings that could not get on when they had their turn, and whose writers wait: before anybody else. */
+static int go_on_due(struct controller *c, struct fault *fault)
+{
+	int moved;
+
+	for (int i = 0; i < c->plan->family_count; i++)
+		if (mover_is_under_way(&c->mover, &c->plan->families[i]))
+			return mover_recover(&c->mover, &moved, fault);
+	return 0;
+}
+
 static int one_round(struct controller *c, struct fault *fault)
 {
-	int err = controller_carry_out(c, fault), judged;
+	int err = go_on_due(c, fault), judged;
 
+	err = err ? err : controller_carry_out(c, fault);
 	err = err ? err : freeze_due(c, fault);
 	err = err ? err : page_due(c, fault);
 	judged = err ? err : judge_due(c, fault);
@@ -529,6 +527,7 @@ int controller_run(struct controller *c, struct fault *fault)
 {
 	bool said = false;
 
+	c->takes_turns = true;
 	for (;;) {
 		int err = controller_take_lease(c, fault);
 

@@ -27,6 +27,7 @@ struct controller {
 	int64_t published_ms, page_due_ms;
 	char holder[JOURNAL_HOLDER_SIZE_MAX];
 	uint64_t own_act; /* of the verb that we are; 0 for `run` */
+	bool takes_turns; /* `run` watches all families; a verb sees its own act through */
 	bool lost;        /* set by the beat: the lease is gone */
 	bool cut_short;   /* a judgement was stopped for an act, not for us to end */
 };

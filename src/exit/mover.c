@@ -285,7 +285,7 @@ int mover_carry(struct crossing *c, enum mover_answer *out)
 	uint64_t act = c->now.act;
 	int err = cross_go_on(c, out);
 
-	if (err < 0)
+	if (err < 0 || c->turned)
 		return err;
 	if (c->now.overlay == OVERLAY_UNKNOWN)
 		*out = MOVER_UNKNOWN;
@@ -337,6 +337,39 @@ int mover_recover(struct mover *mover, int *moved, struct fault *fault)
 }
 
 /* ---- acts ---- */
+
+static bool is_under_way(const struct mover *mover, const char *name)
+{
+	struct standing now;
+
+	return name && state_family(journal_state(mover->journal), name, &now) &&
+	       now.moving != AUTHORITY_NONE && now.overlay == OVERLAY_NONE;
+}
+
+bool mover_is_under_way(const struct mover *mover, const struct plan_family *family)
+{
+	char name[300];
+
+	snprintf(name, sizeof name, "%.*s", VIEW_ARGS(family->name.text));
+	return is_under_way(mover, name);
+}
+
+uint64_t mover_next_act(const struct mover *mover, uint64_t after)
+{
+	json_t *acts = json_object_get(journal_state(mover->journal)->root, "acts"), *act;
+	uint64_t first = 0;
+	const char *key;
+
+	json_object_foreach(acts, key, act)
+	{
+		uint64_t sequence = strtoull(key, NULL, 10);
+
+		if (sequence > after && (!first || sequence < first) &&
+		    !is_under_way(mover, body_text(act, "family")))
+			first = sequence;
+	}
+	return first;
+}
 
 int mover_act(struct mover *mover, uint64_t act, enum mover_answer *out, struct fault *fault)
 {

@@ -18,14 +18,26 @@ struct mover {
 	struct world *world;
 	const struct plan *plan; /* the one in force in the journal */
 	bool give_up;		 /* we are asked to end: what is not decided goes back, what is decided goes on */
+	/*
+	 * What can only go forward, and does not get on, lets go every few seconds, for others must not be left without
+	 * anybody who watches them: call mover_recover() again in each round while mover_is_under_way() of any family.
+	 */
+	bool takes_turns;
 };
 
 /* What became of an act; the words stand in its ANSWER frame. */
 enum mover_answer { MOVER_DONE, MOVER_REFUSED, MOVER_RETURNED, MOVER_UNKNOWN };
 
+/* True while the family crosses, or comes back, and nothing holds it. */
+bool mover_is_under_way(const struct mover *mover, const struct plan_family *family);
+
+/* The oldest act behind frame `after` that can be carried out now, for its family is not under way; 0 when there is none. */
+uint64_t mover_next_act(const struct mover *mover, uint64_t after);
+
 /*
  * Carries out one act that waits in the state.  0 and the answer, which is in the journal too; an error when the journal
- * cannot be written, the lease was lost (ERR_STALE), or we were asked to end (ERR_CANCELLED): the act then waits on.
+ * cannot be written, the lease was lost (ERR_STALE), or we were asked to end (ERR_CANCELLED): the act then waits on, as it
+ * does (0) when its crossing lets others have their turn.
  */
 int mover_act(struct mover *mover, uint64_t act, enum mover_answer *out, struct fault *fault);
 

@@ -116,6 +116,15 @@ void mover_say_reasons(const struct crossing *c, char *text, size_t size)
 
 /* ---- promote, rollback ---- */
 
+/* Of what was carried on after the family had been frozen or unknown: where it stands now, if it is over. */
+static int answer_end(struct acting *a, int err)
+{
+	const struct crossing *c = a->c;
+
+	return err || c->turned ? err
+				: answer(a, *a->out, "%s: %s", stage_word(c->now.stage), c->now.cause);
+}
+
 /* Families that must have held on the target first. */
 static bool wave_waits(const struct crossing *c, char *text, size_t size)
 {
@@ -356,7 +365,7 @@ static int rollback(struct acting *a)
 		err = release_overlay(a, "an owner asked for rollback");
 		c->to = c->now.moving;
 		err = err ? err : mover_carry(c, a->out);
-		return err ? err : answer(a, *a->out, "%s: %s", stage_word(c->now.stage), c->now.cause);
+		return answer_end(a, err);
 	}
 	c->to = AUTHORITY_SOURCE;
 	return begin_crossing(a);
@@ -404,7 +413,7 @@ static int resume_unknown(struct acting *a)
 	c->to = c->now.moving;
 	err = steps_make(c->family, c->to, &c->arena, &c->steps);
 	err = err ? err : mover_carry(c, a->out);
-	return err ? err : answer(a, *a->out, "%s: %s", stage_word(c->now.stage), c->now.cause);
+	return answer_end(a, err);
 }
 
 static int resume(struct acting *a)
@@ -429,9 +438,9 @@ static int resume(struct acting *a)
 	err = err ? err : release_overlay(a, "an owner resumed it");
 	err = err ? err : mover_carry(c, a->out);
 	/* Back where it was is what was asked for; where the way there could not be established, nobody says so. */
-	return err ? err
-		   : answer(a, *a->out == MOVER_UNKNOWN ? MOVER_UNKNOWN : MOVER_DONE, "%s: %s",
-			    stage_word(c->now.stage), c->now.cause);
+	if (*a->out != MOVER_UNKNOWN)
+		*a->out = MOVER_DONE;
+	return answer_end(a, err);
 }
 
 /* ---- seal, and what needs no effect ---- */
@@ -528,7 +537,7 @@ int mover_act_carry(struct crossing *c, uint64_t act, const json_t *json, enum m
 	if (c->now.moving != AUTHORITY_NONE && c->now.overlay == OVERLAY_NONE && c->now.act != act) {
 		int err = mover_carry(c, out);
 
-		if (err < 0)
+		if (err < 0 || c->turned)
 			return err;
 	}
 	return carries[kind](&a);
@@ -567,8 +576,6 @@ int mover_revert(struct mover *mover, const struct plan_family *family, const ch
 					       (json_int_t)0, "cause", mover_text(cause)),
 				     NULL);
 		err = err ? err : mover_carry(&c, out);
-		if (!err && c.now.stage == STAGE_OBSERVING)
-			err = crossing_stage(&c, c.now.stage, OVERLAY_HELD, cause, NULL);
 	}
 	crossing_close(&c);
 say:

@@ -17,6 +17,7 @@
 #define CATCH_UP_REST_MS     100
 #define FORWARD_PAUSE_MS     100
 #define FORWARD_PAUSE_MS_MAX 2000
+#define TURN_MS		     5000 /* what can only go forward has for itself, before others have a turn */
 
 static enum authority other(enum authority side)
 {
@@ -573,10 +574,22 @@ static int be_level(struct crossing *c, enum mover_answer *out)
 
 /* ---- DECIDED, OPENING: only forward ---- */
 
+static int64_t monotonic_of(const struct crossing *c)
+{
+	return clock_monotonic_ms(journal_clock(c->mover->journal));
+}
+
+static bool gives_turn(struct crossing *c, int64_t since_ms)
+{
+	c->turned = c->mover->takes_turns && !c->mover->give_up && !c->now.of &&
+		    monotonic_of(c) - since_ms >= TURN_MS;
+	return c->turned;
+}
+
 /* Nothing is opened before somebody outside holds the decision. */
 static int decided(struct crossing *c)
 {
-	int64_t pause_ms = FORWARD_PAUSE_MS;
+	int64_t pause_ms = FORWARD_PAUSE_MS, since_ms = monotonic_of(c);
 	int err;
 
 	while ((err = mover_publish(c->mover, &c->fault)) < 0) {
@@ -586,6 +599,8 @@ static int decided(struct crossing *c)
 			return err;
 		}
 		crossing_tell(c, "DECIDED: waits for somebody to hold the checkpoint: %s", c->fault.text);
+		if (gives_turn(c, since_ms))
+			return ERR_TIMEOUT;
 		err = c->mover->world->ops->pause(c->mover->world, pause_ms);
 		if (err < 0)
 			return err;
@@ -620,7 +635,7 @@ static int fault_at_end(struct crossing *c)
 /* Tried until it is so: writes are held, and there is no way back from here. */
 static int open_phase(struct crossing *c, enum step_phase phase)
 {
-	int64_t pause_ms = FORWARD_PAUSE_MS;
+	int64_t pause_ms = FORWARD_PAUSE_MS, since_ms = monotonic_of(c);
 
 	for (;;) {
 		enum effect effect;
@@ -632,6 +647,8 @@ static int open_phase(struct crossing *c, enum step_phase phase)
 		if (c->mover->give_up && phase != PHASE_OPEN)
 			return fault_at_end(c);
 		crossing_tell(c, "%s: %s; trying again", stage_word(c->now.stage), c->fault.text);
+		if (gives_turn(c, since_ms))
+			return ERR_TIMEOUT;
 		err = c->mover->world->ops->pause(c->mover->world, pause_ms);
 		if (err < 0)
 			return err;
@@ -641,6 +658,7 @@ static int open_phase(struct crossing *c, enum step_phase phase)
 
 static int opening(struct crossing *c, enum mover_answer *out)
 {
+	const char *reverted;
 	enum effect effect;
 	int64_t pause_ms;
 	int err = open_phase(c, PHASE_OPEN);
@@ -657,9 +675,13 @@ static int opening(struct crossing *c, enum mover_answer *out)
 	if (err < 0)
 		return err;
 	*out = MOVER_DONE;
-	return crossing_stage(c, c->to == AUTHORITY_TARGET ? STAGE_TARGET : STAGE_OBSERVING, -1,
-			      c->to == AUTHORITY_TARGET ? "authority is on the target"
-							: "authority is back on the source",
+	/* What a stop condition brought back is held until somebody has looked, in the same frame: whoever ends it may die. */
+	reverted = body_text(c->now.json, "reverts");
+	return crossing_stage(c, c->to == AUTHORITY_TARGET ? STAGE_TARGET : STAGE_OBSERVING,
+			      reverted ? OVERLAY_HELD : -1,
+			      reverted                        ? reverted
+			      : c->to == AUTHORITY_TARGET ? "authority is on the target"
+							      : "authority is back on the source",
 			      json_pack("{s:I}", "pause_ms", (json_int_t)pause_ms));
 }
 
@@ -692,6 +714,7 @@ int cross_go_on(struct crossing *c, enum mover_answer *out)
 {
 	int err = 0;
 
+	c->turned = false;
 	while (!err && c->now.moving != AUTHORITY_NONE && c->now.overlay != OVERLAY_UNKNOWN) {
 		c->fault.err = 0;
 		if (c->now.returning) {
@@ -711,5 +734,5 @@ int cross_go_on(struct crossing *c, enum mover_answer *out)
 					stage_word(c->now.stage));
 		}
 	}
-	return err;
+	return c->turned ? 0 : err;
 }

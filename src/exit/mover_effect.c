@@ -306,36 +306,35 @@ static bool is_heard(int set)
 
 /*
  * Sets it; once more where the answer was that it failed (an instance may just have been starting), and until there is an
- * answer where nothing else would show that it was heard.  The last answer.
+ * answer where nothing else would show that it was heard.  0: the last answer is in `sent`.
  */
 static int insist(struct crossing *c, struct lever *lever, const struct intent *intent, int64_t until_ms,
-		  struct buffer *value)
+		  struct sent *sent, struct buffer *value)
 {
 	bool mute = lever->told && shows_nothing(intent);
 	int64_t pause_ms = SET_AGAIN_MS;
-	int set = lever_set(lever, intent->desired, intent->epoch, left_of(c, until_ms), &c->fault);
+	int err = 0;
 
-	for (int i = 1; !is_heard(set) && set != ERR_CANCELLED && set != ERR_USAGE; i++) {
-		bool failed = set == ERR_BROKER && may_give_up(c, lever);
-		struct fault why = c->fault;
+	sent->set = lever_set(lever, intent->desired, intent->epoch, left_of(c, until_ms), &sent->why);
+	for (int i = 1; !err && !is_heard(sent->set) && sent->set != ERR_CANCELLED && sent->set != ERR_USAGE; i++) {
+		bool failed = sent->set == ERR_BROKER && may_give_up(c, lever);
 		int looked;
 
-		if ((failed ? i >= SET_TRIES : !mute) || (set == ERR_DENIED && may_give_up(c, lever)) ||
+		if ((failed ? i >= SET_TRIES : !mute) || (sent->set == ERR_DENIED && may_give_up(c, lever)) ||
 		    clock_monotonic_ms(journal_clock(c->mover->journal)) >= until_ms)
-			return set;
+			return 0;
 		if (c->mover->world->ops->pause(c->mover->world, pause_ms) < 0)
 			return ERR_CANCELLED;
 		looked = mute ? ERR_STALE : observe(c, lever, left_of(c, until_ms), value);
 		if (looked == ERR_CANCELLED)
 			return looked;
-		c->fault = why;
 		if (looked == 0 && view_is(buffer_bytes(value), intent->desired))
-			return set;
+			return 0;
 		if (!failed)
 			pause_ms = pause_ms * 2 > 1000 ? 1000 : pause_ms * 2;
-		set = lever_set(lever, intent->desired, intent->epoch, left_of(c, until_ms), &c->fault);
+		err = say_again(c, lever, intent, until_ms, sent);
 	}
-	return set;
+	return sent->set == ERR_CANCELLED ? ERR_CANCELLED : err;
 }
 
 /* The frames that follow move the state on; who acts on an intent needs it until the end. */
@@ -359,15 +358,13 @@ static int set_and_see(struct crossing *c, struct lever *lever, const struct int
 {
 	enum outcome outcome;
 	struct intent kept;
-	struct sent sent;
+	struct sent sent = { 0 };
 	int looked = 0, err = keep_intent(c, lever, intent, &kept);
 
+	err = err ? err : insist(c, lever, &kept, until_ms, &sent, value);
 	if (err < 0)
 		return err;
-	sent.set = insist(c, lever, &kept, until_ms, value);
-	if (sent.set == ERR_CANCELLED)
-		return sent.set;
-	sent.why = c->fault;
+	c->fault = sent.why;
 	/* Refused or failed in so many words: one look, to say so on evidence.  Else as long as there is time. */
 	if (sent.set == ERR_DENIED || sent.set == ERR_CONFLICT || sent.set == ERR_USAGE ||
 	    (sent.set == ERR_BROKER && may_give_up(c, lever)))

@@ -22,7 +22,7 @@ static int call(struct crossing *c, const char *text)
 	if (failed && page_has_failed(&c->now))
 		return 0;
 	return crossing_frame(c, FRAME_PAGE,
-			      json_pack("{s:s, s:s, s:o, s:o*}", "result", failed ? "failed" : "called",
+			      json_pack("{s:s, s:s*, s:o, s:o*}", "result", failed ? "failed" : "called",
 					"overlay", overlay_word(c->now.overlay), "text", mover_text(text),
 					"why", failed ? mover_text(why.text) : NULL),
 			      NULL);
@@ -38,7 +38,8 @@ int mover_page(struct mover *mover, const struct plan_family *family, bool *call
 	if (!family->page.head.given || !mover->world->ops->page)
 		return 0;
 	err = crossing_open(&c, mover, family);
-	if (err == 0 && page_is_due(&c.now, &family->page, mover_wall(mover), text, sizeof text)) {
+	if (err == 0 && page_is_due(&c.now, &family->page, family->class->limits[LIMIT_DEADLINE].value,
+				    mover_wall(mover), text, sizeof text)) {
 		*called = true;
 		err = call(&c, text);
 	}

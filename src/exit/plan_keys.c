@@ -159,7 +159,7 @@ const struct plan_key plan_keys[] = {
 	{ "family", "regimes", PLAN_LIST, 0, IN(plan_family, regimes), "regime", NULL, NULL, "what must have been lived through on the target before the next wave and before a seal" },
 	{ "family", "drill", PLAN_MAP, 0, IN(plan_family, drill), "drill", NULL, NULL, "the load of a rehearsal's shadow" },
 	{ "family", "return", PLAN_MAP, 0, IN(plan_family, back), "return", NULL, NULL, "what feeds the way back" },
-	{ "family", "page", PLAN_MAP, 0, IN(plan_family, page), "page", NULL, NULL, "who is woken when the family stays HELD or UNKNOWN and nobody asked for that" },
+	{ "family", "page", PLAN_MAP, 0, IN(plan_family, page), "page", NULL, NULL, "who is woken when the family stays HELD or UNKNOWN and nobody asked for that, or a crossing that is decided does not get on" },
 	{ "family", "after", PLAN_NAMES, 0, IN(plan_family, after), NULL, NULL, NULL, "families that must have moved before" },
 
 	{ "owners", "decision", PLAN_OWNER, KEY_NEEDED, IN(plan_owners, decision), NULL, NULL, NULL, "who decides" },

@@ -47,6 +47,10 @@ int apply_move(struct applying *a)
 	json_object_del(a->family, "level");
 	json_object_del(a->family, "deadline");
 	json_object_del(a->family, "return");
+	json_object_del(a->family, "reverts");
+	/* Nobody asked for it: a stop condition did, and why is worth keeping until somebody has looked. */
+	if (!err && !freezes && !body_count(a->body, "act") && body_text(a->body, "cause"))
+		err = body_copy(a->family, "reverts", a->body, "cause");
 	return err;
 }
 

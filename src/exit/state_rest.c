@@ -1,6 +1,7 @@
 /* state_rest.c - the frames beside a crossing: plans, leases, verdicts, acts and their answers, drills, scaffold, notes. */
 #include <stdio.h>
 
+#include "exit/page.h"
 #include "exit/state_inside.h"
 
 #define SEQUENCE_TEXT_SIZE 24
@@ -352,7 +353,7 @@ int apply_page(struct applying *a)
 	json_t *paged;
 	int err;
 
-	if (a->now.overlay == OVERLAY_NONE)
+	if (a->now.overlay == OVERLAY_NONE && !page_may_be_stuck(&a->now))
 		return state_wrong(a, "calls somebody about a family that is not held");
 	if (!result || (strcmp(result, "called") != 0 && strcmp(result, "failed") != 0))
 		return state_wrong(a, "does not say whether anybody was called");

@@ -159,6 +159,7 @@ struct sim {
 		group_lever, group_placed, same_host, config, quota;
 	int crash_ppm, lost_ppm, slow_ppm, pause_ppm, disk_ppm; /* chances a call */
 	int controllers;
+	bool takes_turns; /* as `run` does, and a verb does not */
 
 	struct sim_side sides[SIM_SIDES];
 	struct sim_instance instances[SIM_PARTITIONS];

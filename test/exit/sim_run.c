@@ -90,6 +90,7 @@ static void choose(struct sim *sim)
 	sim->slow_ppm = (int[]){ 0, 5000, 50000 }[sim_below(sim, 3)];
 	sim->pause_ppm = (int[]){ 0, 1000, 10000 }[sim_below(sim, 3)];
 	sim->disk_ppm = (int[]){ 0, 0, 1000, 10000 }[sim_below(sim, 4)];
+	sim->takes_turns = sim_below(sim, 2);
 	sim->config = calm ? pattern == 4 : sim_below(sim, 3) == 0;
 	sim->quota = calm ? pattern == 4 : sim_below(sim, 4) == 0;
 	if (sim->options.mutant == MUTANT_LEVERS_DEAF)
@@ -99,6 +100,8 @@ static void choose(struct sim *sim)
 
 /* ---- controllers ---- */
 
+#define STALL_RARER 10 /* than a pause in a call */
+
 static int64_t clock_monotonic(const struct clock *clock)
 {
 	return ((const struct sim_controller *)clock->context)->sim->now * 1000000;
@@ -106,9 +109,19 @@ static int64_t clock_monotonic(const struct clock *clock)
 
 static int64_t clock_wall(const struct clock *clock)
 {
-	const struct sim *sim = ((const struct sim_controller *)clock->context)->sim;
+	struct sim_controller *k = clock->context;
+	struct sim *sim = k->sim;
+	int64_t now_ms = 1700000000000 + sim->now + sim->wall_offset;
 
-	return 1700000000000 + sim->now + sim->wall_offset;
+	/* Read, and then stopped for a while: what is done with it comes late. */
+	if (!sim->options.calm && !sim->steady && !k->dead && !k->paused &&
+	    sim_chance(sim, sim->pause_ppm / STALL_RARER)) {
+		sim_trace(sim, "%s is stopped behind its look at the clock", k->holder);
+		k->paused = true;
+		sim_pass(sim, 500 + sim_below(sim, 10000));
+		k->paused = false;
+	}
+	return now_ms;
 }
 
 /* Whoever may look into the other's process table knows that a holder is dead. */
@@ -148,26 +161,13 @@ static void end_controller(struct sim_controller *k)
 	k->restart_at = k->sim->now + 700 + (k->sim->options.calm ? 0 : sim_below(k->sim, 5000));
 }
 
-static uint64_t first_act(const struct journal *journal)
-{
-	uint64_t first = 0;
-	const char *key;
-	json_t *act;
-
-	json_object_foreach(json_object_get(journal_state(journal)->root, "acts"), key, act)
-	{
-		uint64_t sequence = strtoull(key, NULL, 10);
-
-		if (!first || sequence < first)
-			first = sequence;
-	}
-	return first;
-}
-
 /* Once round: what the controller does between two rests. */
 static int turn(struct sim_controller *k, struct fault *fault)
 {
-	struct mover mover = { k->journal, &k->world, k->sim->plan };
+	struct mover mover = { .journal = k->journal,
+			       .world = &k->world,
+			       .plan = k->sim->plan,
+			       .takes_turns = k->sim->takes_turns };
 	enum mover_answer answer;
 	uint64_t act;
 	int moved, err = 0;
@@ -183,11 +183,11 @@ static int turn(struct sim_controller *k, struct fault *fault)
 	err = err ? err : mover_recover(&mover, &moved, fault);
 	if (!err)
 		err = journal_sync(k->journal, fault);
-	act = err < 0 ? 0 : first_act(k->journal);
+	act = err < 0 ? 0 : mover_next_act(&mover, 0);
 	err = err < 0 ? err : 0;
 	if (!err && act)
 		err = mover_act(&mover, act, &answer, fault);
-	if (!err && !act && k->sim->now >= k->judge_at) {
+	if (!err && !act && k->sim->now >= k->judge_at && !mover_is_under_way(&mover, k->sim->family)) {
 		k->judge_at = k->sim->now + 2000;
 		err = mover_judge(&mover, k->sim->family, fault);
 	}
@@ -401,7 +401,8 @@ static bool at_rest(struct sim *sim, struct standing *now)
 {
 	struct journal *journal;
 
-	return standing(sim, &journal, now) && !first_act(journal) &&
+	return standing(sim, &journal, now) &&
+	       json_object_size(json_object_get(journal_state(journal)->root, "acts")) == 0 &&
 	       (now->moving == AUTHORITY_NONE || now->overlay != OVERLAY_NONE);
 }
 

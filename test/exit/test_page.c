@@ -11,6 +11,7 @@
 #define MINUTE_MS 60000LL
 #define AFTER_MS  (5 * MINUTE_MS)
 #define AGAIN_MS  (60 * MINUTE_MS)
+#define DEADLINE_MS 30000
 
 static const struct plan_page page = { .head = { .given = true },
 				       .after_ms = { .value = AFTER_MS },
@@ -21,7 +22,7 @@ static bool is_due(const struct made_state *made, int64_t later_ms, char text[12
 	struct standing now;
 
 	assert_true(state_family(&made->state, "orders", &now));
-	return page_is_due(&now, &page, STATE_MADE_MS + later_ms, text, 1200);
+	return page_is_due(&now, &page, DEADLINE_MS, STATE_MADE_MS + later_ms, text, 1200);
 }
 
 static void begin_held(struct made_state *made, const char *more)
@@ -115,12 +116,42 @@ static void each_hold_by_itself(void **state)
 	state_done(&made.state);
 }
 
+/* Decided, and only forward: writers wait, so nobody waits for longer than a crossing may take, or than `after`. */
+static void decided_and_stuck(void **state)
+{
+	struct standing now = { .name = "orders", .stage = STAGE_OPENING, .moving = AUTHORITY_TARGET };
+	struct plan_page soon = page;
+	char text[1200];
+
+	(void)state;
+	now.json = json_pack("{s:I}", "crossed", (json_int_t)STATE_MADE_MS);
+	assert_false(page_is_due(&now, &page, DEADLINE_MS, STATE_MADE_MS + DEADLINE_MS - 1, text, sizeof text));
+	assert_true(page_is_due(&now, &page, DEADLINE_MS, STATE_MADE_MS + DEADLINE_MS, text, sizeof text));
+	assert_string_equal(text, "family orders was decided to go to the target 30.0 s ago, stands in OPENING and does not "
+				  "get on, and writers may be held: `interlock status orders`");
+	soon.after_ms.value = 1000;
+	assert_true(page_is_due(&now, &soon, DEADLINE_MS, STATE_MADE_MS + 1000, text, sizeof text));
+	json_object_set_new(now.json, "paged", json_pack("{s:s, s:I}", "result", "called", "wall",
+							 (json_int_t)(STATE_MADE_MS + DEADLINE_MS)));
+	assert_false(page_is_due(&now, &page, DEADLINE_MS, STATE_MADE_MS + 2 * DEADLINE_MS, text, sizeof text));
+	json_object_del(now.json, "paged");
+
+	/* Before the decision it goes back by itself, and what has arrived waits for nobody. */
+	now.stage = STAGE_LEVEL;
+	assert_false(page_is_due(&now, &page, DEADLINE_MS, STATE_MADE_MS + AGAIN_MS, text, sizeof text));
+	now.stage = STAGE_TARGET;
+	now.moving = AUTHORITY_NONE;
+	assert_false(page_is_due(&now, &page, DEADLINE_MS, STATE_MADE_MS + AGAIN_MS, text, sizeof text));
+	json_decref(now.json);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(after_a_time_and_again),
 		cmocka_unit_test(not_for_what_is_known),
 		cmocka_unit_test(each_hold_by_itself),
+		cmocka_unit_test(decided_and_stuck),
 	};
 
 	return cmocka_run_group_tests_name("page", tests, NULL, NULL);

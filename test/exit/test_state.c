@@ -194,7 +194,8 @@ static const struct {
 	{ FRAME_LEAK, "{'family':'orders','text':'a record'}", ALL },
 	{ FRAME_SCAFFOLD, "{'family':'orders','item':'topic x','event':'present'}", ALL },
 	{ FRAME_NOTE, "{'text':'a word'}", ALL },
-	{ FRAME_PAGE, "{'family':'orders','result':'called'}", BIT(IN_HELD) | BIT(IN_UNKNOWN) },
+	{ FRAME_PAGE, "{'family':'orders','result':'called'}", BIT(IN_HELD) | BIT(IN_UNKNOWN) |
+									       BIT(IN_DECIDED) | BIT(IN_DECIDED_HELD_OUTSIDE) | BIT(IN_OPENING) },
 };
 
 static void each_kind_in_each_situation(void **state)

@@ -9,11 +9,13 @@ import pytest
 import yaml
 
 from broker import Broker
+from crossing import FAMILY, OWNER, ByVerbs
 from file_flag import script
+from journal_frames import of_kind
 from records import create_topic, produce, record
+from test_crossing_edges import with_bad_flag
 
 pytestmark = pytest.mark.real
-OWNER = "lead@example.org"
 
 
 def until(what, process, timeout=60):
@@ -119,3 +121,48 @@ def test_somebody_is_called(interlock, tmp_path):
         process.wait(60)
         pagers["refunds"].close()
     assert interlock.run("verify", "interlock.db", "--json", folder=tmp_path, status=None).json["frames"] > 5
+
+
+def test_a_crossing_that_does_not_get_on_leaves_others_their_turn(own_pair, interlock, scene):
+    """Decided, and the application does not answer: somebody is called, and another family is judged and held meanwhile."""
+    one = scene(*own_pair, groups=(), shops=[{"rate": 50}])
+    bad, file = with_bad_flag(one)
+    for cluster in own_pair:
+        create_topic(cluster, "other", 1)
+        produce(cluster, "other", [record(b"k", b"v%d" % i) for i in range(10)])
+    pager = ByCommand(one.folder)
+    pager.heal()
+    plan = yaml.safe_load(file.read_text())
+    crossing = plan["families"][0]
+    crossing["page"] = {"call": pager.call, "after": "3s", "again": "1h"}
+    plan["families"].append({"name": "other", "class": crossing["class"], "pattern": "dual-write", "topics": ["other"],
+                             "groups": "none", "producers": "none", "owners": {"decision": OWNER}})
+    file.write_text(yaml.safe_dump(plan, sort_keys=False))
+    mover, looker = ByVerbs(one, interlock, file), ByVerbs(one, interlock, file)
+    controller = interlock.start("run", "--plan", file, folder=one.folder)
+    came = []
+    try:
+        one.load(50)
+        bad.goes("fail", "set-target")
+        verb = threading.Thread(target=lambda: came.append(mover.act("promote", FAMILY)))
+        verb.start()
+        until(lambda: looker.status()["stage"] == "OPENING", controller)
+
+        def judged():
+            return [body for _, body in of_kind(one.folder, "VERDICT") if body["family"] == "other"]
+
+        before = len(judged())
+        until(lambda: len(judged()) > before + 1, controller)
+        assert looker.act("hold", "other", timeout=40).status == 0
+        [(family, said)] = until(lambda: pager.calls, controller)
+        assert family == FAMILY and "was decided to go to the target" in said and "in OPENING" in said, said
+        assert looker.status()["stage"] == "OPENING" and not came
+        bad.heals()
+        verb.join(60)
+        assert came and came[0].status == 0 and looker.status()["stage"] == "TARGET", came
+        one.load(50)
+    finally:
+        controller.terminate()
+        assert interlock.finish(controller, ["run"], timeout=30).status == 0
+    assert [body["result"] for _, body in of_kind(one.folder, "PAGE")] == ["called"]
+    assert not one.end("target", load_min=10).findings
