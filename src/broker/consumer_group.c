@@ -557,6 +557,20 @@ int consumer_step(struct consumer_group *consumer, struct consumer_member *membe
 	return !same;
 }
 
+void consumer_begin_time(struct consumer_group *consumer)
+{
+	LIST_EACH(&consumer->members, link)
+	{
+		struct consumer_member *member = container_of(link, struct consumer_member, link);
+
+		member->deadline_ms =
+			now_ms(consumer) + (member->classic ? member->classic->session_timeout_ms
+							    : consumer_session_ms(consumer->group));
+		if (member->is.state == CONSUMER_UNREVOKED && member->is.epoch != CONSUMER_STATIC_AWAY)
+			member->revoke_deadline_ms = now_ms(consumer) + member->rebalance_timeout_ms;
+	}
+}
+
 void consumer_tick(struct consumer_group *consumer)
 {
 	int64_t now = now_ms(consumer);

@@ -103,6 +103,9 @@ bool consumer_taken_by_others(struct consumer_group *consumer, const struct cons
 
 bool consumer_subscribed(const struct consumer_group *consumer, struct view topic);
 
+/* All that it has time for begins anew: the group was just read. */
+void consumer_begin_time(struct consumer_group *consumer);
+
 /* Ends sessions that are over; after it the group may be one of the classic kind. */
 void consumer_tick(struct consumer_group *consumer);
 

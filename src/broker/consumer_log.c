@@ -447,9 +447,7 @@ static void replay_target_epoch(struct consumer_group *consumer, struct view val
 		consumer->assignment_epoch = target.assignment_epoch;
 }
 
-/* It has its whole session once more, as the others have. */
-static void replay_classic(struct consumer_group *consumer, struct consumer_member *member,
-			   const classic_t *said, struct arena *arena)
+static void replay_classic(struct consumer_member *member, const classic_t *said, struct arena *arena)
 {
 	struct member_protocol *all =
 		said ? arena_array(arena, (size_t)said->supported_protocols.count, sizeof *all) : NULL;
@@ -470,7 +468,6 @@ static void replay_classic(struct consumer_group *consumer, struct consumer_memb
 		return;
 	member->classic =
 		consumer_classic_new(said->session_timeout_ms, all, said->supported_protocols.count);
-	member->deadline_ms = loop_now_ms(consumer->group->groups->broker->loop) + said->session_timeout_ms;
 }
 
 static void replay_said(struct consumer_group *consumer, struct consumer_member *member, struct view bytes,
@@ -491,7 +488,7 @@ static void replay_said(struct consumer_group *consumer, struct consumer_member 
 	member->client_host = text_of(value.client_host);
 	member->assignor = text_of(value.server_assignor);
 	member->rebalance_timeout_ms = value.rebalance_timeout_ms;
-	replay_classic(consumer, member, value.classic_member_metadata, arena);
+	replay_classic(member, value.classic_member_metadata, arena);
 	consumer_subscribe(consumer, member, value.subscribed_topic_names.at,
 			   value.subscribed_topic_names.count, value.subscribed_topic_regex, NULL);
 }
@@ -539,8 +536,6 @@ static void replay_current(struct consumer_member *member, struct view bytes, st
 		     value.member_epoch);
 	take_current(&member->is.revoking, value.partitions_pending_revocation.at,
 		     value.partitions_pending_revocation.count, value.member_epoch);
-	if (member->is.state == CONSUMER_UNREVOKED) /* it has the whole time once more */
-		member->revoke_deadline_ms = member->deadline_ms + member->rebalance_timeout_ms;
 }
 
 static void replay_member(struct consumer_group *consumer, int16_t kind, struct view id, struct view value,

@@ -429,6 +429,21 @@ void groups_free(struct groups *groups)
 	free(groups);
 }
 
+/* Reading may have taken longer than a session, and nobody could be heard: everybody's time begins when it is done. */
+static void begin_time(struct groups *groups)
+{
+	MAP_EACH(&groups->by_id, slot)
+	{
+		struct group *group = slot->value;
+
+		LIST_EACH(&group->members, link)
+		member_alive(container_of(link, struct member, link));
+		if (group->consumer)
+			consumer_begin_time(group->consumer);
+	}
+	groups->time_begun = true;
+}
+
 void groups_tick(struct groups *groups)
 {
 	int64_t now = loop_now_ms(groups->broker->loop);
@@ -438,6 +453,8 @@ void groups_tick(struct groups *groups)
 	internal_log_tick(&groups->log);
 	if (!groups->log.loaded)
 		return;
+	if (!groups->time_begun)
+		begin_time(groups);
 	MAP_EACH(&groups->by_id, slot)
 	{
 		struct group *group = slot->value;

@@ -93,6 +93,7 @@ struct groups {
 	int64_t expired_ms;   /* when positions were last looked through */
 	uint64_t topics_hash; /* of all topics and their partitions */
 	int64_t topics_ms;    /* when that was */
+	bool time_begun;      /* of sessions: all is read */
 	bool stopped;
 };
 

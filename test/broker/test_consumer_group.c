@@ -558,6 +558,41 @@ static void a_static_member_has_its_name_alone(void **state)
 	guest_leave(&guest);
 }
 
+static struct consumer_group *the_group(struct broker *broker)
+{
+	return group_named(broker_groups(broker), VIEW_LITERAL("g"))->consumer;
+}
+
+/* A log may take long to read, and nobody is heard meanwhile: that is not the members' fault. */
+static void sessions_begin_when_all_is_read(void **state)
+{
+	struct consumer_group_heartbeat_response one, two;
+	struct guest guest;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 4);
+	one = beat(&guest, first_of("one"));
+	two = beat(&guest, first_of("two"));
+	one = beat(&guest, next_of("one", one.member_epoch));
+	assert_int_equal(told(&one), 2);
+	guest_leave(&guest);
+	broker_end(*state);
+	*state = broker_begin("offsets.topic.num.partitions", "2");
+	loop_shift_ms += 60000;
+	ticks(*state);
+	guest_come(&guest, *state);
+	assert_int_equal(beat(&guest, next_of("one", one.member_epoch)).error_code, 0);
+	assert_int_equal(beat(&guest, next_of("two", two.member_epoch)).error_code, 0);
+	/* It has the whole time once more to give back what it was to give back; and no more than that. */
+	loop_shift_ms += 9000;
+	ticks(*state);
+	assert_int_equal(the_group(*state)->member_count, 2);
+	loop_shift_ms += 2000;
+	ticks(*state);
+	assert_int_equal(the_group(*state)->member_count, 1);
+	guest_leave(&guest);
+}
+
 static int16_t commit(struct guest *guest, const char *id, int32_t epoch, int16_t version)
 {
 	struct offset_commit_request request =
@@ -652,6 +687,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_a_member_may_not_do, begin, guest_end),
 		cmocka_unit_test_setup_teardown(who_is_fenced_joins_again, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_static_member_has_its_name_alone, begin, guest_end),
+		cmocka_unit_test_setup_teardown(sessions_begin_when_all_is_read, begin, guest_end),
 		cmocka_unit_test_setup_teardown(positions_belong_to_the_epoch, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_group_has_configs_of_its_own, begin, guest_end),
 	};
