@@ -175,17 +175,22 @@ static struct member *member_back(struct group *group, struct consumer_member *f
 {
 	struct member *member = calloc(1, sizeof *member);
 	struct consumer_classic *classic = from->classic;
+	struct places has = { 0 };
 	struct buffer bytes;
 
-	if (!member)
+	/* Not what it was to have: if the group turns once more before it rejoins, nobody gets what it consumes still. */
+	if (!member || !places_either(&from->is.assigned, &from->is.revoking, &has)) {
+		free(member);
 		return NULL;
+	}
 	list_init(&member->link);
 	member->group = group;
 	member->rebalance_timeout_ms = from->rebalance_timeout_ms;
 	member->session_timeout_ms = classic->session_timeout_ms;
 	buffer_init(&bytes, REQUEST_ASSIGNMENT_MAX);
-	assignment_write(&from->target, group->groups->broker->store,
+	assignment_write(&has, group->groups->broker->store,
 			 subscription_version(classic->protocols[0].metadata), &bytes);
+	places_done(&has);
 	member->assignment = bytes.err ? VIEW_NULL : buffer_bytes(&bytes); /* its owner now */
 	if (bytes.err)
 		buffer_done(&bytes);

@@ -256,6 +256,24 @@ static void an_old_one_joins_the_newer_and_leaves(void **state)
 	guest_leave(&guest);
 }
 
+/* The newer one is gone before the old one has heard of it, and comes again: what the old one consumes still is not given away. */
+static void a_newer_one_that_comes_and_goes(void **state)
+{
+	struct old old = { 0 };
+	struct new new = { "newer", 0, 0 };
+	struct guest guest;
+
+	one_old(&guest, *state, &old);
+	for (int i = 0; i < 2; i++) {
+		new.epoch = 0;
+		assert_int_equal(beat(&guest, &new), 0);
+		assert_int_equal(new.owned, 0);
+		new.epoch = -1;
+		assert_int_equal(beat(&guest, &new), 0);
+	}
+	guest_leave(&guest);
+}
+
 static void a_mixed_group_comes_back_after_a_restart(void **state)
 {
 	struct old old = { 0 };
@@ -374,6 +392,7 @@ int main(void)
 		PLAY(an_eager_member_rolls_up_and_down, begin),
 		PLAY(a_cooperative_member_rolls_up_and_down, begin),
 		PLAY(an_old_one_joins_the_newer_and_leaves, begin),
+		PLAY(a_newer_one_that_comes_and_goes, begin),
 		PLAY(a_mixed_group_comes_back_after_a_restart, begin),
 		PLAY(an_old_one_that_is_behind, begin_upgrade),
 		PLAY(the_policy_may_forbid_it, begin_disabled),
