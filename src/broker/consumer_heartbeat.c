@@ -419,8 +419,8 @@ static struct consumer_group *group_of(struct request *request)
 
 	if (!group && in->member_epoch == 0)
 		group = group_make(groups, in->group_id);
-	if (group && !group->consumer && group->state == GROUP_EMPTY && list_empty(&group->pending) &&
-	    in->member_epoch == 0 && group_become_consumer(group) < 0) {
+	if (group && !group->consumer && group->state == GROUP_EMPTY && in->member_epoch == 0 &&
+	    group_become_consumer(group) < 0) {
 		refuse(request, KAFKA_UNKNOWN_SERVER_ERROR, NULL);
 		return NULL;
 	}

@@ -38,6 +38,9 @@ int group_become_consumer(struct group *group)
 
 	if (!consumer)
 		return ERR_MEMORY;
+	/* Whoever was given an id and comes with it later is a member of this kind of group then. */
+	while (!list_empty(&group->pending))
+		pending_remove(container_of(group->pending.next, struct pending_member, link));
 	group->past.classic |= group->protocol_type != NULL; /* it may have been a classic group */
 	group_past_write(group);
 	free(group->protocol_type);

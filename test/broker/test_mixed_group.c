@@ -274,6 +274,30 @@ static void a_newer_one_that_comes_and_goes(void **state)
 	guest_leave(&guest);
 }
 
+/* An old one asked for an id and did not come with it yet: the group is empty still, and whoever comes first says of which kind. */
+static void an_id_is_no_member(void **state)
+{
+	struct old old = { 0 };
+	struct new new = { "newer", 0, 0 };
+	struct join_group_response response;
+	struct guest guest;
+	int16_t error;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 4);
+	do {
+		turn(*state);
+		error = joined(&guest, send_join(&guest, &old), &old, &response);
+	} while (error == KAFKA_COORDINATOR_NOT_AVAILABLE);
+	assert_int_equal(error, KAFKA_MEMBER_ID_REQUIRED);
+	assert_int_equal(beat(&guest, &new), 0);
+	assert_int_equal(new.owned, 15);
+	assert_int_equal(join(&guest, &old, &response), 0);
+	assert_int_equal(sync_up(&guest, &old, 0), 0);
+	settle(&guest, &old, &new);
+	guest_leave(&guest);
+}
+
 static void a_mixed_group_comes_back_after_a_restart(void **state)
 {
 	struct old old = { 0 };
@@ -393,6 +417,7 @@ int main(void)
 		PLAY(a_cooperative_member_rolls_up_and_down, begin),
 		PLAY(an_old_one_joins_the_newer_and_leaves, begin),
 		PLAY(a_newer_one_that_comes_and_goes, begin),
+		PLAY(an_id_is_no_member, begin),
 		PLAY(a_mixed_group_comes_back_after_a_restart, begin),
 		PLAY(an_old_one_that_is_behind, begin_upgrade),
 		PLAY(the_policy_may_forbid_it, begin_disabled),
