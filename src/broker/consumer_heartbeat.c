@@ -144,6 +144,7 @@ static void leave(struct request *request, struct consumer_group *consumer)
 		/* It keeps its place until its session ends. */
 		member->is.epoch = CONSUMER_STATIC_AWAY;
 		places_done(&member->is.revoking);
+		member->revoke_deadline_ms = INT64_MAX;
 		member->current_new = true;
 	} else {
 		consumer_member_remove(consumer, member);
@@ -183,6 +184,32 @@ static struct consumer_member *unknown(struct request *request, struct consumer_
 	return NULL;
 }
 
+static void refuse_pattern(struct request *request, const struct fault *fault)
+{
+	const asked_t *in = request->message;
+
+	refuse(request, KAFKA_INVALID_REGULAR_EXPRESSION,
+	       arena_printf(&request->arena,
+			    "SubscribedTopicRegex `%.*s` is not a valid regular expression: %s.",
+			    VIEW_ARGS(in->subscribed_topic_regex), fault->text));
+}
+
+/* Looked at before anybody joins or takes a place: who is refused must not have moved anything.  False: it was refused. */
+static bool pattern_good(struct request *request)
+{
+	const asked_t *in = request->message;
+	struct topic_pattern *pattern = NULL;
+	struct fault fault = { 0 };
+
+	if (in->subscribed_topic_regex.size > 0 &&
+	    topic_pattern_new(in->subscribed_topic_regex, &pattern, &fault) == ERR_CONFIG) {
+		refuse_pattern(request, &fault);
+		return false;
+	}
+	topic_pattern_free(pattern);
+	return true;
+}
+
 static struct consumer_member *add(struct request *request, struct consumer_group *consumer)
 {
 	const asked_t *in = request->message;
@@ -193,6 +220,8 @@ static struct consumer_member *add(struct request *request, struct consumer_grou
 		       "The consumer group has reached its maximum capacity.");
 		return NULL;
 	}
+	if (!pattern_good(request))
+		return NULL;
 	member = consumer_member_add(consumer, in->member_id);
 	if (!member) {
 		refuse(request, KAFKA_UNKNOWN_SERVER_ERROR, NULL);
@@ -203,6 +232,25 @@ static struct consumer_member *add(struct request *request, struct consumer_grou
 	return member;
 }
 
+/* A member that is there says a name for the first time, or another. */
+static struct consumer_member *take_name(struct request *request, struct consumer_member *member)
+{
+	const asked_t *in = request->message;
+	char *name;
+
+	if (!pattern_good(request))
+		return NULL;
+	name = view_string(in->instance_id);
+	if (!name) {
+		refuse(request, KAFKA_UNKNOWN_SERVER_ERROR, NULL);
+		return NULL;
+	}
+	free(member->instance_id);
+	member->instance_id = name;
+	member->said_new = true;
+	return member;
+}
+
 /*
  * A static member joins: it is new, or takes the place of the one of its name, which must have let go of it.  One of the classic
  * protocol cannot say that: it goes without a word and comes back.
@@ -210,10 +258,13 @@ static struct consumer_member *add(struct request *request, struct consumer_grou
 static struct consumer_member *static_joins(struct request *request, struct consumer_group *consumer)
 {
 	const asked_t *in = request->message;
-	struct consumer_member *member = consumer_member_static(consumer, in->instance_id);
+	struct consumer_member *member = consumer_member_static(consumer, in->instance_id), *same;
 
-	if (!member)
+	same = consumer_member_find(consumer, in->member_id);
+	if (!member && !same)
 		return add(request, consumer);
+	if (!member)
+		return take_name(request, same);
 	if (member->is.epoch != CONSUMER_STATIC_AWAY && !member->classic &&
 	    !view_is(in->member_id, member->id)) {
 		refuse(request, KAFKA_UNRELEASED_INSTANCE_ID,
@@ -223,6 +274,12 @@ static struct consumer_member *static_joins(struct request *request, struct cons
 			       "instance id is owned by member %s.",
 			       VIEW_ARGS(in->member_id), member->instance_id, member->id));
 		return NULL;
+	}
+	if (!pattern_good(request))
+		return NULL;
+	if (same && same != member) { /* an id has one member: the other one's place is free */
+		consumer_member_remove(consumer, same);
+		consumer_epoch_next(consumer);
 	}
 	if (consumer_member_rename(consumer, member, in->member_id) < 0) {
 		refuse(request, KAFKA_UNKNOWN_SERVER_ERROR, NULL);
@@ -325,25 +382,29 @@ static bool take_owned(const asked_t *in, struct places *owned)
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------- */
 
+/* A group that was made for somebody who was refused. */
+static void drop_unused(struct consumer_group *consumer)
+{
+	struct group *group = consumer->group;
+
+	if (consumer->epoch == 0 && consumer->member_count == 0 && group->positions.count == 0 &&
+	    list_empty(&group->transactional) && !group_owes(group))
+		group_drop(group);
+}
+
 static void refuse_said(struct request *request, struct consumer_group *consumer,
 			struct consumer_member *member, int err, const struct fault *fault)
 {
 	const asked_t *in = request->message;
-	struct group *group = consumer->group;
 
 	if (err == ERR_CONFIG)
-		refuse(request, KAFKA_INVALID_REGULAR_EXPRESSION,
-		       arena_printf(&request->arena,
-				    "SubscribedTopicRegex `%.*s` is not a valid regular expression: %s.",
-				    VIEW_ARGS(in->subscribed_topic_regex), fault->text));
+		refuse_pattern(request, fault);
 	else
 		refuse(request, KAFKA_UNKNOWN_SERVER_ERROR, NULL);
 	/* Who never was a member does not become one by this. */
 	if (member->is.epoch == 0 && member->is.assigned.count == 0 && in->member_epoch == 0)
 		consumer_member_remove(consumer, member);
-	if (consumer->epoch == 0 && group->positions.count == 0 && list_empty(&group->transactional) &&
-	    !group_owes(group))
-		group_drop(group);
+	drop_unused(consumer);
 }
 
 /* It is a full request when it says all that need not be said again: then the answer is full as well. */
@@ -362,8 +423,10 @@ static void beat_on(struct request *request, struct consumer_group *consumer, co
 	struct fault fault = { 0 };
 	int err, changed;
 
-	if (!member)
+	if (!member) {
+		drop_unused(consumer);
 		return;
+	}
 	if (member->classic) { /* it came back by the newer protocol */
 		consumer_classic_free(member->classic);
 		member->classic = NULL;

@@ -558,9 +558,88 @@ static void a_static_member_has_its_name_alone(void **state)
 	guest_leave(&guest);
 }
 
+static struct consumer_group_heartbeat_request named(struct consumer_group_heartbeat_request request)
+{
+	request.instance_id = VIEW_LITERAL("i");
+	return request;
+}
+
 static struct consumer_group *the_group(struct broker *broker)
 {
 	return group_named(broker_groups(broker), VIEW_LITERAL("g"))->consumer;
+}
+
+/* What is refused has not happened: its place waits for it still. */
+static void a_refused_one_takes_no_place(void **state)
+{
+	struct consumer_group_heartbeat_request request = first_of("two");
+	struct consumer_group_heartbeat_response response;
+	struct guest guest;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 3);
+	assert_int_equal(beat(&guest, named(first_of("one"))).error_code, 0);
+	assert_int_equal(beat(&guest, named(next_of("one", CONSUMER_STATIC_AWAY))).error_code, 0);
+	request.subscribed_topic_regex = VIEW_LITERAL("(");
+	assert_int_equal(beat(&guest, named(request)).error_code, KAFKA_INVALID_REGULAR_EXPRESSION);
+	assert_int_equal(the_group(*state)->member_count, 1);
+	response = beat(&guest, named(first_of("three")));
+	assert_int_equal(response.error_code, 0);
+	assert_int_equal(told(&response), 3);
+	/* Nor is there a group because of it. */
+	request.group_id = VIEW_LITERAL("other");
+	assert_int_equal(beat(&guest, request).error_code, KAFKA_INVALID_REGULAR_EXPRESSION);
+	assert_null(group_named(broker_groups(*state), request.group_id));
+	guest_leave(&guest);
+}
+
+/* It was to give something back when it went: it has given back all, and its session is what it has time for. */
+static void who_is_away_gives_nothing_back(void **state)
+{
+	struct consumer_group_heartbeat_response response;
+	struct guest guest;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 4);
+	assert_int_equal(beat(&guest, named(first_of("one"))).error_code, 0);
+	assert_int_equal(beat(&guest, first_of("two")).error_code, 0);
+	response = beat(&guest, named(next_of("one", 1)));
+	assert_int_equal(told(&response), 2);
+	assert_int_equal(beat(&guest, named(next_of("one", CONSUMER_STATIC_AWAY))).error_code, 0);
+	loop_shift_ms += 11000;
+	ticks(*state);
+	assert_int_equal(the_group(*state)->member_count, 2);
+	response = beat(&guest, named(first_of("three")));
+	assert_int_equal(response.error_code, 0);
+	assert_int_equal(response.member_epoch, 2);
+	assert_int_equal(told(&response), 2);
+	guest_leave(&guest);
+}
+
+/* Ids are their members' own choice: two that choose the same are one. */
+static void an_id_has_one_member(void **state)
+{
+	struct guest guest;
+	int32_t epoch;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 3);
+	assert_int_equal(beat(&guest, first_of("one")).error_code, 0);
+	assert_int_equal(beat(&guest, named(first_of("one"))).error_code, 0);
+	assert_int_equal(the_group(*state)->member_count, 1);
+	assert_int_equal(beat(&guest, first_of("two")).error_code, 0);
+	assert_int_equal(beat(&guest, named(next_of("one", CONSUMER_STATIC_AWAY))).error_code, 0);
+	epoch = the_group(*state)->epoch;
+	assert_int_equal(beat(&guest, named(first_of("two"))).error_code, 0);
+	assert_int_equal(the_group(*state)->member_count, 1);
+	assert_true(the_group(*state)->epoch > epoch);
+	guest_leave(&guest);
+	broker_end(*state);
+	*state = broker_begin("offsets.topic.num.partitions", "2");
+	assert_int_equal(the_group(*state)->member_count, 1);
+	guest_come(&guest, *state);
+	assert_int_equal(beat(&guest, named(next_of("two", the_group(*state)->epoch))).error_code, 0);
+	guest_leave(&guest);
 }
 
 /* A log may take long to read, and nobody is heard meanwhile: that is not the members' fault. */
@@ -687,6 +766,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_a_member_may_not_do, begin, guest_end),
 		cmocka_unit_test_setup_teardown(who_is_fenced_joins_again, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_static_member_has_its_name_alone, begin, guest_end),
+		cmocka_unit_test_setup_teardown(a_refused_one_takes_no_place, begin, guest_end),
+		cmocka_unit_test_setup_teardown(who_is_away_gives_nothing_back, begin, guest_end),
+		cmocka_unit_test_setup_teardown(an_id_has_one_member, begin, guest_end),
 		cmocka_unit_test_setup_teardown(sessions_begin_when_all_is_read, begin, guest_end),
 		cmocka_unit_test_setup_teardown(positions_belong_to_the_epoch, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_group_has_configs_of_its_own, begin, guest_end),
