@@ -611,26 +611,47 @@ static int16_t leave_one(struct group *group, struct view member_id, struct view
 	return KAFKA_NONE;
 }
 
-static void after_leaving(struct group *group, bool left)
+struct leaving {
+	struct request *request;
+	struct leave_group_response *response;
+};
+
+static void left(void *context, int16_t error)
 {
-	if (!left)
-		return;
-	if (group->consumer) {
-		consumer_epoch_next(group->consumer);
-		if (!consumer_downgrade(group->consumer))
-			consumer_save(group->consumer, NULL, NULL);
-		return;
+	struct leaving *leaving = context;
+
+	if (error) {
+		leaving->response->error_code = error;
+		leaving->response->members.count = 0;
 	}
-	if (group->state == GROUP_PREPARING)
-		group_join_maybe(group);
-	else if (group->state != GROUP_EMPTY)
-		group_rebalance(group);
+	request_answer(leaving->request, leaving->response);
 }
 
-static bool leave_all(struct request *request, struct group *group, struct leave_group_response *response)
+/* Somebody left; answers when that is kept. */
+static void after_leaving(struct request *request, struct group *group, struct leave_group_response *response)
+{
+	struct leaving *leaving = group->consumer ? arena_take(&request->arena, sizeof *leaving) : NULL;
+
+	if (group->consumer) {
+		consumer_epoch_next(group->consumer);
+		if (!consumer_downgrade(group->consumer) && leaving) {
+			*leaving = (struct leaving){ request, response };
+			consumer_save(group->consumer, left, leaving);
+			return;
+		}
+	} else if (group->state == GROUP_PREPARING) {
+		group_join_maybe(group);
+	} else if (group->state != GROUP_EMPTY) {
+		group_rebalance(group);
+	}
+	request_answer(request, response);
+}
+
+/* False when memory is out. */
+static bool leave_all(struct request *request, struct group *group, struct leave_group_response *response,
+		      bool *any)
 {
 	const struct leave_group_request *in = request->message;
-	bool left = false;
 
 	response->members.at = REQUEST_ARRAY(request, leave_group_response_member_shape, in->members.count);
 	if (!response->members.at)
@@ -643,10 +664,8 @@ static bool leave_all(struct request *request, struct group *group, struct leave
 		out->group_instance_id = in->members.at[i].group_instance_id;
 		out->error_code = group ? leave_one(group, out->member_id, out->group_instance_id)
 					: KAFKA_UNKNOWN_MEMBER_ID;
-		left |= out->error_code == KAFKA_NONE;
+		*any |= out->error_code == KAFKA_NONE;
 	}
-	if (group)
-		after_leaving(group, left);
 	return true;
 }
 
@@ -657,16 +676,19 @@ void handle_leave_group(struct request *request)
 	struct groups *groups = broker_groups(request->broker);
 	int16_t error = may_join(request, in->group_id);
 	struct group *group = error ? NULL : group_named(groups, in->group_id);
+	bool any = false;
 
 	if (response && !error && request_version(request) >= 3) {
-		if (!leave_all(request, group, response))
+		if (!leave_all(request, group, response, &any))
 			response = NULL;
 	} else if (response) {
 		if (!error)
 			error = group ? leave_one(group, in->member_id, VIEW_NULL) : KAFKA_UNKNOWN_MEMBER_ID;
 		response->error_code = error;
-		if (group)
-			after_leaving(group, error == KAFKA_NONE);
+		any = error == KAFKA_NONE;
 	}
-	request_answer(request, response);
+	if (any && response)
+		after_leaving(request, group, response);
+	else
+		request_answer(request, response);
 }

@@ -298,6 +298,27 @@ static void an_id_is_no_member(void **state)
 	guest_leave(&guest);
 }
 
+/* As others are told: when the record of it is kept. */
+static void leaving_is_kept_before_it_is_told(void **state)
+{
+	struct old old = { 0 };
+	struct new new = { "newer", 0, 0 };
+	struct leave_group_request request;
+	struct guest guest;
+	int before;
+
+	one_old(&guest, *state, &old);
+	assert_int_equal(beat(&guest, &new), 0);
+	settle(&guest, &old, &new);
+	before = guest.count;
+	request = words_leave(group, old.id);
+	guest_ask(&guest, API_LEAVE_GROUP, 2, &request);
+	assert_int_equal(guest.count, before);
+	guest_wait(&guest, before + 1);
+	assert_int_equal(old_beat(&guest, &old), KAFKA_UNKNOWN_MEMBER_ID);
+	guest_leave(&guest);
+}
+
 static void a_mixed_group_comes_back_after_a_restart(void **state)
 {
 	struct old old = { 0 };
@@ -418,6 +439,7 @@ int main(void)
 		PLAY(an_old_one_joins_the_newer_and_leaves, begin),
 		PLAY(a_newer_one_that_comes_and_goes, begin),
 		PLAY(an_id_is_no_member, begin),
+		PLAY(leaving_is_kept_before_it_is_told, begin),
 		PLAY(a_mixed_group_comes_back_after_a_restart, begin),
 		PLAY(an_old_one_that_is_behind, begin_upgrade),
 		PLAY(the_policy_may_forbid_it, begin_disabled),
