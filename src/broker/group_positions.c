@@ -181,8 +181,11 @@ int16_t commit_check(struct group *group, struct view member_id, struct view ins
 	struct member *member;
 	int16_t error;
 
+	if (!group && generation >= 0)
+		return !transactional && version >= MEMBER_EPOCH_SINCE ? KAFKA_GROUP_ID_NOT_FOUND
+								       : KAFKA_ILLEGAL_GENERATION;
 	if (!group)
-		return generation >= 0 ? KAFKA_ILLEGAL_GENERATION : KAFKA_NONE;
+		return KAFKA_NONE;
 	if (group->consumer)
 		return consumer_commit_check(group->consumer, member_id, generation, transactional, version);
 	if (generation < 0 && group->state == GROUP_EMPTY)

@@ -14,7 +14,9 @@ static int16_t epoch_check(struct consumer_group *consumer, struct view member_i
 
 	if (!member)
 		return KAFKA_UNKNOWN_MEMBER_ID;
-	return member->is.epoch == epoch ? KAFKA_NONE : KAFKA_STALE_MEMBER_EPOCH;
+	if (member->is.epoch == epoch)
+		return KAFKA_NONE;
+	return member->classic ? KAFKA_ILLEGAL_GENERATION : KAFKA_STALE_MEMBER_EPOCH;
 }
 
 /* Is a transaction about to change it? */

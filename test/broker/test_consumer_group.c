@@ -689,6 +689,10 @@ static void positions_belong_to_the_epoch(void **state)
 
 	guest_come(&guest, *state);
 	ask_topic(&guest, "t", 1);
+	while (commit(&guest, "one", 1, 9) == KAFKA_COORDINATOR_NOT_AVAILABLE)
+		turn(*state);
+	assert_int_equal(commit(&guest, "one", 1, 9), KAFKA_GROUP_ID_NOT_FOUND);
+	assert_int_equal(commit(&guest, "one", 1, 8), KAFKA_ILLEGAL_GENERATION);
 	response = beat(&guest, first_of("one"));
 	assert_int_equal(commit(&guest, "one", response.member_epoch, 9), 0);
 	assert_int_equal(commit(&guest, "one", response.member_epoch - 1, 9), KAFKA_STALE_MEMBER_EPOCH);

@@ -109,6 +109,22 @@ static int16_t old_commit(struct guest *guest, const struct old *old, int32_t ge
 	return response.topics.at[0].partitions.at[0].error_code;
 }
 
+static int16_t old_looks(struct guest *guest, const struct old *old, int32_t generation)
+{
+	struct offset_fetch_request request;
+	struct offset_fetch_response response;
+
+	message_default(&offset_fetch_request_message, &request);
+	request.groups.at = words_one(&offset_fetch_request_group_shape, &guest->arena);
+	request.groups.count = 1;
+	request.groups.at[0].group_id = group;
+	request.groups.at[0].member_id = old->id;
+	request.groups.at[0].member_epoch = generation;
+	request.groups.at[0].topics.count = -1;
+	guest_hear(guest, API_OFFSET_FETCH, 9, &request, &response);
+	return response.groups.at[0].error_code;
+}
+
 static int16_t old_leaves(struct guest *guest, const struct old *old)
 {
 	struct leave_group_request request = words_leave(group, old->id);
@@ -363,6 +379,8 @@ static void an_old_one_that_is_behind(void **state)
 		wrong.generation += by;
 		assert_int_equal(old_beat(&guest, &wrong), KAFKA_ILLEGAL_GENERATION);
 		assert_int_equal(sync_up(&guest, &wrong, 0), KAFKA_ILLEGAL_GENERATION);
+		assert_int_equal(old_looks(&guest, &old, wrong.generation), KAFKA_ILLEGAL_GENERATION);
+		assert_int_equal(old_looks(&guest, &old, old.generation), 0);
 	}
 	new.epoch = -1;
 	assert_int_equal(beat(&guest, &new), 0);
