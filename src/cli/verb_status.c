@@ -128,6 +128,16 @@ static json_t *acts_that_wait(const json_t *root, const struct standing *now)
 	return list;
 }
 
+static json_t *unseen_json(const struct standing *now)
+{
+	const json_t *unseen = json_object_get(now->json, "unseen");
+
+	if (!unseen)
+		return json_null();
+	return json_pack("{s:I, s:s}", "since", (json_int_t)body_number(unseen, "since"), "text",
+			 body_text(unseen, "text"));
+}
+
 static json_t *family_json(const json_t *root, const struct standing *now, const struct plan_family *family,
 			   int64_t now_ms)
 {
@@ -138,11 +148,12 @@ static json_t *family_json(const json_t *root, const struct standing *now, const
 		json_object_set_new(gates, gate_word((enum gate)gate),
 				    json_string(verdict_word(gate_now(now, (enum gate)gate, now_ms))));
 	return json_pack(
-		"{s:s, s:s, s:o, s:s?, s:b, s:b, s:s, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:s, s:s, s:o, s:s?, s:b, s:b, s:o, s:s, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"family", now->name, "stage", stage_word(now->stage), "overlay",
 		json_words(overlay_word(now->overlay)), "cause", now->cause, "cause_gone",
-		watch_cause_is_gone(now, now_ms), "looking", is_unjudged(now), "authority",
-		authority_word(now->authority), "epoch", (json_int_t)now->epoch, "moving", moving_json(now),
+		watch_cause_is_gone(now, now_ms), "looking", is_unjudged(now), "unseen",
+		unseen_json(now), "authority", authority_word(now->authority), "epoch",
+		(json_int_t)now->epoch, "moving", moving_json(now),
 		"verdict", verdict_word(verdict_now(now, now_ms)), "gates", gates, "boundary",
 		boundary_json(now), "pause_ms",
 		now->pause_ms >= 0 ? json_integer(now->pause_ms) : json_null(), "reasons",
@@ -169,6 +180,20 @@ static void say_scaffold(struct paper *paper, const struct standing *now)
 		if (event && strcmp(event, "absent") != 0)
 			paper_line(paper, "  scaffold: %s (%s)", item, event);
 	}
+}
+
+/* A cluster is away, or a login is refused: what was judged before grows old, and this is why. */
+static void say_unseen(struct paper *paper, const struct standing *now, int64_t now_ms)
+{
+	const json_t *unseen = json_object_get(now->json, "unseen");
+	char line[1300], ago[UNIT_TEXT_SIZE];
+
+	if (!unseen || now->stage >= STAGE_SEALED)
+		return;
+	snprintf(line, sizeof line, "no look has succeeded for %s: %s",
+		 duration_text(now_ms - body_number(unseen, "since"), ago), body_text(unseen, "text"));
+	buffer_text(&paper->text, "  ");
+	paper_wrap_safe(paper, 2, 4, line);
 }
 
 /* What the sentence before does not say: that the gates are not known yet, or that a hold has outlived its cause. */
@@ -302,6 +327,7 @@ static void say(struct paper *paper, const json_t *root, const struct standing *
 		paper_wrap_safe(paper, 2, 4, sentence);
 	}
 	say_aside(paper, now, alive, now_ms);
+	say_unseen(paper, now, now_ms);
 	say_scaffold(paper, now);
 	say_reasons(paper, now);
 }

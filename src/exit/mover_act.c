@@ -13,6 +13,7 @@
 
 #define FORECAST_TIMEOUT_MS 60000
 #define FORECAST_SLOWED_MS  10000
+#define UNSEEN_AGAIN_MS     60000
 
 struct acting {
 	struct crossing *c;
@@ -73,6 +74,19 @@ int mover_judge_crossing(struct crossing *c)
 	return err ? err : arm_or_not(c);
 }
 
+/* Written down when it is news, and not in each round: the words of one outage differ by milliseconds and ports. */
+static void put_unseen(struct crossing *c)
+{
+	const json_t *unseen = json_object_get(c->now.json, "unseen");
+	const char *text = body_text(unseen, "text");
+	struct fault why = c->fault;
+
+	if (text && (strcmp(text, why.text) == 0 || mover_wall(c->mover) - body_number(unseen, "wall") < UNSEEN_AGAIN_MS))
+		return;
+	crossing_frame(c, FRAME_NOTE, json_pack("{s:s, s:o}", "look", "failed", "text", mover_text(why.text)), NULL);
+	c->fault = why;
+}
+
 int mover_judge(struct mover *mover, const struct plan_family *family, struct fault *fault)
 {
 	struct crossing c;
@@ -85,6 +99,8 @@ int mover_judge(struct mover *mover, const struct plan_family *family, struct fa
 		err = mover_judge_crossing(&c);
 		if (err == 0)
 			err = watch_stop_conditions(&c);
+		else if (!mover_must_stop(&c, err))
+			put_unseen(&c);
 		crossing_close(&c);
 	}
 	if (err < 0 && fault)

@@ -257,7 +257,7 @@ static int tell(void *context, const struct frame *frame)
 		add_one(t->audit, "leases");
 	else if (frame->kind == FRAME_CHECKPOINT)
 		tell_checkpoint(t, frame, body);
-	else if (frame->kind == FRAME_NOTE)
+	else if (frame->kind == FRAME_NOTE && !family)
 		json_array_append_new(list_in(t->root, "notes"), dated(frame, body));
 	else if (frame->kind == FRAME_ANSWER)
 		tell_answer(t, frame, body);

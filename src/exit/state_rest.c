@@ -124,6 +124,7 @@ int apply_verdict(struct applying *a)
 		return state_wrong(a, "was judged under authority epoch %lld, and it is %llu",
 				   (long long)body_number(a->body, "authority"),
 				   (unsigned long long)a->now.epoch);
+	json_object_del(a->family, "unseen");
 	verdict = json_object();
 	err = verdict ? body_put(a->family, "verdict", verdict) : ERR_MEMORY;
 	err = err ? err : body_put(verdict, "sequence", json_integer((json_int_t)a->frame->sequence));
@@ -338,10 +339,26 @@ int apply_scaffold(struct applying *a)
 	return err ? err : body_put(note, "wall", json_integer(a->frame->moment.wall_ms));
 }
 
+/* Nothing can be seen of it since then; whoever asks where it stands hears why, until somebody has seen again. */
+static int keep_unseen(struct applying *a)
+{
+	json_int_t wall_ms = a->frame->moment.wall_ms;
+	const json_t *before = json_object_get(a->family, "unseen");
+	json_t *unseen = json_pack("{s:I, s:I, s:s}", "since",
+				   before ? (json_int_t)body_number(before, "since") : wall_ms, "wall", wall_ms,
+				   "text", body_text(a->body, "text"));
+
+	return unseen ? body_put(a->family, "unseen", unseen) : ERR_MEMORY;
+}
+
 int apply_note(struct applying *a)
 {
+	const char *look = body_text(a->body, "look");
+
 	if (!body_text(a->body, "text"))
 		return state_wrong(a, "says nothing");
+	if (a->family && look && strcmp(look, "failed") == 0)
+		return keep_unseen(a);
 	if (!json_is_true(json_object_get(a->body, "complete")))
 		return 0;
 	return body_put(a->state->root, "complete", json_integer(a->frame->moment.wall_ms));

@@ -623,6 +623,31 @@ static void a_snapshot_is_the_state(void **state)
 	}
 }
 
+/* Why nothing can be seen, and since when, until somebody has seen again. */
+static void a_look_that_fails_is_kept_until_one_succeeds(void **state)
+{
+	const char *body = "{'family':'orders','look':'failed','text':'the target is away'}";
+	const json_t *unseen;
+	struct made_state made;
+	struct standing now;
+
+	(void)state;
+	reach(&made, IN_ARMED);
+	made.wall_ms = STATE_MADE_MS + 1000;
+	assert_int_equal(state_put(&made, FRAME_NOTE, body), 0);
+	made.wall_ms = STATE_MADE_MS + 5000;
+	assert_int_equal(state_put(&made, FRAME_NOTE, body), 0);
+	assert_true(state_family(&made.state, "orders", &now));
+	unseen = json_object_get(now.json, "unseen");
+	assert_string_equal(body_text(unseen, "text"), "the target is away");
+	assert_int_equal(body_number(unseen, "since"), STATE_MADE_MS + 1000);
+	assert_int_equal(body_number(unseen, "wall"), STATE_MADE_MS + 5000);
+	assert_int_equal(state_put(&made, FRAME_VERDICT, VERDICT_OPEN_BODY), 0);
+	assert_true(state_family(&made.state, "orders", &now));
+	assert_null(json_object_get(now.json, "unseen"));
+	state_done(&made.state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -637,6 +662,7 @@ int main(void)
 		cmocka_unit_test(nothing_open_is_left_behind),
 		cmocka_unit_test(nor_when_it_is_given_up),
 		cmocka_unit_test(a_verdict_that_is_not_open_and_fresh),
+		cmocka_unit_test(a_look_that_fails_is_kept_until_one_succeeds),
 		cmocka_unit_test(a_snapshot_is_the_state),
 	};
 

@@ -108,6 +108,10 @@ def test_somebody_is_called(interlock, tmp_path):
         for name in pagers:
             [(result, text, why)] = until(lambda name=name: results(name), process)
             assert result == "failed" and why and "HELD" in text, (result, text, why)
+        # And whoever asks where it stands hears why nothing is known of it any more.
+        until(lambda: all(family["unseen"] for family in run("status")["families"]), process)
+        said = interlock.run("status", folder=tmp_path, status=0).out
+        assert said.count("no look has succeeded for") == 2 and "Connection refused" in said, said
         for pager in pagers.values():
             pager.heal()
         for name, pager in pagers.items():
