@@ -586,9 +586,8 @@ void consumer_tick(struct consumer_group *consumer)
 		consumer_member_remove(consumer, member);
 		any = true;
 	}
-	if (!any)
+	if (!any || consumer_downgrade(consumer))
 		return;
 	consumer_epoch_next(consumer);
-	if (!consumer_downgrade(consumer))
-		consumer_save(consumer, NULL, NULL);
+	consumer_save(consumer, NULL, NULL);
 }

@@ -148,7 +148,6 @@ static void leave(struct request *request, struct consumer_group *consumer)
 		member->current_new = true;
 	} else {
 		consumer_member_remove(consumer, member);
-		consumer_epoch_next(consumer);
 	}
 	response->member_id = in->member_id;
 	response->member_epoch = in->member_epoch;
@@ -156,6 +155,8 @@ static void leave(struct request *request, struct consumer_group *consumer)
 		request_answer(request, response);
 		return;
 	}
+	if (in->member_epoch != CONSUMER_STATIC_AWAY)
+		consumer_epoch_next(consumer);
 	*beat = (struct beat){ request, response };
 	consumer_save(consumer, answer, beat);
 }

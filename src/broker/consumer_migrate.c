@@ -228,10 +228,11 @@ bool consumer_downgrade(struct consumer_group *consumer)
 	group->generation = consumer->epoch;
 	end_consumer(group);
 	if (!list_empty(&group->members)) {
-		const struct member *first = container_of(group->members.next, struct member, link);
 		const char *vote = group_vote(group);
 
-		group->leader = strdup(first->id);
+		/* Without a leader: who reads this record knows that it is to rebalance still. */
+		free(group->leader);
+		group->leader = NULL;
 		group->protocol_name = vote ? strdup(vote) : NULL;
 		group->state = GROUP_STABLE; /* as it would be, had it been one; then they rebalance */
 		group_save(group);

@@ -440,6 +440,8 @@ static void begin_time(struct groups *groups)
 		member_alive(container_of(link, struct member, link));
 		if (group->consumer)
 			consumer_begin_time(group->consumer);
+		else if (group->state == GROUP_STABLE && !group->leader)
+			group_rebalance(group); /* it turned into a classic one, and had not done so yet */
 	}
 	groups->time_begun = true;
 }

@@ -633,11 +633,13 @@ static void after_leaving(struct request *request, struct group *group, struct l
 	struct leaving *leaving = group->consumer ? arena_take(&request->arena, sizeof *leaving) : NULL;
 
 	if (group->consumer) {
-		consumer_epoch_next(group->consumer);
-		if (!consumer_downgrade(group->consumer) && leaving) {
-			*leaving = (struct leaving){ request, response };
-			consumer_save(group->consumer, left, leaving);
-			return;
+		if (!consumer_downgrade(group->consumer)) {
+			consumer_epoch_next(group->consumer);
+			if (leaving) {
+				*leaving = (struct leaving){ request, response };
+				consumer_save(group->consumer, left, leaving);
+				return;
+			}
 		}
 	} else if (group->state == GROUP_PREPARING) {
 		group_join_maybe(group);
