@@ -7,6 +7,8 @@
 enum { KEY_GROUP = 3, KEY_MEMBER = 5, KEY_TARGET = 6, KEY_TARGET_MEMBER = 7, KEY_CURRENT = 8 };
 
 #define ARENA_MAX ((size_t)64 << 20)
+#define PART_BYTES                                                                                           \
+	((size_t)2 << 20) /* of members' records; one of a member that knows many topics comes on top */
 
 /* ---- writing --------------------------------------------------------------------------------------------------------- */
 
@@ -196,84 +198,6 @@ static bool anything_new(const struct consumer_group *consumer)
 	return false;
 }
 
-static void put_members(struct internal_batch *batch, struct consumer_group *consumer, struct arena *arena)
-{
-	LIST_EACH(&consumer->members, link)
-	{
-		struct consumer_member *member = container_of(link, struct consumer_member, link);
-
-		if (member->said_new)
-			put_said(batch, consumer, member, arena);
-		if (member->target_new)
-			put_target(batch, consumer, member, arena);
-		if (member->current_new)
-			put_current(batch, consumer, member, arena);
-		member->said_new = member->target_new = member->current_new = false;
-	}
-}
-
-void consumer_gone_free(struct list *gone)
-{
-	LIST_EACH_SAFE(gone, link)
-	{
-		struct consumer_gone *one = container_of(link, struct consumer_gone, link);
-
-		list_remove(&one->link);
-		free(one);
-	}
-}
-
-void consumer_gone_move(struct consumer_group *consumer, struct list *from, struct list *to)
-{
-	LIST_EACH_SAFE(from, link)
-	{
-		struct consumer_gone *one = container_of(link, struct consumer_gone, link);
-
-		list_remove(&one->link);
-		if (consumer && consumer_member_find(consumer, view_text(one->id)))
-			free(one);
-		else
-			list_append(to, &one->link);
-	}
-}
-
-static void put_new(struct internal_batch *batch, struct consumer_group *consumer, struct arena *arena)
-{
-	struct consumer_group_metadata_value group;
-	struct consumer_group_target_assignment_metadata_value target;
-
-	LIST_EACH(&consumer->gone, link)
-	consumer_put_member_gone(batch, consumer->group, container_of(link, struct consumer_gone, link)->id);
-	if (consumer->epoch_new) {
-		message_default(&consumer_group_metadata_value_message, &group);
-		group.epoch = consumer->epoch;
-		group.metadata_hash = consumer->topics_hash;
-		put_of_group(batch, consumer->group, KEY_GROUP, &consumer_group_metadata_key_message,
-			     &consumer_group_metadata_value_message, &group);
-	}
-	put_members(batch, consumer, arena);
-	if (consumer->assignment_new) {
-		message_default(&consumer_group_target_assignment_metadata_value_message, &target);
-		target.assignment_epoch = consumer->assignment_epoch;
-		target.assignment_timestamp = batch->now_ms;
-		put_of_group(batch, consumer->group, KEY_TARGET,
-			     &consumer_group_target_assignment_metadata_key_message,
-			     &consumer_group_target_assignment_metadata_value_message, &target);
-	}
-	consumer->epoch_new = consumer->assignment_new = false;
-}
-
-void consumer_all_new(struct consumer_group *consumer)
-{
-	consumer->epoch_new = consumer->assignment_new = true;
-	LIST_EACH(&consumer->members, link)
-	{
-		struct consumer_member *member = container_of(link, struct consumer_member, link);
-
-		member->said_new = member->target_new = member->current_new = true;
-	}
-}
-
 struct consumer_saving {
 	struct groups *groups;
 	consumer_saved *done;
@@ -281,6 +205,7 @@ struct consumer_saving {
 	struct list gone;    /* those whose tombstones are in it */
 	struct list waiting; /* whoever had nothing new to say meanwhile */
 	uint32_t lost;       /* as the group's when it was written */
+	int parts, err;      /* batches under way; the first error of one */
 	char group[];
 };
 
@@ -323,21 +248,19 @@ static void wait_for(struct consumer_saving *saving, consumer_saved *done, void 
  * What is newer may be kept where something older was not: nobody is told of it before the older is kept too, or a member that
  * left would be back after a start, beside the one that has its partitions now.
  */
-static void saved(void *context, const struct store_appended *appended)
+static void saved(struct consumer_saving *saving)
 {
-	struct consumer_saving *saving = context;
 	struct group *group = group_named(saving->groups, view_text(saving->group));
 	struct consumer_group *consumer = group ? group->consumer : NULL;
-	int16_t error = internal_append_error(appended->err);
+	int16_t error = internal_append_error(saving->err);
 
 	if (consumer && consumer->last == saving)
 		consumer->last = NULL;
-	if (appended->err && consumer) {
+	if (saving->err && consumer) {
 		consumer_gone_move(consumer, &saving->gone, &consumer->gone);
 		consumer_all_new(consumer);
 		consumer->lost++;
-	} else if (appended->err &&
-		   group) { /* it turned into a classic one meanwhile, and owes them as such */
+	} else if (saving->err && group) { /* it turned into a classic one meanwhile, and owes them as such */
 		consumer_gone_move(NULL, &saving->gone, &group->past.gone);
 	} else if (consumer && consumer->lost != saving->lost) {
 		error = KAFKA_COORDINATOR_NOT_AVAILABLE;
@@ -347,13 +270,124 @@ static void saved(void *context, const struct store_appended *appended)
 	free(saving);
 }
 
+static void part_saved(void *context, const struct store_appended *appended)
+{
+	struct consumer_saving *saving = context;
+
+	saving->err = saving->err ? saving->err : appended->err;
+	if (--saving->parts == 0)
+		saved(saving);
+}
+
+/* After one that could not be kept none is written: all of it is new again.  Nothing is nothing. */
+static void send_part(struct consumer_saving *saving, struct internal_batch *batch, const struct group *group)
+{
+	int err;
+
+	if (saving->err || (!batch->err && !batch->writer.count)) {
+		internal_batch_done(batch);
+		return;
+	}
+	saving->parts++;
+	err = internal_batch_append(batch, internal_log_place(&group->groups->log, view_text(group->id)),
+				    part_saved, saving);
+	if (err != 0)
+		part_saved(saving, &(struct store_appended){ .err = err });
+}
+
+/* What is full goes: a group may be larger than a batch. */
+static void put_members(struct consumer_saving *saving, struct internal_batch *batch,
+			struct consumer_group *consumer, struct arena *arena)
+{
+	LIST_EACH(&consumer->members, link)
+	{
+		struct consumer_member *member = container_of(link, struct consumer_member, link);
+
+		if (member->said_new)
+			put_said(batch, consumer, member, arena);
+		if (member->target_new)
+			put_target(batch, consumer, member, arena);
+		if (member->current_new)
+			put_current(batch, consumer, member, arena);
+		member->said_new = member->target_new = member->current_new = false;
+		if (batch_writer_size(&batch->writer) < PART_BYTES)
+			continue;
+		send_part(saving, batch, consumer->group);
+		internal_batch_init(batch, consumer->group->groups->broker);
+		arena_reset(arena);
+	}
+}
+
+void consumer_gone_free(struct list *gone)
+{
+	LIST_EACH_SAFE(gone, link)
+	{
+		struct consumer_gone *one = container_of(link, struct consumer_gone, link);
+
+		list_remove(&one->link);
+		free(one);
+	}
+}
+
+void consumer_gone_move(struct consumer_group *consumer, struct list *from, struct list *to)
+{
+	LIST_EACH_SAFE(from, link)
+	{
+		struct consumer_gone *one = container_of(link, struct consumer_gone, link);
+
+		list_remove(&one->link);
+		if (consumer && consumer_member_find(consumer, view_text(one->id)))
+			free(one);
+		else
+			list_append(to, &one->link);
+	}
+}
+
+/* The epoch of the assignment stands last: whoever finds only what is before it assigns anew. */
+static void put_new(struct consumer_saving *saving, struct internal_batch *batch,
+		    struct consumer_group *consumer, struct arena *arena)
+{
+	struct consumer_group_metadata_value group;
+	struct consumer_group_target_assignment_metadata_value target;
+
+	LIST_EACH(&consumer->gone, link)
+	consumer_put_member_gone(batch, consumer->group, container_of(link, struct consumer_gone, link)->id);
+	if (consumer->epoch_new) {
+		message_default(&consumer_group_metadata_value_message, &group);
+		group.epoch = consumer->epoch;
+		group.metadata_hash = consumer->topics_hash;
+		put_of_group(batch, consumer->group, KEY_GROUP, &consumer_group_metadata_key_message,
+			     &consumer_group_metadata_value_message, &group);
+	}
+	put_members(saving, batch, consumer, arena);
+	if (consumer->assignment_new) {
+		message_default(&consumer_group_target_assignment_metadata_value_message, &target);
+		target.assignment_epoch = consumer->assignment_epoch;
+		target.assignment_timestamp = batch->now_ms;
+		put_of_group(batch, consumer->group, KEY_TARGET,
+			     &consumer_group_target_assignment_metadata_key_message,
+			     &consumer_group_target_assignment_metadata_value_message, &target);
+	}
+	consumer->epoch_new = consumer->assignment_new = false;
+}
+
+void consumer_all_new(struct consumer_group *consumer)
+{
+	consumer->epoch_new = consumer->assignment_new = true;
+	LIST_EACH(&consumer->members, link)
+	{
+		struct consumer_member *member = container_of(link, struct consumer_member, link);
+
+		member->said_new = member->target_new = member->current_new = true;
+	}
+}
+
 void consumer_save(struct consumer_group *consumer, consumer_saved *done, void *context)
 {
 	struct group *group = consumer->group;
 	struct internal_batch batch;
 	struct consumer_saving *saving;
 	struct arena arena;
-	int err;
 
 	if (!group->groups->stopped && !anything_new(consumer) && done && consumer->last) {
 		wait_for(consumer->last, done, context);
@@ -370,22 +404,22 @@ void consumer_save(struct consumer_group *consumer, consumer_saved *done, void *
 			done(context, KAFKA_UNKNOWN_SERVER_ERROR);
 		return;
 	}
-	*saving = (struct consumer_saving){
-		.groups = group->groups, .done = done, .context = context, .lost = consumer->lost
-	};
+	*saving = (struct consumer_saving){ .groups = group->groups,
+					    .done = done,
+					    .context = context,
+					    .lost = consumer->lost,
+					    .parts = 1 /* until all are sent */ };
 	list_init(&saving->gone);
 	list_init(&saving->waiting);
 	strcpy(saving->group, group->id);
 	arena_init(&arena, ARENA_MAX);
 	internal_batch_init(&batch, group->groups->broker);
-	put_new(&batch, consumer, &arena);
+	put_new(saving, &batch, consumer, &arena);
 	consumer_gone_move(consumer, &consumer->gone, &saving->gone);
 	consumer->last = saving;
 	arena_done(&arena);
-	err = internal_batch_append(&batch, internal_log_place(&group->groups->log, view_text(group->id)),
-				    saved, saving);
-	if (err != 0)
-		saved(saving, &(struct store_appended){ .err = err });
+	send_part(saving, &batch, group);
+	part_saved(saving, &(struct store_appended){ 0 });
 }
 
 void consumer_put_gone(struct internal_batch *batch, const struct consumer_group *consumer)

@@ -172,6 +172,59 @@ static void who_is_back_stays(void **state)
 	guest_leave(&guest);
 }
 
+static int begin_roomy(void **state)
+{
+	return begin_with(state, NULL, NULL);
+}
+
+static int16_t knows_much(struct guest *guest, const char *id, int32_t epoch, struct view *names, int count)
+{
+	struct consumer_group_heartbeat_request request =
+		words_consumer(&guest->arena, group, view_text(id), epoch, topic,
+			       store_topic_named(guest->broker->store, topic)->id, 0);
+	struct consumer_group_heartbeat_response response;
+
+	request.subscribed_topic_names.at = names;
+	request.subscribed_topic_names.count = count;
+	guest_hear(guest, API_CONSUMER_GROUP_HEARTBEAT, 1, &request, &response);
+	return response.error_code;
+}
+
+/* What could not be kept is written again, and that is all of the group: it may be more than a batch takes. */
+static void a_large_group_is_kept_as_well(void **state)
+{
+	enum { MEMBERS = 12, NAMES = 4000 };
+	struct consumer_group *consumer;
+	struct view *names;
+	struct guest guest;
+	char id[16];
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 4);
+	names = arena_array(&guest.arena, NAMES, sizeof *names);
+	for (int i = 0; i < NAMES; i++)
+		names[i] = view_text(arena_printf(&guest.arena, "%0200d", i));
+	for (int i = 0; i < MEMBERS; i++) {
+		int16_t error = KAFKA_COORDINATOR_NOT_AVAILABLE;
+
+		snprintf(id, sizeof id, "member-%d", i);
+		for (; error == KAFKA_COORDINATOR_NOT_AVAILABLE; turn(*state))
+			error = knows_much(&guest, id, 0, names, NAMES);
+		assert_int_equal(error, 0);
+	}
+	consumer = group_named(broker_groups(*state), group)->consumer;
+	consumer_all_new(consumer);
+	assert_int_equal(knows_much(&guest, id, consumer->epoch, names, NAMES), 0);
+	guest_leave(&guest);
+	consumer = group_named(broker_groups(again(state)), group)->consumer;
+	assert_int_equal(consumer->member_count, MEMBERS);
+	assert_int_equal(consumer->epoch, MEMBERS);
+	assert_int_equal(consumer->assignment_epoch, MEMBERS);
+	guest_come(&guest, *state);
+	assert_int_equal(knows_much(&guest, id, MEMBERS, NULL, -1), 0);
+	guest_leave(&guest);
+}
+
 static struct words_producer producer(struct guest *guest)
 {
 	struct init_producer_id_request request;
@@ -245,6 +298,7 @@ int main(void)
 		PLAY(who_left_is_not_back),
 		PLAY(who_left_before_the_group_turned_is_not_back),
 		PLAY(who_is_back_stays),
+		cmocka_unit_test_setup_teardown(a_large_group_is_kept_as_well, begin_roomy, end),
 		PLAY(what_is_not_kept_is_not_promised),
 	};
 
