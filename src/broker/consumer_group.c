@@ -339,6 +339,8 @@ int consumer_subscribe(struct consumer_group *consumer, struct consumer_member *
 	}
 	if (changed) {
 		member->said_new = true;
+		/* It may find a topic that the others have not seen: they are to be looked up by the next assignment as well. */
+		groups_topics_again(consumer->group->groups);
 		if (!look_up(consumer, member))
 			return ERR_MEMORY;
 	}

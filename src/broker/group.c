@@ -391,6 +391,11 @@ uint64_t groups_topics(struct groups *groups)
 	return groups->topics_hash = hash;
 }
 
+void groups_topics_again(struct groups *groups)
+{
+	groups->topics_ms = 0;
+}
+
 int groups_new(struct broker *broker, struct groups **out)
 {
 	struct groups *groups = calloc(1, sizeof *groups);

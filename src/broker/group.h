@@ -117,6 +117,9 @@ const char *group_type_name(const struct group *group);
 /* Another number when topics or partitions came or went; looks no oftener than twice a second. */
 uint64_t groups_topics(struct groups *groups);
 
+/* It looks the next time: somebody has just looked for topics himself. */
+void groups_topics_again(struct groups *groups);
+
 /* KAFKA_NONE when `id` can be served now. */
 int16_t groups_serve(struct groups *groups, struct view id);
 

@@ -289,6 +289,43 @@ static void a_newer_one_that_comes_and_goes(void **state)
 	guest_leave(&guest);
 }
 
+/* It wants the first so many of t and u. */
+static int16_t wants(struct guest *guest, const char *id, int32_t epoch, int count)
+{
+	static struct view both[] = { VIEW_LITERAL("t"), VIEW_LITERAL("u") };
+	struct consumer_group_heartbeat_request request =
+		words_consumer(&guest->arena, group, view_text(id), epoch, topic,
+			       store_topic_named(guest->broker->store, topic)->id, 0);
+	struct consumer_group_heartbeat_response response;
+
+	request.subscribed_topic_names.at = both;
+	request.subscribed_topic_names.count = count;
+	guest_hear(guest, API_CONSUMER_GROUP_HEARTBEAT, 1, &request, &response);
+	return response.error_code;
+}
+
+/* A topic comes, and right after it somebody who wants it, before anybody has looked: those who wanted it all along get of it too. */
+static void a_new_topic_is_for_all(void **state)
+{
+	struct consumer_group *consumer;
+	struct guest guest;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 2);
+	while (wants(&guest, "one", 0, 2) == KAFKA_COORDINATOR_NOT_AVAILABLE)
+		turn(*state);
+	loop_shift_ms += 1000;
+	assert_int_equal(wants(&guest, "two", 0, 1), 0);
+	ask_topic(&guest, "u", 4);
+	assert_int_equal(wants(&guest, "two", 2, 2), 0);
+	loop_shift_ms += 1000;
+	assert_int_equal(wants(&guest, "two", 0, 2), 0);
+	consumer = group_named(broker_groups(*state), group)->consumer;
+	assert_int_equal(consumer_member_find(consumer, VIEW_LITERAL("one"))->target.count, 3);
+	assert_int_equal(consumer_member_find(consumer, VIEW_LITERAL("two"))->target.count, 3);
+	guest_leave(&guest);
+}
+
 /* An old one asked for an id and did not come with it yet: the group is empty still, and whoever comes first says of which kind. */
 static void an_id_is_no_member(void **state)
 {
@@ -484,6 +521,7 @@ int main(void)
 		PLAY(a_cooperative_member_rolls_up_and_down, begin),
 		PLAY(an_old_one_joins_the_newer_and_leaves, begin),
 		PLAY(a_newer_one_that_comes_and_goes, begin),
+		PLAY(a_new_topic_is_for_all, begin),
 		PLAY(an_id_is_no_member, begin),
 		PLAY(leaving_is_kept_before_it_is_told, begin),
 		PLAY(a_mixed_group_comes_back_after_a_restart, begin),
