@@ -191,6 +191,9 @@ bool position_set(struct map *positions, struct view topic, int32_t partition, c
 void position_remove(struct map *positions, struct view topic, int32_t partition);
 void positions_done(struct map *positions);
 
+/* Those whose records stand before `offset`: their tombstones stand there. */
+void positions_forget_before(struct map *positions, int64_t offset);
+
 /* Positions within a transaction: noted, and decided by its marker. */
 struct pending_positions *pending_positions_of(struct group *group, int64_t producer_id, bool make);
 /* The marker stands in this partition of __consumer_offsets: it decides for the groups whose state is there. */

@@ -165,9 +165,11 @@ static void removed(void *context, const struct store_appended *appended)
 	struct group *group = group_named(groups, one->result->group_id);
 
 	one->result->error_code = internal_append_error(appended->err);
-	/* Somebody may have joined meanwhile: then it is a group again, and its next write says so. */
+	/* Somebody may have joined meanwhile: then it is a group again, and its next write says so.  Where it stood it does not know. */
 	if (!appended->err && group && group_is_empty(group) && list_empty(&group->pending))
 		group_drop(group);
+	else if (!appended->err && group)
+		positions_forget_before(&group->positions, appended->base_offset);
 	removal_step(one->removal);
 }
 

@@ -66,6 +66,22 @@ void position_remove(struct map *positions, struct view topic, int32_t partition
 	position_free(map_remove(positions, position_key(raw, topic, partition)));
 }
 
+void positions_forget_before(struct map *positions, int64_t offset)
+{
+	struct map kept;
+
+	map_init(&kept);
+	MAP_EACH(positions, slot)
+	{
+		struct position *position = slot->value;
+
+		if (position->record < offset || map_put(&kept, slot->key, position) < 0)
+			position_free(position);
+	}
+	map_done(positions);
+	*positions = kept;
+}
+
 void positions_done(struct map *positions)
 {
 	MAP_EACH(positions, slot)

@@ -326,6 +326,37 @@ static void a_new_topic_is_for_all(void **state)
 	guest_leave(&guest);
 }
 
+/* The group is deleted, and somebody joins before that is kept: what it finds is what there will be after a start. */
+static void who_joins_a_group_that_is_deleted(void **state)
+{
+	struct delete_groups_request request;
+	struct delete_groups_response response;
+	struct old nobody = { 0 };
+	struct new new = { "newer", 0, 0 };
+	struct guest guest, other;
+	int before;
+
+	guest_come(&guest, *state);
+	guest_come(&other, *state);
+	ask_topic(&guest, "t", 1);
+	nobody.id = VIEW_LITERAL("");
+	while (old_commit(&guest, &nobody, -1) == KAFKA_COORDINATOR_NOT_AVAILABLE)
+		turn(*state);
+	message_default(&delete_groups_request_message, &request);
+	request.groups_names.at = (struct view *)&group;
+	request.groups_names.count = 1;
+	before = guest.count;
+	guest_ask(&guest, API_DELETE_GROUPS, 2, &request);
+	assert_int_equal(beat(&other, &new), 0);
+	guest_wait(&guest, before + 1);
+	guest_read(&guest, before, API_DELETE_GROUPS, 2, &response);
+	assert_int_equal(response.results.at[0].error_code, 0);
+	assert_int_equal(group_named(broker_groups(*state), group)->consumer->member_count, 1);
+	assert_int_equal(group_named(broker_groups(*state), group)->positions.count, 0);
+	guest_leave(&guest);
+	guest_leave(&other);
+}
+
 /* An old one asked for an id and did not come with it yet: the group is empty still, and whoever comes first says of which kind. */
 static void an_id_is_no_member(void **state)
 {
@@ -522,6 +553,7 @@ int main(void)
 		PLAY(an_old_one_joins_the_newer_and_leaves, begin),
 		PLAY(a_newer_one_that_comes_and_goes, begin),
 		PLAY(a_new_topic_is_for_all, begin),
+		PLAY(who_joins_a_group_that_is_deleted, begin),
 		PLAY(an_id_is_no_member, begin),
 		PLAY(leaving_is_kept_before_it_is_told, begin),
 		PLAY(a_mixed_group_comes_back_after_a_restart, begin),
