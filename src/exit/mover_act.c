@@ -317,10 +317,7 @@ static int begin_crossing(struct acting *a)
 	err = release_overlay(a, "an owner asked for it");
 	if (err < 0)
 		return err;
-	err = crossing_frame(c, FRAME_MOVE,
-			     json_pack("{s:I, s:s, s:I}", "attempt", (json_int_t)c->now.attempt + 1, "to",
-				       authority_word(c->to), "act", (json_int_t)a->act),
-			     NULL);
+	err = crossing_move(c, c->to, a->act, json_object());
 	return err ? err : mover_carry(c, a->out);
 }
 
@@ -586,11 +583,7 @@ int mover_revert(struct mover *mover, const struct plan_family *family, const ch
 		*out = MOVER_REFUSED;
 		err = crossing_stage(&c, c.now.stage, OVERLAY_HELD, c.fault.text, NULL);
 	} else if (!err) {
-		err = crossing_frame(&c, FRAME_MOVE,
-				     json_pack("{s:I, s:s, s:I, s:o}", "attempt",
-					       (json_int_t)c.now.attempt + 1, "to", "source", "act",
-					       (json_int_t)0, "cause", mover_text(cause)),
-				     NULL);
+		err = crossing_move(&c, AUTHORITY_SOURCE, 0, json_pack("{s:o}", "cause", mover_text(cause)));
 		err = err ? err : mover_carry(&c, out);
 	}
 	crossing_close(&c);

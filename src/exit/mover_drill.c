@@ -264,11 +264,7 @@ static int cross(struct drill *d, enum authority to, bool *arrived)
 	crossing_look(sc);
 	sc->to = to;
 	err = steps_make(&d->shadow.family, to, &sc->arena, &sc->steps);
-	err = err ? err
-		  : crossing_frame(sc, FRAME_MOVE,
-				   json_pack("{s:I, s:s, s:I}", "attempt", (json_int_t)sc->now.attempt + 1,
-					     "to", authority_word(to), "act", (json_int_t)0),
-				   NULL);
+	err = err ? err : crossing_move(sc, to, 0, json_object());
 	err = err ? err : mover_carry(sc, &answer);
 	crossing_look(d->c);
 	if (err < 0) {

@@ -98,6 +98,9 @@ int mover_carry(struct crossing *c, enum mover_answer *out);
 
 /* ---- mover_change.c ---- */
 
+/* The MOVE frame that begins a crossing of what the plan has now; takes over `more`: its cause, or that it is a freeze. */
+int crossing_move(struct crossing *c, enum authority to, uint64_t act, json_t *more);
+
 /* Whether a plan may be put in force: ERR_CONFIG and a sentence when it cuts a crossing off that is under way. */
 int mover_may_change(const struct state *state, const struct plan *plan, struct fault *fault);
 

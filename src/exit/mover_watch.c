@@ -96,12 +96,9 @@ int freeze_go_on(struct crossing *c, bool *stands)
  */
 static int freeze(struct crossing *c, const char *cause)
 {
-	int err = crossing_frame(c, FRAME_MOVE,
-				 json_pack("{s:I, s:s, s:I, s:s, s:o}", "attempt",
-					   (json_int_t)c->now.attempt + 1, "to",
-					   authority_word(other(c->now.authority)), "act", (json_int_t)0,
-					   "overlay", overlay_word(OVERLAY_HELD), "cause", mover_text(cause)),
-				 NULL);
+	int err = crossing_move(c, other(c->now.authority), 0,
+				json_pack("{s:s, s:o}", "overlay", overlay_word(OVERLAY_HELD), "cause",
+					  mover_text(cause)));
 	bool stands;
 
 	return err ? err : freeze_go_on(c, &stands);

@@ -37,6 +37,9 @@ int apply_move(struct applying *a)
 	err = err ? err : body_put(a->family, "returning", json_false());
 	err = err ? err : body_copy(a->family, "attempt", a->body, "attempt");
 	err = err ? err : body_copy(a->family, "act", a->body, "act");
+	json_object_del(a->family, "scope");
+	if (!err && json_object_get(a->body, "scope"))
+		err = body_copy(a->family, "scope", a->body, "scope");
 	/* A crossing that begins held is a freeze: it has the fence, and goes no further by itself. */
 	if (freezes) {
 		err = err ? err : body_copy(a->family, "overlay", a->body, "overlay");
