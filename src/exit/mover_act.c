@@ -277,10 +277,16 @@ static json_t *act_of(const struct acting *a)
 static int release_overlay(struct acting *a, const char *cause)
 {
 	struct crossing *c = a->c;
+	int64_t limit_ms = c->family->class->limits[LIMIT_DEADLINE].value;
+	json_t *more;
 
-	return c->now.overlay == OVERLAY_HELD
-		       ? crossing_stage(c, c->now.stage, OVERLAY_NONE, cause, act_of(a))
-		       : 0;
+	if (c->now.overlay != OVERLAY_HELD)
+		return 0;
+	more = act_of(a);
+	/* Frozen for however long: what goes on now has a crossing's time, from now on. */
+	if (more && c->now.stage == STAGE_FENCING)
+		json_object_set_new(more, "deadline", json_integer((json_int_t)(mover_wall(c->mover) + limit_ms)));
+	return crossing_stage(c, c->now.stage, OVERLAY_NONE, cause, more);
 }
 
 static int begin_crossing(struct acting *a)

@@ -153,6 +153,10 @@ int apply_stage(struct applying *a)
 	/* What an owner let go on is judged anew: failures from before this frame stick no longer. */
 	if (!err && a->now.overlay != OVERLAY_NONE && overlay <= 0)
 		err = body_put(a->family, "window", json_integer((json_int_t)a->frame->sequence));
+	/* A freeze that goes on as a crossing. */
+	if (!err && !moves && stage == STAGE_FENCING && a->now.overlay == OVERLAY_HELD && overlay <= 0 &&
+	    json_object_get(a->body, "deadline"))
+		err = body_copy(a->family, "deadline", a->body, "deadline");
 	err = err ? err : body_copy(a->family, "stage", a->body, "stage");
 	err = err ? err : body_copy(a->family, "cause", a->body, "cause");
 	if (overlay > 0 && ((enum overlay)overlay != a->now.overlay || asked))

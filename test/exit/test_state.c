@@ -648,6 +648,31 @@ static void a_look_that_fails_is_kept_until_one_succeeds(void **state)
 	state_done(&made.state);
 }
 
+/* Frozen for longer than any deadline, and then let go back: it has the time of a crossing, from that frame on. */
+static void a_freeze_that_goes_on_has_a_deadline_of_its_own(void **state)
+{
+	struct made_state made;
+	struct standing now;
+
+	(void)state;
+	reach(&made, IN_TARGET);
+	assert_int_equal(state_put(&made, FRAME_MOVE,
+				   "{'family':'orders','attempt':$A1,'to':'source','act':0,'overlay':'HELD','cause':'a leak'}"),
+			 0);
+	assert_int_equal(
+		state_put(&made, FRAME_STAGE, STAGE_BODY("FENCING", ",'overlay':'HELD','epoch':$E1,'deadline':1700000010000")),
+		0);
+	/* What is said of the fence meanwhile changes nothing of it. */
+	assert_int_equal(state_put(&made, FRAME_STAGE, STAGE_BODY("FENCING", ",'overlay':'HELD','deadline':1")), 0);
+	assert_true(state_family(&made.state, "orders", &now));
+	assert_int_equal(now.deadline_ms, 1700000010000);
+	assert_int_equal(state_put(&made, FRAME_STAGE, STAGE_BODY("FENCING", ",'deadline':1700900000000")), 0);
+	assert_true(state_family(&made.state, "orders", &now));
+	assert_int_equal(now.overlay, OVERLAY_NONE);
+	assert_int_equal(now.deadline_ms, 1700900000000);
+	state_done(&made.state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -663,6 +688,7 @@ int main(void)
 		cmocka_unit_test(nor_when_it_is_given_up),
 		cmocka_unit_test(a_verdict_that_is_not_open_and_fresh),
 		cmocka_unit_test(a_look_that_fails_is_kept_until_one_succeeds),
+		cmocka_unit_test(a_freeze_that_goes_on_has_a_deadline_of_its_own),
 		cmocka_unit_test(a_snapshot_is_the_state),
 	};
 
