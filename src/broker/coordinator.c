@@ -69,13 +69,13 @@ void coordinator_tick(struct broker *broker)
 
 static bool of_topic(void *context, struct view topic, int32_t partition, const struct position *position)
 {
-	return view_is(topic, context);
+	return view_equal(topic, *(struct view *)context);
 }
 
-void coordinator_topic_deleted(struct broker *broker, const struct store_topic *topic)
+void coordinator_topic_deleted(struct broker *broker, struct view topic)
 {
 	MAP_EACH(&broker_groups(broker)->by_id, slot)
-	group_forget(slot->value, of_topic, (void *)topic->name, NULL, NULL);
+	group_forget(slot->value, of_topic, &topic, NULL, NULL);
 }
 
 /* ---- FindCoordinator ------------------------------------------------------------------------------------------------- */

@@ -18,8 +18,8 @@ void coordinator_free(struct coordinator *coordinator);
 /* Looks at the clock, about every 100 ms. */
 void coordinator_tick(struct broker *broker);
 
-/* A topic is being deleted: its positions go with it. */
-void coordinator_topic_deleted(struct broker *broker, const struct store_topic *topic);
+/* A topic is about to be deleted, or is: its positions go with it. */
+void coordinator_topic_deleted(struct broker *broker, struct view topic);
 
 /* May this transactional batch be written?  KAFKA_NONE, or the producer's error. */
 int16_t coordinator_may_write(struct broker *broker, struct view topic, int32_t partition,

@@ -228,6 +228,39 @@ struct committing {
 	bool counted;
 };
 
+/* Was something committed in it, and is it deleted by now? */
+static bool went(const struct committing *committing, int32_t index)
+{
+	const struct offset_commit_response_topic *topic = &committing->response->topics.at[index];
+
+	for (int32_t k = 0; k < topic->partitions.count; k++)
+		if (!topic->partitions.at[k].error_code)
+			return !store_topic_named(committing->request->broker->store,
+						  committing->names[index]);
+	return false;
+}
+
+static bool of_one_that_went(void *context, struct view topic, int32_t partition,
+			     const struct position *position)
+{
+	const struct committing *committing = context;
+
+	for (int32_t i = 0; i < committing->response->topics.count; i++)
+		if (view_equal(committing->names[i], topic) && went(committing, i))
+			return true;
+	return false;
+}
+
+/* A topic that is deleted takes its positions along; these were not there yet when it did. */
+static void forget_what_went(struct committing *committing, struct group *group)
+{
+	for (int32_t i = 0; i < committing->response->topics.count; i++)
+		if (went(committing, i)) {
+			group_forget(group, of_one_that_went, committing, NULL, NULL);
+			return;
+		}
+}
+
 static void committed(void *context, const struct store_appended *appended)
 {
 	struct committing *committing = context;
@@ -258,6 +291,8 @@ static void committed(void *context, const struct store_appended *appended)
 				*error = KAFKA_UNKNOWN_SERVER_ERROR;
 		}
 	}
+	if (group)
+		forget_what_went(committing, group);
 	request_answer(request, committing->response);
 }
 

@@ -364,6 +364,9 @@ static void deleted(void *context, int err, const struct fault *fault)
 	struct deletion_topic *one = context;
 
 	one->result->error_code = topic_error(err);
+	/* And once more, of what was committed while it went. */
+	if (err == 0)
+		coordinator_topic_deleted(one->deletion->request->broker, one->result->name);
 	if (err == 0 && one->state) {
 		arena_done(&one->state->arena);
 		free(one->state);
@@ -420,7 +423,7 @@ static void delete_one(struct deletion *deletion, struct delete_topics_response_
 		result->error_message = VIEW_LITERAL(QUOTA_EXCEEDED);
 		return;
 	}
-	coordinator_topic_deleted(broker, topic);
+	coordinator_topic_deleted(broker, result->name); /* first: a crash must not leave them without it */
 	*one = (struct deletion_topic){ deletion, result, topic->owner };
 	deletion->left++;
 	err = store_topic_delete(topic, deleted, one);

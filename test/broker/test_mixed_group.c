@@ -357,6 +357,45 @@ static void who_joins_a_group_that_is_deleted(void **state)
 	guest_leave(&other);
 }
 
+/* A topic goes while somebody says how far he has come in it: one that is called the same later has another beginning. */
+static void a_topic_takes_its_positions_along(void **state)
+{
+	struct offset_commit_request place;
+	struct delete_topics_request request;
+	struct delete_topics_response response;
+	struct old nobody = { .id = VIEW_LITERAL("") };
+	struct guest guest, other;
+
+	guest_come(&guest, *state);
+	guest_come(&other, *state);
+	message_default(&delete_topics_request_message, &request);
+	request.topic_names.at = (struct view *)&topic;
+	request.topic_names.count = 1;
+	for (int i = 0, before; i < 6; i++) {
+		ask_topic(&guest, "t", 1);
+		place = words_commit(&other.arena, group, nobody.id, -1, topic, 0, 5);
+		while (i == 0 && old_commit(&other, &nobody, -1) == KAFKA_COORDINATOR_NOT_AVAILABLE)
+			turn(*state);
+		before = guest.count;
+		if (i % 2)
+			guest_ask(&other, API_OFFSET_COMMIT, 7, &place);
+		guest_ask(&guest, API_DELETE_TOPICS, 5, &request);
+		if (i % 2 == 0)
+			guest_ask(&other, API_OFFSET_COMMIT, 7, &place);
+		guest_wait(&guest, before + 1);
+		guest_read(&guest, before, API_DELETE_TOPICS, 5, &response);
+		assert_int_equal(response.responses.at[0].error_code, 0);
+		ticks(*state);
+		assert_int_equal(group_named(broker_groups(*state), group)->positions.count, 0);
+	}
+	guest_leave(&guest);
+	guest_leave(&other);
+	broker_end(*state);
+	*state = broker_begin("offsets.topic.num.partitions", "2");
+	if (group_named(broker_groups(*state), group))
+		assert_int_equal(group_named(broker_groups(*state), group)->positions.count, 0);
+}
+
 /* An old one asked for an id and did not come with it yet: the group is empty still, and whoever comes first says of which kind. */
 static void an_id_is_no_member(void **state)
 {
@@ -554,6 +593,7 @@ int main(void)
 		PLAY(a_newer_one_that_comes_and_goes, begin),
 		PLAY(a_new_topic_is_for_all, begin),
 		PLAY(who_joins_a_group_that_is_deleted, begin),
+		PLAY(a_topic_takes_its_positions_along, begin),
 		PLAY(an_id_is_no_member, begin),
 		PLAY(leaving_is_kept_before_it_is_told, begin),
 		PLAY(a_mixed_group_comes_back_after_a_restart, begin),
