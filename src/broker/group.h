@@ -168,7 +168,8 @@ void group_put_gone(struct internal_batch *batch, const struct group *group);
 void position_put(struct internal_batch *batch, struct view group_id, struct view topic, int32_t partition,
 		  const struct position *position); /* NULL: gone */
 
-/* Writes the group where nobody waits for the answer. */
+/* Writes the group: `done` comes, maybe at once; or nobody waits for it. */
+void group_save_told(struct group *group, store_append_done *done, void *context);
 void group_save(struct group *group);
 
 /* Takes the members out that a record told of; the group is empty. */

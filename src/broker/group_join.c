@@ -208,6 +208,67 @@ static void add_and_rebalance(struct group *group, struct request *request, cons
 	group_rebalance(group);
 }
 
+/* A static member that is back, in a group that need not rebalance for it. */
+struct back {
+	struct request *request;
+	char *id, *old_leader; /* old_leader NULL: it does not lead, or may know that it does */
+	bool skip;
+};
+
+static void answer_back(const struct back *back, struct member *member)
+{
+	struct request *request = back->request;
+	struct group *group = member->group;
+	struct join_group_response *response;
+
+	if (!back->old_leader) {
+		join_answer_member(member, request, back->skip);
+		return;
+	}
+	/* Without KIP-814 it must not think that it leads: the leader that it is told of is who it was. */
+	response = request_response(request);
+	if (response) {
+		response->generation_id = group->generation;
+		response->protocol_type = view_text(group->protocol_type);
+		response->protocol_name = view_text(group->protocol_name);
+		response->leader = view_text(back->old_leader);
+		response->member_id = view_text(member->id);
+	}
+	request_answer(request, response);
+}
+
+/* The log knows its new id, or does not: then it must not be told of it, and comes once more. */
+static void back_kept(void *context, const struct store_appended *appended)
+{
+	const struct back *back = context;
+	const struct join_group_request *in = back->request->message;
+	struct group *group = group_named(broker_groups(back->request->broker), in->group_id);
+	struct member *member = group ? member_find(group, view_text(back->id)) : NULL;
+
+	if (appended->err)
+		join_refuse(back->request, internal_append_error(appended->err), view_text(back->id));
+	else if (!member)
+		join_refuse(back->request, KAFKA_UNKNOWN_MEMBER_ID, view_text(back->id));
+	else if (group->state != GROUP_STABLE)
+		join_refuse(back->request, KAFKA_REBALANCE_IN_PROGRESS, view_text(back->id));
+	else
+		answer_back(back, member);
+}
+
+static void keep_back(struct request *request, struct member *member, const char *old_leader, bool skip)
+{
+	struct back *back = arena_take(&request->arena, sizeof *back);
+
+	if (!back || !(back->id = arena_text(&request->arena, member->id))) {
+		join_refuse(request, KAFKA_UNKNOWN_SERVER_ERROR, view_text(member->id));
+		return;
+	}
+	back->request = request;
+	back->skip = skip;
+	back->old_leader = old_leader && !skip ? arena_text(&request->arena, old_leader) : NULL;
+	group_save_told(member->group, back_kept, back);
+}
+
 /* A static member came back under its name: the new id takes the place of the old one. */
 static void static_back(struct group *group, struct request *request, struct member *member, char *id)
 {
@@ -236,22 +297,7 @@ static void static_back(struct group *group, struct request *request, struct mem
 	vote = group_vote(group);
 	if (group->state == GROUP_STABLE && vote && group->protocol_name &&
 	    strcmp(vote, group->protocol_name) == 0) {
-		group_save(group);
-		if (skip || !led) {
-			join_answer_member(member, request, skip);
-		} else {
-			/* Without KIP-814 it must not think that it leads: the leader that it is told of is who it was. */
-			struct join_group_response *response = request_response(request);
-
-			if (response) {
-				response->generation_id = group->generation;
-				response->protocol_type = view_text(group->protocol_type);
-				response->protocol_name = view_text(group->protocol_name);
-				response->leader = view_text(old_leader);
-				response->member_id = view_text(id);
-			}
-			request_answer(request, response);
-		}
+		keep_back(request, member, old_leader, skip);
 		goto done;
 	}
 	park_join(member, request);

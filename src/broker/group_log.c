@@ -255,14 +255,22 @@ static void saved(void *context, const struct store_appended *appended)
 	/* An empty group that is not noted comes back with members, whose sessions end. */
 }
 
-void group_save(struct group *group)
+void group_save_told(struct group *group, store_append_done *done, void *context)
 {
 	struct internal_batch batch;
+	int err = ERR_CANCELLED;
 
-	if (group->groups->stopped)
-		return;
-	internal_batch_init(&batch, group->groups->broker);
-	group_put(&batch, group, NULL);
-	internal_batch_append(&batch, internal_log_place(&group->groups->log, view_text(group->id)), saved,
-			      NULL);
+	if (!group->groups->stopped) {
+		internal_batch_init(&batch, group->groups->broker);
+		group_put(&batch, group, NULL);
+		err = internal_batch_append(
+			&batch, internal_log_place(&group->groups->log, view_text(group->id)), done, context);
+	}
+	if (err != 0)
+		done(context, &(struct store_appended){ .err = err });
+}
+
+void group_save(struct group *group)
+{
+	group_save_told(group, saved, NULL);
 }

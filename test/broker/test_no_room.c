@@ -225,6 +225,52 @@ static void a_large_group_is_kept_as_well(void **state)
 	guest_leave(&guest);
 }
 
+static struct join_group_response comes_back(struct guest *guest)
+{
+	struct join_group_request request = words_join(&guest->arena, group, VIEW_NULL, VIEW_LITERAL("m"));
+	struct join_group_response response;
+
+	request.group_instance_id = VIEW_LITERAL("i");
+	guest_hear(guest, API_JOIN_GROUP, 5, &request, &response);
+	return response;
+}
+
+/* A static member of a classic group gets another id: the log must know it before the member does, or fence it after a start. */
+static void who_came_back_is_known(void **state)
+{
+	struct join_group_response one;
+	struct heartbeat_request request;
+	struct heartbeat_response response;
+	struct guest guest, writer;
+	char id[100];
+
+	guest_come(&guest, *state);
+	guest_come(&writer, *state);
+	ask_topic(&guest, "t", 1);
+	while ((one = comes_back(&guest)).error_code == KAFKA_COORDINATOR_NOT_AVAILABLE)
+		turn(*state);
+	assert_int_equal(one.error_code, 0);
+	assert_int_equal(give(&guest, &one), 0);
+	no_room(&writer, "t");
+	assert_int_equal(comes_back(&guest).error_code, KAFKA_COORDINATOR_NOT_AVAILABLE);
+	room_again(*state);
+	one = comes_back(&guest);
+	assert_int_equal(one.error_code, 0);
+	assert_int_equal(one.generation_id, 1);
+	snprintf(id, sizeof id, "%.*s", (int)one.member_id.size, (const char *)one.member_id.at);
+	guest_leave(&guest);
+	guest_leave(&writer);
+	guest_come(&guest, again(state));
+	request = words_heartbeat(group, view_text(id), 1);
+	request.group_instance_id = VIEW_LITERAL("i");
+	do {
+		turn(*state);
+		guest_hear(&guest, API_HEARTBEAT, 3, &request, &response);
+	} while (response.error_code == KAFKA_COORDINATOR_LOAD_IN_PROGRESS);
+	assert_int_equal(response.error_code, 0);
+	guest_leave(&guest);
+}
+
 static struct words_producer producer(struct guest *guest)
 {
 	struct init_producer_id_request request;
@@ -299,6 +345,7 @@ int main(void)
 		PLAY(who_left_before_the_group_turned_is_not_back),
 		PLAY(who_is_back_stays),
 		cmocka_unit_test_setup_teardown(a_large_group_is_kept_as_well, begin_roomy, end),
+		PLAY(who_came_back_is_known),
 		PLAY(what_is_not_kept_is_not_promised),
 	};
 
