@@ -209,6 +209,37 @@ static int settle_in(struct controller *c, struct fault *fault)
 	return err ? err : mover_recover(&c->mover, &moved, fault);
 }
 
+/* A crossing is under way for that act. */
+static bool is_carried(const struct controller *c, uint64_t act)
+{
+	const struct state *state = journal_state(c->journal);
+	struct standing now;
+	const char *name;
+	json_t *family;
+
+	json_object_foreach(json_object_get(state->root, "families"), name, family)
+	{
+		if (state_family(state, name, &now) && now.moving != AUTHORITY_NONE && now.act == act)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A verb whose plan or journal will not do ends with that as its error: its act is not left behind for whoever mends it to
+ * carry out.  What is under way is no longer the verb's to take back.
+ */
+static void take_back(struct controller *c, int err, const struct fault *fault)
+{
+	if (!c->own_act || controller_may_pass(err) || err == ERR_CANCELLED || err == ERR_STALE || !fault ||
+	    !journal_lease_held(c->journal) || is_carried(c, c->own_act) || !controller_act_waits(c, c->own_act))
+		return;
+	journal_append(c->journal, FRAME_ANSWER,
+		       json_pack("{s:I, s:s, s:s}", "act", (json_int_t)c->own_act, "result", "refused", "text",
+				 fault->text),
+		       NULL, NULL);
+}
+
 int controller_take_lease(struct controller *c, struct fault *fault)
 {
 	int err = journal_lease_take(c->journal, fault);
@@ -216,6 +247,8 @@ int controller_take_lease(struct controller *c, struct fault *fault)
 	if (err < 0)
 		return err;
 	err = settle_in(c, fault);
+	if (err < 0)
+		take_back(c, err, fault);
 	if (err < 0)
 		controller_give_up_lease(c);
 	return err;

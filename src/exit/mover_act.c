@@ -14,6 +14,7 @@
 #define FORECAST_TIMEOUT_MS 60000
 #define FORECAST_SLOWED_MS  10000
 #define UNSEEN_AGAIN_MS     60000
+#define ACT_LIFE_MS	    3600000 /* as long as a signature counts (act_sign.h) */
 
 struct acting {
 	struct crossing *c;
@@ -532,6 +533,18 @@ static bool is_of_another_plan(const struct crossing *c, int kind, const json_t 
 	return body_hash(json, "plan", &shown) && !sha256_equal(shown, c->mover->plan->hash);
 }
 
+/*
+ * Whoever asked gave up waiting, or was killed, and whoever comes long after that expects nothing of the kind to happen.  What
+ * stops, and what only says something, is as true as it was.
+ */
+static bool is_forgotten(const struct acting *a, int kind)
+{
+	int64_t since_ms = mover_wall(a->c->mover) - body_number(a->json, "wall");
+
+	return kind != ACT_HOLD && kind != ACT_ACKNOWLEDGE && kind != ACT_CONFIRM && !is_under_way(a) &&
+	       since_ms > ACT_LIFE_MS;
+}
+
 int mover_act_carry(struct crossing *c, uint64_t act, const json_t *json, enum mover_answer *out)
 {
 	static int (*const carries[ACT_COUNT])(struct acting *) = {
@@ -552,6 +565,10 @@ int mover_act_carry(struct crossing *c, uint64_t act, const json_t *json, enum m
 		return answer(&a, MOVER_REFUSED,
 			      "it was asked for by another text of the plan than the controller keeps, which reads it "
 			      "when it begins: end `interlock run`, start it again, and ask once more");
+	if (is_forgotten(&a, kind))
+		return answer(&a, MOVER_REFUSED,
+			      "it was asked for more than an hour ago, and nobody was there to carry it out: nothing was done; "
+			      "ask again");
 	/* What is under way goes to its end first, and hears a hold by itself. */
 	if (c->now.moving != AUTHORITY_NONE && c->now.overlay == OVERLAY_NONE && c->now.act != act) {
 		int err = mover_carry(c, out);

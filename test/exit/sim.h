@@ -142,7 +142,7 @@ struct sim {
 	struct sim_options options;
 	struct random chance;
 	int64_t now;
-	int64_t wall_offset;
+	int64_t wall_offset, jumped_at; /* of the wall clock; when it jumped last */
 	int64_t faults_until; /* after it the world is kind */
 	uint64_t order, point, orders;
 	struct sim_event events[SIM_EVENTS_MAX];

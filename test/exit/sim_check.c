@@ -17,6 +17,9 @@
 #include "exit/step.h"
 #include "sim.h"
 
+#define ACT_AGE_MS_MAX   3600000
+#define PREFLIGHT_MS_MAX 120000
+
 static const char *text_of(const json_t *body, const char *key)
 {
 	const char *text = body_text(body, key);
@@ -100,12 +103,26 @@ static void saw_verdict(struct sim *sim, const struct frame *frame, json_t *body
 	sim->onlooker.verdict_until = body_number(body, "valid_until");
 }
 
-static void saw_move(struct sim *sim, json_t *body)
+/* Nothing moves long after it was asked for.  Between the look at the clock and this frame the clock may have jumped. */
+static void look_at_its_age(struct sim *sim, const struct frame *move, uint64_t act)
+{
+	struct frame asked;
+
+	if (!act || act > (uint64_t)sim->frame_count || sim->now - sim->jumped_at < PREFLIGHT_MS_MAX)
+		return;
+	if (frame_read(view_of(sim->frames[act - 1].at, sim->frames[act - 1].size), &asked, NULL) == 0 &&
+	    move->moment.wall_ms - asked.moment.wall_ms > ACT_AGE_MS_MAX + PREFLIGHT_MS_MAX)
+		sim_fail(sim, "a crossing begins %lld s after it was asked for",
+			 (long long)(move->moment.wall_ms - asked.moment.wall_ms) / 1000);
+}
+
+static void saw_move(struct sim *sim, const struct frame *frame, json_t *body)
 {
 	struct sim_onlooker *o = &sim->onlooker;
 
 	if (o->crossing)
 		sim_fail(sim, "a crossing begins in another");
+	look_at_its_age(sim, frame, (uint64_t)body_number(body, "act"));
 	o->crossing = true;
 	o->returning = o->quiet = o->level = o->fenced = false;
 	o->to = strcmp(text_of(body, "to"), "target") == 0;
@@ -212,7 +229,7 @@ void sim_saw(struct sim *sim, struct view bytes)
 		  (int)(frame.body.size < 300 ? frame.body.size : 300), (const char *)frame.body.at);
 	switch (frame.kind) {
 	case FRAME_VERDICT: saw_verdict(sim, &frame, body); break;
-	case FRAME_MOVE: saw_move(sim, body); break;
+	case FRAME_MOVE: saw_move(sim, &frame, body); break;
 	case FRAME_STAGE: saw_stage(sim, body); break;
 	case FRAME_INTENT: saw_intent(sim, body); break;
 	case FRAME_QUIET: o->quiet = true; break;

@@ -301,6 +301,7 @@ static void mischief(struct sim *sim, int64_t a, int64_t b)
 	case 4:
 		sim->wall_offset += (sim_below(sim, 2) ? 1 : -1) *
 				    (int64_t)(sim_below(sim, 3) ? sim_below(sim, 20000) : 86400000);
+		sim->jumped_at = sim->now;
 		sim_trace(sim, "the clock jumps to %+lld", (long long)sim->wall_offset);
 		break;
 	case 5: sim->told[2].stubborn = !sim->told[2].stubborn; break;

@@ -462,6 +462,10 @@ def test_a_plan_that_cuts_a_crossing_off_is_not_taken(own_pair, interlock, scene
     refused = mover.act("promote", less["families"][0]["name"])
     print(refused)
     assert refused.status not in (0, 1, 99) and re.search("put (it|them) back until the crossing has ended", refused.err), refused
+    # What was asked for by a verb that ended with an error is not left for somebody to carry out later.
+    asked = [body for _, body in of_kind(one.folder, "ACT") if body["family"] == "others"]
+    taken_back = [body for _, body in of_kind(one.folder, "ANSWER") if "put it back" in body["text"]]
+    assert len(asked) == len(taken_back) == (changed == "family")
     mover.file.write_text(whole)
     assert mover.cross("target") == ARRIVED, mover.results[-1]
     assert one.groups[0].get() == "running target" and one.flag.get() == "target"
