@@ -204,7 +204,8 @@ static enum status interrupted(struct acting_on *on, const char *family)
 	if (state_family(journal_state(controller_journal(on->controller)), family, &now) &&
 	    now.moving != AUTHORITY_NONE)
 		return output_error(on->output, STATUS_UNKNOWN,
-				    "interrupted: a crossing is under way in %s, and writers may be held until a controller "
+				    "interrupted: a crossing is under way in %s, and writers may be held "
+				    "until a controller "
 				    "goes on with it: run `interlock run`, or this verb again",
 				    stage_word(now.stage));
 	return output_error(on->output, STATUS_UNKNOWN,

@@ -201,10 +201,9 @@ static int settle_in(struct controller *c, struct fault *fault)
 	err = open_world(c, &c->world, fault);
 	if (err < 0)
 		return err;
-	c->mover = (struct mover){ .journal = c->journal,
-				   .world = c->world,
-				   .plan = c->plan,
-				   .takes_turns = c->takes_turns };
+	c->mover = (struct mover){
+		.journal = c->journal, .world = c->world, .plan = c->plan, .takes_turns = c->takes_turns
+	};
 	err = mover_plan(&c->mover, buffer_bytes(&c->text), fault);
 	return err ? err : mover_recover(&c->mover, &moved, fault);
 }
@@ -232,11 +231,12 @@ static bool is_carried(const struct controller *c, uint64_t act)
 static void take_back(struct controller *c, int err, const struct fault *fault)
 {
 	if (!c->own_act || controller_may_pass(err) || err == ERR_CANCELLED || err == ERR_STALE || !fault ||
-	    !journal_lease_held(c->journal) || is_carried(c, c->own_act) || !controller_act_waits(c, c->own_act))
+	    !journal_lease_held(c->journal) || is_carried(c, c->own_act) ||
+	    !controller_act_waits(c, c->own_act))
 		return;
 	journal_append(c->journal, FRAME_ANSWER,
-		       json_pack("{s:I, s:s, s:s}", "act", (json_int_t)c->own_act, "result", "refused", "text",
-				 fault->text),
+		       json_pack("{s:I, s:s, s:s}", "act", (json_int_t)c->own_act, "result", "refused",
+				 "text", fault->text),
 		       NULL, NULL);
 }
 

@@ -14,7 +14,7 @@
 #define FORECAST_TIMEOUT_MS 60000
 #define FORECAST_SLOWED_MS  10000
 #define UNSEEN_AGAIN_MS     60000
-#define ACT_LIFE_MS	    3600000 /* as long as a signature counts (act_sign.h) */
+#define ACT_LIFE_MS         3600000 /* as long as a signature counts (act_sign.h) */
 
 struct acting {
 	struct crossing *c;
@@ -49,9 +49,9 @@ static int arm_or_not(struct crossing *c)
 	if (c->now.moving != AUTHORITY_NONE)
 		return 0;
 	if (c->now.stage == STAGE_OBSERVING && open && c->now.overlay == OVERLAY_NONE) {
-		int err = crossing_stage(c, STAGE_ARMED, -1, "every gate is open and fresh",
-					 json_pack("{s:s}", "verdict",
-						   sha256_text(c->now.verdict.hash, hash)));
+		int err =
+			crossing_stage(c, STAGE_ARMED, -1, "every gate is open and fresh",
+				       json_pack("{s:s}", "verdict", sha256_text(c->now.verdict.hash, hash)));
 
 		return crossing_came_late(c, err) ? 0 : err;
 	}
@@ -82,9 +82,11 @@ static void put_unseen(struct crossing *c)
 	const char *text = body_text(unseen, "text");
 	struct fault why = c->fault;
 
-	if (text && (strcmp(text, why.text) == 0 || mover_wall(c->mover) - body_number(unseen, "wall") < UNSEEN_AGAIN_MS))
+	if (text && (strcmp(text, why.text) == 0 ||
+		     mover_wall(c->mover) - body_number(unseen, "wall") < UNSEEN_AGAIN_MS))
 		return;
-	crossing_frame(c, FRAME_NOTE, json_pack("{s:s, s:o}", "look", "failed", "text", mover_text(why.text)), NULL);
+	crossing_frame(c, FRAME_NOTE, json_pack("{s:s, s:o}", "look", "failed", "text", mover_text(why.text)),
+		       NULL);
 	c->fault = why;
 }
 
@@ -138,8 +140,7 @@ static int answer_end(struct acting *a, int err)
 {
 	const struct crossing *c = a->c;
 
-	return err || c->turned ? err
-				: answer(a, *a->out, "%s: %s", stage_word(c->now.stage), c->now.cause);
+	return err || c->turned ? err : answer(a, *a->out, "%s: %s", stage_word(c->now.stage), c->now.cause);
 }
 
 /* Families that must have held on the target first. */
@@ -286,7 +287,8 @@ static int release_overlay(struct acting *a, const char *cause)
 	more = act_of(a);
 	/* Frozen for however long: what goes on now has a crossing's time, from now on. */
 	if (more && c->now.stage == STAGE_FENCING)
-		json_object_set_new(more, "deadline", json_integer((json_int_t)(mover_wall(c->mover) + limit_ms)));
+		json_object_set_new(more, "deadline",
+				    json_integer((json_int_t)(mover_wall(c->mover) + limit_ms)));
 	return crossing_stage(c, c->now.stage, OVERLAY_NONE, cause, more);
 }
 
@@ -567,7 +569,8 @@ int mover_act_carry(struct crossing *c, uint64_t act, const json_t *json, enum m
 			      "when it begins: end `interlock run`, start it again, and ask once more");
 	if (is_forgotten(&a, kind))
 		return answer(&a, MOVER_REFUSED,
-			      "it was asked for more than an hour ago, and nobody was there to carry it out: nothing was done; "
+			      "it was asked for more than an hour ago, and nobody was there to carry it out: "
+			      "nothing was done; "
 			      "ask again");
 	/* What is under way goes to its end first, and hears a hold by itself. */
 	if (c->now.moving != AUTHORITY_NONE && c->now.overlay == OVERLAY_NONE && c->now.act != act) {

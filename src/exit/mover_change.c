@@ -102,8 +102,10 @@ static int check_family(const struct plan *plan, const struct standing *now, str
 	/* A journal of a time before it was written down says nothing of it. */
 	if (body_hash(now->json, "scope", &was) && (scope_of(family, &is) < 0 || !sha256_equal(was, is)))
 		return fault_set(fault, ERR_CONFIG,
-				 "family %s is crossing (%s), and the plan has other topics, producers or transactional "
-				 "ids for it, or another pattern, than when it began: put them back until the crossing has "
+				 "family %s is crossing (%s), and the plan has other topics, producers or "
+				 "transactional "
+				 "ids for it, or another pattern, than when it began: put them back until "
+				 "the crossing has "
 				 "ended",
 				 now->name, stage_word(now->stage));
 	arena_init(&arena, STEPS_MEMORY);

@@ -17,7 +17,7 @@
 #define CATCH_UP_REST_MS     100
 #define FORWARD_PAUSE_MS     100
 #define FORWARD_PAUSE_MS_MAX 2000
-#define TURN_MS		     5000 /* what can only go forward has for itself, before others have a turn */
+#define TURN_MS              5000 /* what can only go forward has for itself, before others have a turn */
 
 static enum authority other(enum authority side)
 {
@@ -679,9 +679,9 @@ static int opening(struct crossing *c, enum mover_answer *out)
 	reverted = body_text(c->now.json, "reverts");
 	return crossing_stage(c, c->to == AUTHORITY_TARGET ? STAGE_TARGET : STAGE_OBSERVING,
 			      reverted ? OVERLAY_HELD : -1,
-			      reverted                        ? reverted
+			      reverted                    ? reverted
 			      : c->to == AUTHORITY_TARGET ? "authority is on the target"
-							      : "authority is back on the source",
+							  : "authority is back on the source",
 			      json_pack("{s:I}", "pause_ms", (json_int_t)pause_ms));
 }
 

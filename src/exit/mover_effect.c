@@ -316,7 +316,8 @@ static int insist(struct crossing *c, struct lever *lever, const struct intent *
 	int err = 0;
 
 	sent->set = lever_set(lever, intent->desired, intent->epoch, left_of(c, until_ms), &sent->why);
-	for (int i = 1; !err && !is_heard(sent->set) && sent->set != ERR_CANCELLED && sent->set != ERR_USAGE; i++) {
+	for (int i = 1; !err && !is_heard(sent->set) && sent->set != ERR_CANCELLED && sent->set != ERR_USAGE;
+	     i++) {
 		bool failed = sent->set == ERR_BROKER && may_give_up(c, lever);
 		int looked;
 

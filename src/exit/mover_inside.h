@@ -19,7 +19,7 @@ struct crossing {
 	int64_t return_ms;   /* monotonic: until when it tries to set back what was set */
 	bool stopped;        /* a frame could not be written: nothing more may be done */
 	bool asked_to_stop;  /* an owner's hold or rollback came meanwhile: no failure */
-	bool turned;         /* it does not get on, and lets others have their turn: nothing is over, nobody is answered */
+	bool turned; /* it does not get on, and lets others have their turn: nothing is over, nobody is answered */
 };
 
 /* How long one question to a lever may take at most; the lever's own limit may be shorter. */

@@ -294,6 +294,22 @@ static int clear_files(struct retiring *r)
 
 /* ---- the end ---- */
 
+/* One that moved, or moves, and was then taken out of the plan: its way back, its scaffold are still there. */
+static bool is_left_behind(const struct state *state)
+{
+	struct standing now;
+	const char *name;
+	json_t *family;
+
+	json_object_foreach(json_object_get(state->root, "families"), name, family)
+	{
+		if (state_family(state, name, &now) && !now.of &&
+		    (now.moving != AUTHORITY_NONE || now.stage == STAGE_TARGET || now.stage == STAGE_SEALED))
+			return true;
+	}
+	return false;
+}
+
 int mover_complete(struct mover *mover, struct fault *fault)
 {
 	const struct state *state = journal_state(mover->journal);
@@ -308,6 +324,8 @@ int mover_complete(struct mover *mover, struct fault *fault)
 		if (!state_family(state, name, &now) || now.stage != STAGE_RETIRED)
 			return 0;
 	}
+	if (is_left_behind(state))
+		return 0;
 	return journal_append(mover->journal, FRAME_NOTE,
 			      json_pack("{s:b, s:s}", "complete", 1, "text",
 					"every family is retired: the exit is complete"),

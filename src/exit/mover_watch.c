@@ -96,9 +96,9 @@ int freeze_go_on(struct crossing *c, bool *stands)
  */
 static int freeze(struct crossing *c, const char *cause)
 {
-	int err = crossing_move(c, other(c->now.authority), 0,
-				json_pack("{s:s, s:o}", "overlay", overlay_word(OVERLAY_HELD), "cause",
-					  mover_text(cause)));
+	int err = crossing_move(
+		c, other(c->now.authority), 0,
+		json_pack("{s:s, s:o}", "overlay", overlay_word(OVERLAY_HELD), "cause", mover_text(cause)));
 	bool stands;
 
 	return err ? err : freeze_go_on(c, &stands);

@@ -17,7 +17,8 @@ bool page_has_failed(const struct standing *family)
 	return result && strcmp(result, "failed") == 0;
 }
 
-static bool is_held(const struct standing *family, const struct plan_page *page, int64_t now_ms, int64_t *for_ms)
+static bool is_held(const struct standing *family, const struct plan_page *page, int64_t now_ms,
+		    int64_t *for_ms)
 {
 	const json_t *held = json_object_get(family->json, "held");
 
@@ -56,7 +57,8 @@ bool page_is_due(const struct standing *family, const struct plan_page *page, in
 		return false;
 	if (stuck) {
 		snprintf(text, size,
-			 "family %s was decided to go to the %s %s ago, stands in %s and does not get on, and writers "
+			 "family %s was decided to go to the %s %s ago, stands in %s and does not get on, "
+			 "and writers "
 			 "may be held: `interlock status %s`",
 			 family->name, authority_word(family->moving), duration_text(for_ms, since),
 			 stage_word(family->stage), family->name);

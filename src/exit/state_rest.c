@@ -345,8 +345,8 @@ static int keep_unseen(struct applying *a)
 	json_int_t wall_ms = a->frame->moment.wall_ms;
 	const json_t *before = json_object_get(a->family, "unseen");
 	json_t *unseen = json_pack("{s:I, s:I, s:s}", "since",
-				   before ? (json_int_t)body_number(before, "since") : wall_ms, "wall", wall_ms,
-				   "text", body_text(a->body, "text"));
+				   before ? (json_int_t)body_number(before, "since") : wall_ms, "wall",
+				   wall_ms, "text", body_text(a->body, "text"));
 
 	return unseen ? body_put(a->family, "unseen", unseen) : ERR_MEMORY;
 }

@@ -125,15 +125,20 @@ static void decided_and_stuck(void **state)
 
 	(void)state;
 	now.json = json_pack("{s:I}", "crossed", (json_int_t)STATE_MADE_MS);
-	assert_false(page_is_due(&now, &page, DEADLINE_MS, STATE_MADE_MS + DEADLINE_MS - 1, text, sizeof text));
+	assert_false(
+		page_is_due(&now, &page, DEADLINE_MS, STATE_MADE_MS + DEADLINE_MS - 1, text, sizeof text));
 	assert_true(page_is_due(&now, &page, DEADLINE_MS, STATE_MADE_MS + DEADLINE_MS, text, sizeof text));
-	assert_string_equal(text, "family orders was decided to go to the target 30.0 s ago, stands in OPENING and does not "
-				  "get on, and writers may be held: `interlock status orders`");
+	assert_string_equal(
+		text,
+		"family orders was decided to go to the target 30.0 s ago, stands in OPENING and does not "
+		"get on, and writers may be held: `interlock status orders`");
 	soon.after_ms.value = 1000;
 	assert_true(page_is_due(&now, &soon, DEADLINE_MS, STATE_MADE_MS + 1000, text, sizeof text));
-	json_object_set_new(now.json, "paged", json_pack("{s:s, s:I}", "result", "called", "wall",
-							 (json_int_t)(STATE_MADE_MS + DEADLINE_MS)));
-	assert_false(page_is_due(&now, &page, DEADLINE_MS, STATE_MADE_MS + 2 * DEADLINE_MS, text, sizeof text));
+	json_object_set_new(now.json, "paged",
+			    json_pack("{s:s, s:I}", "result", "called", "wall",
+				      (json_int_t)(STATE_MADE_MS + DEADLINE_MS)));
+	assert_false(
+		page_is_due(&now, &page, DEADLINE_MS, STATE_MADE_MS + 2 * DEADLINE_MS, text, sizeof text));
 	json_object_del(now.json, "paged");
 
 	/* Before the decision it goes back by itself, and what has arrived waits for nobody. */

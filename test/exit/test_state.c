@@ -194,8 +194,8 @@ static const struct {
 	{ FRAME_LEAK, "{'family':'orders','text':'a record'}", ALL },
 	{ FRAME_SCAFFOLD, "{'family':'orders','item':'topic x','event':'present'}", ALL },
 	{ FRAME_NOTE, "{'text':'a word'}", ALL },
-	{ FRAME_PAGE, "{'family':'orders','result':'called'}", BIT(IN_HELD) | BIT(IN_UNKNOWN) |
-									       BIT(IN_DECIDED) | BIT(IN_DECIDED_HELD_OUTSIDE) | BIT(IN_OPENING) },
+	{ FRAME_PAGE, "{'family':'orders','result':'called'}",
+	  BIT(IN_HELD) | BIT(IN_UNKNOWN) | BIT(IN_DECIDED) | BIT(IN_DECIDED_HELD_OUTSIDE) | BIT(IN_OPENING) },
 };
 
 static void each_kind_in_each_situation(void **state)
@@ -657,16 +657,20 @@ static void a_freeze_that_goes_on_has_a_deadline_of_its_own(void **state)
 	(void)state;
 	reach(&made, IN_TARGET);
 	assert_int_equal(state_put(&made, FRAME_MOVE,
-				   "{'family':'orders','attempt':$A1,'to':'source','act':0,'overlay':'HELD','cause':'a leak'}"),
+				   "{'family':'orders','attempt':$A1,'to':'source','act':0,'overlay':'HELD','"
+				   "cause':'a leak'}"),
 			 0);
 	assert_int_equal(
-		state_put(&made, FRAME_STAGE, STAGE_BODY("FENCING", ",'overlay':'HELD','epoch':$E1,'deadline':1700000010000")),
+		state_put(&made, FRAME_STAGE,
+			  STAGE_BODY("FENCING", ",'overlay':'HELD','epoch':$E1,'deadline':1700000010000")),
 		0);
 	/* What is said of the fence meanwhile changes nothing of it. */
-	assert_int_equal(state_put(&made, FRAME_STAGE, STAGE_BODY("FENCING", ",'overlay':'HELD','deadline':1")), 0);
+	assert_int_equal(
+		state_put(&made, FRAME_STAGE, STAGE_BODY("FENCING", ",'overlay':'HELD','deadline':1")), 0);
 	assert_true(state_family(&made.state, "orders", &now));
 	assert_int_equal(now.deadline_ms, 1700000010000);
-	assert_int_equal(state_put(&made, FRAME_STAGE, STAGE_BODY("FENCING", ",'deadline':1700900000000")), 0);
+	assert_int_equal(state_put(&made, FRAME_STAGE, STAGE_BODY("FENCING", ",'deadline':1700900000000")),
+			 0);
 	assert_true(state_family(&made.state, "orders", &now));
 	assert_int_equal(now.overlay, OVERLAY_NONE);
 	assert_int_equal(now.deadline_ms, 1700900000000);
