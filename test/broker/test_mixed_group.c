@@ -1,6 +1,8 @@
 /* test_mixed_group.c - members of both group protocols in one group, and groups that turn from one kind into the other. */
 #include "guest.h"
 
+#include "base/hash.h"
+#include "base/random.h"
 #include "broker/consumer_bytes.h"
 #include "broker/consumer_group.h"
 
@@ -141,6 +143,7 @@ struct new
 	const char *id;
 	int32_t epoch;
 	int owned;
+	const char *name; /* NULL: it is no static one */
 };
 
 static int16_t beat(struct guest *guest, struct new *new)
@@ -150,6 +153,7 @@ static int16_t beat(struct guest *guest, struct new *new)
 			       store_topic_named(guest->broker->store, topic)->id, new->owned);
 	struct consumer_group_heartbeat_response response;
 
+	request.instance_id = view_text(new->name);
 	guest_hear(guest, API_CONSUMER_GROUP_HEARTBEAT, 1, &request, &response);
 	if (response.error_code)
 		return response.error_code;
@@ -583,6 +587,97 @@ static void what_is_no_consumer_does_not_mix(void **state)
 	guest_leave(&guest);
 }
 
+/* ---- whatever happens ------------------------------------------------------------------------------------------------ */
+
+enum { MANY = 4, STEPS = 250 };
+
+static uint64_t hash_places(const struct places *places, uint64_t hash)
+{
+	return places->count ? hash64(places->at, (size_t)places->count * sizeof *places->at, hash)
+			     : hash + 1;
+}
+
+/* Of all that the log is to keep, in whatever order. */
+static uint64_t hash_group(struct broker *broker)
+{
+	struct group *whole = group_named(broker_groups(broker), group);
+	struct consumer_group *consumer = whole ? whole->consumer : NULL;
+	uint64_t hash = 0;
+
+	if (!consumer)
+		return 0;
+	LIST_EACH(&consumer->members, link)
+	{
+		struct consumer_member *member = container_of(link, struct consumer_member, link);
+		int32_t numbers[] = { member->is.epoch, member->is.previous_epoch, (int32_t)member->is.state,
+				      member->rebalance_timeout_ms, member->instance_id != NULL };
+		uint64_t one = hash64(member->id, strlen(member->id), 0);
+
+		one = hash64(numbers, sizeof numbers, one);
+		one = hash_places(&member->is.assigned, one);
+		one = hash_places(&member->is.revoking, one);
+		hash ^= hash_places(&member->target, one);
+	}
+	return hash ^ ((uint64_t)consumer->epoch << 32) ^ (uint64_t)consumer->assignment_epoch;
+}
+
+/* Members that are honest, answers that they never hear, processes that die, and a broker that starts again: nobody owns what another one owns. */
+static void nobody_owns_what_another_owns(void **state)
+{
+	static const char *const names[] = { "i", "k" };
+	struct new all[MANY] = { 0 }, heard;
+	char ids[MANY][16];
+	struct random chance;
+	struct guest guest;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 8);
+	random_seed(&chance, 848);
+	for (int step = 0, number = 0; step < STEPS; step++) {
+		int k = (int)random_below(&chance, MANY);
+		uint64_t dice = random_below(&chance, 100);
+		int16_t error;
+
+		if (!all[k].id || dice < 4) { /* it is new, or died without a word */
+			snprintf(ids[k], sizeof ids[k], "m-%d", number++);
+			all[k] = (struct new){ ids[k], 0, 0, k < 2 ? names[k] : NULL };
+		} else if (dice < 9) { /* it goes; a static one maybe for a while */
+			all[k].epoch = k < 2 && dice < 8 ? CONSUMER_STATIC_AWAY : -1;
+			beat(&guest, &all[k]);
+			all[k] = (struct new){ 0 };
+			continue;
+		} else if (dice < 11) { /* it takes something for lost that is not */
+			all[k].epoch = all[k].owned = 0;
+		} else if (dice < 13) {
+			uint64_t before;
+
+			ticks(*state);
+			before = hash_group(*state);
+			guest_leave(&guest);
+			broker_end(*state);
+			*state = broker_begin("offsets.topic.num.partitions", "2");
+			guest_come(&guest, *state);
+			assert_true(hash_group(*state) == before);
+		} else if (dice < 15) {
+			loop_shift_ms += 6000;
+			ticks(*state);
+		}
+		heard = all[k];
+		error = beat(&guest, &heard);
+		if (error && error != KAFKA_COORDINATOR_NOT_AVAILABLE &&
+		    error != KAFKA_COORDINATOR_LOAD_IN_PROGRESS)
+			all[k].epoch = all[k].owned = 0;
+		else if (!error && random_below(&chance, 5))
+			all[k] = heard;
+		for (int i = 0; i < MANY; i++)
+			for (int o = 0; o < i; o++)
+				if (all[i].owned & all[o].owned)
+					fail_msg("step %d: %s owns %x, %s owns %x", step, all[i].id,
+						 (unsigned)all[i].owned, all[o].id, (unsigned)all[o].owned);
+	}
+	guest_leave(&guest);
+}
+
 int main(void)
 {
 #define PLAY(name, how) cmocka_unit_test_setup_teardown(name, how, guest_end)
@@ -602,6 +697,7 @@ int main(void)
 		PLAY(the_policy_may_forbid_it, begin_disabled),
 		PLAY(or_only_the_way_back, begin_upgrade),
 		PLAY(what_is_no_consumer_does_not_mix, begin),
+		PLAY(nobody_owns_what_another_owns, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
