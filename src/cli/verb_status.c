@@ -52,6 +52,29 @@ static bool is_unjudged(const struct standing *now)
 
 /* ---- for machines ---- */
 
+/* What was tried last and did not come about: it is tried again (perhaps just now), or set back. */
+static bool last_failed(const struct standing *now, struct intent *out)
+{
+	struct intent each;
+	bool found = false;
+
+	for (int i = 0; state_intent_at(now, i, &each); i++) {
+		if (each.outcome == OUTCOME_OPEN)
+			continue;
+		found = each.outcome != OUTCOME_DONE && each.why && each.why[0];
+		*out = each;
+	}
+	return found;
+}
+
+static json_t *failed_json(const struct standing *now)
+{
+	struct intent last;
+
+	return last_failed(now, &last) ? json_pack("{s:s, s:s}", "step", last.step, "why", last.why)
+				       : json_null();
+}
+
 static json_t *moving_json(const struct standing *now)
 {
 	enum authority to = now->moving;
@@ -61,8 +84,9 @@ static json_t *moving_json(const struct standing *now)
 	/* A crossing that is given up goes to where it came from. */
 	if (now->returning)
 		to = to == AUTHORITY_TARGET ? AUTHORITY_SOURCE : AUTHORITY_TARGET;
-	return json_pack("{s:s, s:s, s:o}", "to", authority_word(to), "step", stage_word(now->stage),
-			 "deadline", now->deadline_ms ? json_time(now->deadline_ms) : json_null());
+	return json_pack("{s:s, s:s, s:o, s:o}", "to", authority_word(to), "step", stage_word(now->stage),
+			 "deadline", now->deadline_ms ? json_time(now->deadline_ms) : json_null(), "failed",
+			 failed_json(now));
 }
 
 static json_t *boundary_json(const struct standing *now)
@@ -134,7 +158,7 @@ static json_t *unseen_json(const struct standing *now)
 
 	if (!unseen)
 		return json_null();
-	return json_pack("{s:I, s:s}", "since", (json_int_t)body_number(unseen, "since"), "text",
+	return json_pack("{s:o, s:s}", "since", json_time(body_number(unseen, "since")), "text",
 			 body_text(unseen, "text"));
 }
 
@@ -251,7 +275,8 @@ static void say_acts(struct paper *paper, const json_t *root, const struct stand
 /* Who finds it so at night must know that writers may be held, and who lets them go. */
 static void say_moving(struct paper *paper, const struct standing *now, bool alive)
 {
-	char line[400];
+	struct intent last;
+	char line[1400];
 
 	snprintf(line, sizeof line, "a crossing is %s%s", now->returning ? "being given up" : "under way",
 		 alive ? ""
@@ -261,6 +286,9 @@ static void say_moving(struct paper *paper, const struct standing *now, bool ali
 		snprintf(line + strlen(line), sizeof line - strlen(line), ", %s",
 			 stage_is_decided(now->stage) ? "forward, for it is decided"
 						      : "for as long as its deadline allows, else back");
+	if (last_failed(now, &last))
+		snprintf(line + strlen(line), sizeof line - strlen(line), "; '%s' did not come about: %.800s",
+			 last.step, last.why);
 	buffer_text(&paper->text, "  ");
 	paper_wrap_safe(paper, 2, 4, line);
 }

@@ -343,6 +343,7 @@ static int keep_intent(struct crossing *c, const struct lever *lever, const stru
 		       struct intent *out)
 {
 	*out = *intent;
+	out->why = NULL;
 	out->lever = lever->name;
 	out->step = arena_text(&c->arena, intent->step);
 	out->word = arena_text(&c->arena, intent->word);

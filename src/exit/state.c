@@ -72,15 +72,11 @@ bool state_intent_at(const struct standing *family, int index, struct intent *ou
 
 	if (!json)
 		return false;
-	*out = (struct intent){ body_count(json, "sequence"),
-				body_count(json, "attempt"),
-				body_count(json, "epoch"),
-				body_text(json, "step"),
-				body_text(json, "lever"),
-				body_text(json, "word"),
-				body_text(json, "before"),
-				body_text(json, "desired"),
-				state_outcome(body_text(json, "result")) };
+	*out = (struct intent){ body_count(json, "sequence"), body_count(json, "attempt"),
+				body_count(json, "epoch"),    body_text(json, "step"),
+				body_text(json, "lever"),     body_text(json, "word"),
+				body_text(json, "before"),    body_text(json, "desired"),
+				body_text(json, "why"),       state_outcome(body_text(json, "result")) };
 	return true;
 }
 

@@ -108,6 +108,7 @@ enum outcome { OUTCOME_OPEN, OUTCOME_DONE, OUTCOME_NOT_DONE, OUTCOME_UNKNOWN };
 struct intent {
 	uint64_t sequence, attempt, epoch;
 	const char *step, *lever, *word, *before, *desired;
+	const char *why; /* it did not come about; NULL: it did, or nothing was said of it */
 	enum outcome outcome;
 };
 

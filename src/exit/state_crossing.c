@@ -267,6 +267,8 @@ int apply_outcome(struct applying *a)
 		return state_wrong(a, "intent %lld is called done, and was not seen to be",
 				   (long long)body_number(a->body, "intent"));
 	err = body_copy(intent, "result", a->body, "result");
+	if (!err && body_text(a->body, "why"))
+		err = body_copy(intent, "why", a->body, "why");
 	if (!err && result != OUTCOME_UNKNOWN)
 		forget_standing(a, intent);
 	return err;

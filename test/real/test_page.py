@@ -160,7 +160,11 @@ def test_a_crossing_that_does_not_get_on_leaves_others_their_turn(own_pair, inte
         assert looker.act("hold", "other", timeout=40).status == 0
         [(family, said)] = until(lambda: pager.calls, controller)
         assert family == FAMILY and "was decided to go to the target" in said and "in OPENING" in said, said
-        assert looker.status()["stage"] == "OPENING" and not came
+        stands = looker.status()
+        assert stands["stage"] == "OPENING" and not came
+        assert stands["moving"]["failed"]["step"] == "open flag target" and "exit" in stands["moving"]["failed"]["why"], stands
+        shown = interlock.run("status", FAMILY, "--plan", file, folder=one.folder, status=0).out
+        assert "'open flag target' did not come about" in " ".join(shown.split()), shown
         bad.heals()
         verb.join(60)
         assert came and came[0].status == 0 and looker.status()["stage"] == "TARGET", came
