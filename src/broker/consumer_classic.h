@@ -41,10 +41,10 @@ int group_become_consumer(struct group *group);
 void group_become_classic(struct group *group);
 
 /*
- * Makes a consumer group of a classic one with members.  ERR_CONFIG: the policy, the protocol or the size is against it, and
- * nothing was done; ERR_MEMORY.
+ * Makes a consumer group of a classic one with members, for one more.  ERR_CONFIG: the policy, the protocol or the size is against
+ * it, and nothing was done; nor with ERR_LIMIT: it has all the members that it may have, and `joining` is none of them; ERR_MEMORY.
  */
-int group_upgrade(struct group *group);
+int group_upgrade(struct group *group, struct view joining);
 
 /* When all members are of the classic protocol: true, the group is one, `consumer` is gone, and they rebalance. */
 bool consumer_downgrade(struct consumer_group *consumer);

@@ -13,6 +13,7 @@
 #define TOPICS_MAX    100000
 #define MEMBER_SINCE  1 /* the member makes its id itself (KIP-1082) */
 #define MEMBER_LEAVES (-1)
+#define FULL          "The consumer group has reached its maximum capacity."
 
 typedef struct consumer_group_heartbeat_request asked_t;
 typedef struct consumer_group_heartbeat_response told_t;
@@ -217,8 +218,7 @@ static struct consumer_member *add(struct request *request, struct consumer_grou
 	struct consumer_member *member;
 
 	if (consumer->member_count >= request->broker->properties.consumer_size_max) {
-		refuse(request, KAFKA_GROUP_MAX_SIZE_REACHED,
-		       "The consumer group has reached its maximum capacity.");
+		refuse(request, KAFKA_GROUP_MAX_SIZE_REACHED, FULL);
 		return NULL;
 	}
 	if (!pattern_good(request))
@@ -480,6 +480,7 @@ static struct consumer_group *group_of(struct request *request)
 	const asked_t *in = request->message;
 	struct groups *groups = broker_groups(request->broker);
 	struct group *group = group_named(groups, in->group_id);
+	int err = 0;
 
 	if (!group && in->member_epoch == 0)
 		group = group_make(groups, in->group_id);
@@ -488,9 +489,11 @@ static struct consumer_group *group_of(struct request *request)
 		refuse(request, KAFKA_UNKNOWN_SERVER_ERROR, NULL);
 		return NULL;
 	}
-	if (group && !group->consumer && group->member_count > 0 && in->member_epoch == 0 &&
-	    group_upgrade(group) == ERR_MEMORY) {
-		refuse(request, KAFKA_UNKNOWN_SERVER_ERROR, NULL);
+	if (group && !group->consumer && group->member_count > 0 && in->member_epoch == 0)
+		err = group_upgrade(group, in->member_id);
+	if (err == ERR_MEMORY || err == ERR_LIMIT) {
+		refuse(request, err == ERR_LIMIT ? KAFKA_GROUP_MAX_SIZE_REACHED : KAFKA_UNKNOWN_SERVER_ERROR,
+		       err == ERR_LIMIT ? FULL : NULL);
 		return NULL;
 	}
 	if (group && group->consumer)

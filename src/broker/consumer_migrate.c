@@ -135,15 +135,17 @@ static void send_away(struct group *group)
 		pending_remove(container_of(group->pending.next, struct pending_member, link));
 }
 
-int group_upgrade(struct group *group)
+int group_upgrade(struct group *group, struct view joining)
 {
+	int64_t size_max = group->groups->broker->properties.consumer_size_max;
 	struct consumer_group *consumer;
 	int err;
 
 	if (!policy_is(group, "upgrade") || !group->protocol_type ||
-	    strcmp(group->protocol_type, "consumer") != 0 ||
-	    group->member_count > group->groups->broker->properties.consumer_size_max)
+	    strcmp(group->protocol_type, "consumer") != 0 || group->member_count > size_max)
 		return ERR_CONFIG;
+	if (group->member_count == size_max && !member_find(group, joining))
+		return ERR_LIMIT;
 	consumer = consumer_new(group);
 	if (!consumer)
 		return ERR_MEMORY;

@@ -21,6 +21,11 @@ static int begin_upgrade(void **state)
 	return begin_with(state, "group.consumer.migration.policy", "Upgrade");
 }
 
+static int begin_small(void **state)
+{
+	return begin_with(state, "group.consumer.max.size", "1");
+}
+
 /* ---- the classic side ------------------------------------------------------------------------------------------------ */
 
 /* A member as clients are: it wants topic t, and says what it owns. */
@@ -545,6 +550,20 @@ static void the_policy_may_forbid_it(void **state)
 	guest_leave(&guest);
 }
 
+/* There is no place for the newer one: then there is no reason to turn. */
+static void a_full_group_stays_classic(void **state)
+{
+	struct old old = { 0 };
+	struct new new = { "newer", 0, 0 };
+	struct guest guest;
+
+	one_old(&guest, *state, &old);
+	assert_int_equal(beat(&guest, &new), KAFKA_GROUP_MAX_SIZE_REACHED);
+	assert_null(group_named(broker_groups(*state), group)->consumer);
+	assert_int_equal(old_beat(&guest, &old), 0);
+	guest_leave(&guest);
+}
+
 static void or_only_the_way_back(void **state)
 {
 	struct old old = { 0 };
@@ -695,6 +714,7 @@ int main(void)
 		PLAY(a_group_that_turned_back_rebalances_after_a_restart, begin),
 		PLAY(an_old_one_that_is_behind, begin_upgrade),
 		PLAY(the_policy_may_forbid_it, begin_disabled),
+		PLAY(a_full_group_stays_classic, begin_small),
 		PLAY(or_only_the_way_back, begin_upgrade),
 		PLAY(what_is_no_consumer_does_not_mix, begin),
 		PLAY(nobody_owns_what_another_owns, begin),
