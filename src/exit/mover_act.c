@@ -609,7 +609,7 @@ int mover_revert(struct mover *mover, const struct plan_family *family, const ch
 		*out = MOVER_REFUSED;
 		err = crossing_stage(&c, c.now.stage, OVERLAY_HELD, c.fault.text, NULL);
 	} else if (!err) {
-		err = crossing_move(&c, AUTHORITY_SOURCE, 0, json_pack("{s:o}", "cause", mover_text(cause)));
+		err = crossing_move(&c, AUTHORITY_SOURCE, 0, json_pack("{s:b, s:o}", "reverts", 1, "cause", mover_text(cause)));
 		err = err ? err : mover_carry(&c, out);
 	}
 	crossing_close(&c);

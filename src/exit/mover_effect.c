@@ -102,7 +102,7 @@ static int put_outcome(struct crossing *c, uint64_t intent, enum outcome outcome
 				 outcome_word(outcome), "recovered", recovered);
 
 	if (body && outcome != OUTCOME_DONE)
-		json_object_set_new(body, "why", mover_text(c->fault.text));
+		json_object_set_new(body, "failed", mover_text(c->fault.text));
 	return crossing_frame(c, FRAME_OUTCOME, body, NULL);
 }
 

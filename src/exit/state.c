@@ -76,7 +76,7 @@ bool state_intent_at(const struct standing *family, int index, struct intent *ou
 				body_count(json, "epoch"),    body_text(json, "step"),
 				body_text(json, "lever"),     body_text(json, "word"),
 				body_text(json, "before"),    body_text(json, "desired"),
-				body_text(json, "why"),       state_outcome(body_text(json, "result")) };
+				body_text(json, "failed"),       state_outcome(body_text(json, "result")) };
 	return true;
 }
 

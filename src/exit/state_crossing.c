@@ -52,7 +52,7 @@ int apply_move(struct applying *a)
 	json_object_del(a->family, "return");
 	json_object_del(a->family, "reverts");
 	/* Nobody asked for it: a stop condition did, and why is worth keeping until somebody has looked. */
-	if (!err && !freezes && !body_count(a->body, "act") && body_text(a->body, "cause"))
+	if (!err && json_is_true(json_object_get(a->body, "reverts")))
 		err = body_copy(a->family, "reverts", a->body, "cause");
 	return err;
 }
@@ -267,8 +267,9 @@ int apply_outcome(struct applying *a)
 		return state_wrong(a, "intent %lld is called done, and was not seen to be",
 				   (long long)body_number(a->body, "intent"));
 	err = body_copy(intent, "result", a->body, "result");
-	if (!err && body_text(a->body, "why"))
-		err = body_copy(intent, "why", a->body, "why");
+	/* Of a time when it was not kept it is called `why`: what a snapshot of then holds must not change. */
+	if (!err && body_text(a->body, "failed"))
+		err = body_copy(intent, "failed", a->body, "failed");
 	if (!err && result != OUTCOME_UNKNOWN)
 		forget_standing(a, intent);
 	return err;

@@ -123,7 +123,7 @@ struct sim_controller {
 /* What an onlooker knows who reads the frames as they become durable, and trusts nobody. */
 struct sim_onlooker {
 	int owner; /* by the last DECISION */
-	bool crossing, returning, quiet, level, fenced;
+	bool crossing, returning, reverts, quiet, level, fenced;
 	int to;
 	uint64_t attempt;
 	struct sha256 verdict;

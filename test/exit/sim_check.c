@@ -125,6 +125,7 @@ static void saw_move(struct sim *sim, const struct frame *frame, json_t *body)
 	look_at_its_age(sim, frame, (uint64_t)body_number(body, "act"));
 	o->crossing = true;
 	o->returning = o->quiet = o->level = o->fenced = false;
+	o->reverts = json_is_true(json_object_get(body, "reverts"));
 	o->to = strcmp(text_of(body, "to"), "target") == 0;
 	o->attempt = (uint64_t)body_number(body, "attempt");
 	if (o->gave_up && !o->past_moved_at)
@@ -180,6 +181,9 @@ static void saw_stage(struct sim *sim, json_t *body)
 	if (!o->crossing || !ends)
 		return;
 	o->crossing = false;
+	/* In the frame of the arrival itself: whoever would say it in the next one may be dead. */
+	if (o->reverts && strcmp(text_of(body, "overlay"), "HELD") != 0)
+		sim_fail(sim, "what a stop condition brought back is not held");
 	if (!o->returning)
 		return;
 	for (int i = 0; sim_lever_name(i); i++) {
