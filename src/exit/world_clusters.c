@@ -88,6 +88,33 @@ static int resolve(struct clusters *w, struct scene *scene, struct fault *fault)
 	return 0;
 }
 
+/* As the plan names them, where it does: whoever looks at one side does not wait for the other one. */
+static int name_topics(struct clusters *w, struct scene *scene, enum side side, struct fault *fault)
+{
+	const struct plan_topics *topics = &scene->family->topics;
+	const char **names;
+
+	for (int i = 0; i < topics->count; i++)
+		if (topics->at[i].glob)
+			return resolve(w, scene, fault);
+	if (topics_known(scene) || scene->names[side])
+		return 0;
+	names = arena_array(&scene->arena, (size_t)topics->count + 1, sizeof *names);
+	for (int i = 0; names && i < topics->count; i++) {
+		const struct plan_topic *topic = &topics->at[i];
+
+		names[i] = arena_printf(&scene->arena, "%.*s",
+					VIEW_ARGS(side == SIDE_SOURCE ? topic->source : topic->target));
+		if (!names[i])
+			names = NULL;
+	}
+	if (!names)
+		return fault_set(fault, ERR_MEMORY, "no memory for family %s", scene->name);
+	scene->names[side] = names;
+	scene->topic_count = topics->count;
+	return 0;
+}
+
 /* Finds or makes it; what its topics are may not be known. */
 static int scene_find(struct clusters *w, const struct plan_family *family, struct scene **out,
 		      struct fault *fault)
@@ -384,8 +411,9 @@ static int look(struct world *world, const struct plan_family *family, enum auth
 	struct look made = { .settled = true };
 	struct scene *scene;
 	struct arena arena;
-	int err = scene_of(w, family, &scene, fault);
+	int err = scene_find(w, family, &scene, fault);
 
+	err = err ? err : name_topics(w, scene, where, fault);
 	if (err < 0)
 		return err;
 	if (!scene->quiet[where])

@@ -58,6 +58,9 @@ def test_one_shop_is_back_later(interlock, tmp_path):
                           "producers": "none", "owners": {"decision": OWNER}, "levers": {"flag": flag}}]}))
         assert run("promote", "orders", *act)["result"] == "done"
         source.kill()
+        # Of the side that is there everything can be told.
+        logs = {one["side"]: one for one in run("diagnose", "orders", status=2)["families"][0]["logs"]}
+        assert logs["target"]["settled"] and logs["source"]["settled"] is None and "refused" in logs["source"]["why"], logs
         anna, ben = orders("anna", 20, 10), orders("ben", 20, 10)
         produce(target, "orders", anna[:5] + ben[:5] + anna[5:] + ben[5:])
         source.start()
