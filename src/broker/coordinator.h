@@ -21,8 +21,8 @@ void coordinator_tick(struct broker *broker);
 /* A topic is about to be deleted, or is: its positions go with it. */
 void coordinator_topic_deleted(struct broker *broker, struct view topic);
 
-/* May this transactional batch be written?  KAFKA_NONE, or the producer's error. */
-int16_t coordinator_may_write(struct broker *broker, struct view topic, int32_t partition,
-			      const struct batch_head *head, int16_t produce_version);
+/* May who says this transactional id of himself write this batch?  KAFKA_NONE, or the producer's error. */
+int16_t coordinator_may_write(struct broker *broker, struct view transactional_id, struct view topic,
+			      int32_t partition, const struct batch_head *head, int16_t produce_version);
 
 #endif

@@ -186,8 +186,10 @@ static int16_t check_batch(struct production *production, const struct store_top
 		return KAFKA_INVALID_RECORD;
 	}
 	if (batch.head.transactional) {
-		error = coordinator_may_write(request->broker, topic, index, &batch.head,
-					      request_version(request));
+		const struct produce_request *in = request->message;
+
+		error = coordinator_may_write(request->broker, in->transactional_id, topic, index,
+					      &batch.head, request_version(request));
 		if (error)
 			return error;
 	}

@@ -132,8 +132,11 @@ enum transaction_end_step transaction_end_rule(const struct transaction *transac
 /* Was it not used for so long that it may be forgotten?  Never while something is open or being written. */
 bool transaction_expired(const struct transaction *transaction, int64_t wall_ms, int64_t kept_ms);
 
-/* May its producer write this there?  KAFKA_NONE, or the error of Produce in this version. */
-int16_t transaction_write_rule(const struct transaction *transaction, struct view topic, int32_t partition,
-			       int16_t epoch, int16_t produce_version);
+/*
+ * May its producer write this there, who says `id` of himself?  KAFKA_NONE, or the error of Produce in this version.  A null `id` is
+ * nobody's; it is refused where rights are asked for.
+ */
+int16_t transaction_write_rule(const struct transaction *transaction, struct view id, struct view topic,
+			       int32_t partition, int16_t epoch, int16_t produce_version);
 
 #endif

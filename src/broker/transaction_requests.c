@@ -536,13 +536,14 @@ void handle_end_txn(struct request *request)
 /* ---- produce --------------------------------------------------------------------------------------------------------- */
 
 /* A batch outside of its transaction would hang, or fall into the next one: it is refused (KIP-890). */
-int16_t coordinator_may_write(struct broker *broker, struct view topic, int32_t partition,
-			      const struct batch_head *head, int16_t produce_version)
+int16_t coordinator_may_write(struct broker *broker, struct view transactional_id, struct view topic,
+			      int32_t partition, const struct batch_head *head, int16_t produce_version)
 {
 	struct transactions *all = broker_transactions(broker);
 	struct transaction *transaction = transaction_of_producer(all, head->producer_id);
 
 	if (!all->log.loaded)
 		return KAFKA_NOT_ENOUGH_REPLICAS; /* a moment, please */
-	return transaction_write_rule(transaction, topic, partition, head->producer_epoch, produce_version);
+	return transaction_write_rule(transaction, transactional_id, topic, partition, head->producer_epoch,
+				      produce_version);
 }

@@ -132,10 +132,13 @@ bool transaction_expired(const struct transaction *transaction, int64_t wall_ms,
 
 /* ---- Produce --------------------------------------------------------------------------------------------------------- */
 
-int16_t transaction_write_rule(const struct transaction *transaction, struct view topic, int32_t partition,
-			       int16_t epoch, int16_t produce_version)
+int16_t transaction_write_rule(const struct transaction *transaction, struct view id, struct view topic,
+			       int32_t partition, int16_t epoch, int16_t produce_version)
 {
 	if (!transaction)
+		return KAFKA_INVALID_PRODUCER_ID_MAPPING;
+	/* The right that was asked for is that to `id`: it is none to write into the transaction of another. */
+	if (id.at && !view_is(id, transaction->id))
 		return KAFKA_INVALID_PRODUCER_ID_MAPPING;
 	if (epoch != transaction->is.epoch)
 		return KAFKA_INVALID_PRODUCER_EPOCH;

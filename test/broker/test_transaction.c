@@ -123,18 +123,26 @@ static void who_may_end(void **state)
 static void who_may_write(void **state)
 {
 	struct transaction t = that(TRANSACTION_ONGOING, 5, -1, false);
-	struct view topic = VIEW_LITERAL("orders");
+	struct view topic = VIEW_LITERAL("orders"), id = VIEW_LITERAL("mine");
+	char mine[] = "mine";
 	uint8_t raw[POSITION_KEY_MAX];
 
+	t.id = mine;
 	assert_int_equal(map_put(&t.partitions, position_key(raw, topic, 2), &t), 0);
-	assert_int_equal(transaction_write_rule(NULL, topic, 2, 5, 12), KAFKA_INVALID_PRODUCER_ID_MAPPING);
-	assert_int_equal(transaction_write_rule(&t, topic, 2, 5, 9), KAFKA_NONE);
-	assert_int_equal(transaction_write_rule(&t, topic, 2, 4, 9), KAFKA_INVALID_PRODUCER_EPOCH);
-	assert_int_equal(transaction_write_rule(&t, topic, 3, 5, 9), KAFKA_INVALID_TXN_STATE);
-	assert_int_equal(transaction_write_rule(&t, topic, 3, 5, 11), KAFKA_TRANSACTION_ABORTABLE);
+	assert_int_equal(transaction_write_rule(NULL, id, topic, 2, 5, 12),
+			 KAFKA_INVALID_PRODUCER_ID_MAPPING);
+	assert_int_equal(transaction_write_rule(&t, id, topic, 2, 5, 9), KAFKA_NONE);
+	assert_int_equal(transaction_write_rule(&t, id, topic, 2, 4, 9), KAFKA_INVALID_PRODUCER_EPOCH);
+	assert_int_equal(transaction_write_rule(&t, id, topic, 3, 5, 9), KAFKA_INVALID_TXN_STATE);
+	assert_int_equal(transaction_write_rule(&t, id, topic, 3, 5, 11), KAFKA_TRANSACTION_ABORTABLE);
+	/* Who may do as "yours" may not do as "mine", whatever producer id he says. */
+	assert_int_equal(transaction_write_rule(&t, VIEW_LITERAL("yours"), topic, 2, 5, 9),
+			 KAFKA_INVALID_PRODUCER_ID_MAPPING);
+	assert_int_equal(transaction_write_rule(&t, VIEW_LITERAL("mine2"), topic, 2, 5, 9),
+			 KAFKA_INVALID_PRODUCER_ID_MAPPING);
 	t.is.state = TRANSACTION_PREPARE_COMMIT;
-	assert_int_equal(transaction_write_rule(&t, topic, 2, 5, 9), KAFKA_INVALID_TXN_STATE);
-	assert_int_equal(transaction_write_rule(&t, topic, 2, 5, 12), KAFKA_CONCURRENT_TRANSACTIONS);
+	assert_int_equal(transaction_write_rule(&t, id, topic, 2, 5, 9), KAFKA_INVALID_TXN_STATE);
+	assert_int_equal(transaction_write_rule(&t, id, topic, 2, 5, 12), KAFKA_CONCURRENT_TRANSACTIONS);
 	map_done(&t.partitions);
 }
 
@@ -517,6 +525,25 @@ static void is_it_in_the_transaction(void **state)
 }
 
 /* The last epoch of an id: the next transaction is of another id, from its first epoch. */
+/* The right to one transactional id is none to write into the transaction of another. */
+static void nobody_writes_for_another(void **state)
+{
+	struct words_producer mine = { VIEW_LITERAL("mine") }, yours = { VIEW_LITERAL("yours") };
+	struct guest guest;
+
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 1);
+	mine.id = init(&guest, "mine", -1, -1, 60000).producer_id;
+	init(&guest, "yours", -1, -1, 60000);
+	assert_int_equal(add(&guest, "mine", mine.id, 0, "t", 0), 0);
+	yours.id = mine.id;
+	assert_int_equal(writes(&guest, yours, "t", 0), KAFKA_INVALID_PRODUCER_ID_MAPPING);
+	assert_int_equal(writes(&guest, mine, "t", 0), 0);
+	assert_int_equal(writes(&guest, yours, "t", 1), KAFKA_INVALID_PRODUCER_ID_MAPPING);
+	assert_int_equal(finish(&guest, "mine", mine.id, 0, true), 0);
+	guest_leave(&guest);
+}
+
 static void epochs_may_be_used_up(void **state)
 {
 	struct init_producer_id_response begun;
@@ -645,6 +672,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_later_position_holds, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_transaction_that_takes_too_long, begin, guest_end),
 		cmocka_unit_test_setup_teardown(is_it_in_the_transaction, begin, guest_end),
+		cmocka_unit_test_setup_teardown(nobody_writes_for_another, begin, guest_end),
 		cmocka_unit_test_setup_teardown(epochs_may_be_used_up, begin, guest_end),
 	};
 
