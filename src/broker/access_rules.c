@@ -304,8 +304,7 @@ void access_rules_each(const struct access_rules *rules, access_rules_each_fn *e
 
 /* ---- the question ------------------------------------------------------------------------------------------------------------ */
 
-/* An IPv6 address may be written in several ways, and Java's is not ours. */
-static bool same_address(struct view a, struct view b)
+bool access_same_address(struct view a, struct view b)
 {
 	char texts[2][INET6_ADDRSTRLEN];
 	struct in6_addr addresses[2];
@@ -325,7 +324,7 @@ static bool same_address(struct view a, struct view b)
 
 static bool host_fits(struct view host, struct view asked)
 {
-	return view_is(host, "*") || view_equal(host, asked) || same_address(host, asked);
+	return view_is(host, "*") || view_equal(host, asked) || access_same_address(host, asked);
 }
 
 static bool implies(int8_t allowed, int8_t asked)

@@ -51,6 +51,9 @@ enum access_answer {
 	ACCESS_ALLOWED,
 };
 
+/* Are they one IPv6 address?  It may be written in several ways, and Java's is not ours. */
+bool access_same_address(struct view a, struct view b);
+
 enum access_answer access_rules_ask(struct access_rules *rules, const struct access_question *question);
 
 /*

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "broker/access_rules.h"
 #include "broker/connections.h"
 #include "broker/door.h"
 #include "broker/entrance.h"
@@ -64,6 +65,14 @@ static struct view address_of(const char *host)
 	return view_text(host + 1);
 }
 
+/* IPv6 in any way it is written, and in brackets as well, as Java reads it. */
+static bool names(struct view written, struct view address)
+{
+	if (written.size > 2 && written.at[0] == '[' && written.at[written.size - 1] == ']')
+		written = view_of(written.at + 1, written.size - 2);
+	return view_equal(written, address) || access_same_address(written, address);
+}
+
 int64_t connections_of_address_max(const struct broker *broker, const char *host)
 {
 	struct view rest = view_text(broker->properties.connections_overrides);
@@ -73,7 +82,7 @@ int64_t connections_of_address_max(const struct broker *broker, const char *host
 		struct view item = text_trim(view_of(rest.at, comma ? (size_t)(comma - rest.at) : rest.size));
 		const uint8_t *colon = item.size ? memrchr(item.at, ':', item.size) : NULL;
 
-		if (colon && view_equal(view_of(item.at, (size_t)(colon - item.at)), address_of(host)))
+		if (colon && names(view_of(item.at, (size_t)(colon - item.at)), address_of(host)))
 			return strtoll((const char *)colon + 1, NULL,
 				       10); /* ends at a comma or the string's end */
 		rest = comma ? view_of(comma + 1, rest.size - (size_t)(comma + 1 - rest.at)) : VIEW_NULL;

@@ -1,4 +1,5 @@
 /* test_quota.c - rates and tokens by hand-made clocks, who has which quota, and clients that are made to be silent. */
+#include "broker/connections.h"
 #include "broker/guest.h"
 
 #include "broker/quota.h"
@@ -403,6 +404,24 @@ static void connections_come_no_faster_than_they_may(void **state)
 	assert_int_equal(throttle_all_connections(throttle, 2), 0);
 }
 
+static int begin_overrides(void **state)
+{
+	return begin_with(state, "max.connections.per.ip.overrides",
+			  "0:0:0:0:0:0:0:1:2, [fe80:0::7]:3,10.0.0.1:4");
+}
+
+/* Kafka writes addresses of IPv6 out, and the system writes them short. */
+static void an_address_is_limited_however_it_is_written(void **state)
+{
+	struct broker *broker = *state;
+
+	assert_int_equal(connections_of_address_max(broker, "/::1"), 2);
+	assert_int_equal(connections_of_address_max(broker, "/fe80::7"), 3);
+	assert_int_equal(connections_of_address_max(broker, "/10.0.0.1"), 4);
+	assert_int_equal(connections_of_address_max(broker, "/10.0.0.2"), INT32_MAX);
+	assert_int_equal(connections_of_address_max(broker, "/::2"), INT32_MAX);
+}
+
 /* Who leaves while it is not heard takes nothing with it. */
 static void a_silent_client_may_leave(void **state)
 {
@@ -445,6 +464,8 @@ int main(void)
 						guest_end),
 		cmocka_unit_test_setup_teardown(time_on_the_thread_is_counted, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_silent_client_may_leave, begin, guest_end),
+		cmocka_unit_test_setup_teardown(an_address_is_limited_however_it_is_written, begin_overrides,
+						guest_end),
 		cmocka_unit_test_setup_teardown(connections_come_no_faster_than_they_may, begin, guest_end),
 	};
 
