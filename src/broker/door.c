@@ -57,6 +57,8 @@ static void opened(void *owner)
 	buffer_init(&subject, 4096);
 	if (stream_peer_subject(door->stream, &subject))
 		login_certificate(&door->login, buffer_bytes(&subject));
+	else if (subject.err < 0)
+		pipeline_break(&door->pipeline, "the name in its certificate is too long");
 	buffer_done(&subject);
 	if (door->login.principal.size &&
 	    !connection_principal_welcome(door->broker, login_principal(&door->login)))

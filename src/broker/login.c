@@ -43,7 +43,9 @@ void login_certificate(struct login *login, struct view subject)
 		login->nameless = !principal_rules_name(login->entrance->names, subject, &login->principal);
 	else
 		buffer_view(&login->principal, subject);
-	if (login->principal.err < 0 || login->nameless)
+	/* A name that cannot be kept is not that of ANONYMOUS. */
+	login->nameless = login->nameless || login->principal.err < 0;
+	if (login->nameless)
 		buffer_reset(&login->principal);
 }
 
@@ -68,7 +70,7 @@ int64_t login_frame_size_max(const struct login *login, const struct broker *bro
 const char *login_refuses(const struct login *login, int16_t api_key, int64_t now_ms)
 {
 	if (login && login->nameless)
-		return "no rule of ssl.principal.mapping.rules names its certificate";
+		return "nothing names its certificate in 4,096 bytes (ssl.principal.mapping.rules)";
 	if (!login || api_key == API_API_VERSIONS || api_key == API_SASL_HANDSHAKE ||
 	    api_key == API_SASL_AUTHENTICATE)
 		return login && login->state == LOGIN_FAILED ? "a request behind a failed login" : NULL;

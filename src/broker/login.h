@@ -23,7 +23,7 @@ struct login {
 	const struct entrance *entrance; /* NULL: the port that is open to everybody */
 	enum login_state state;
 	bool again;    /* it was DONE before */
-	bool nameless; /* no rule names the certificate: nothing is served */
+	bool nameless; /* no rule names the certificate, or the name is too long: nothing is served */
 	struct sasl_server *sasl;
 	const char *mechanism;
 	struct buffer principal; /* "User:alice" */

@@ -193,12 +193,30 @@ static void again_and_in_time(void **state)
 	leave(&visitor);
 }
 
+/* Where a certificate says who it is: whose name is too long to be kept is nobody, and not ANONYMOUS, who may have rights. */
+static void a_name_too_long_is_not_anonymous(void **state)
+{
+	char subject[5001];
+	struct visitor visitor;
+
+	memset(subject, 'x', sizeof subject - 1);
+	memcpy(subject, "CN=", 3);
+	for (size_t size = 4000; size <= 5000; size += 1000) {
+		come(&visitor, *state);
+		visitor.login.state = LOGIN_OPEN;
+		login_certificate(&visitor.login, view_of((const uint8_t *)subject, size));
+		assert_int_equal(served(&visitor), size == 4000);
+		leave(&visitor);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_the_whole_password_lets_in),
 		cmocka_unit_test(nothing_is_served_before),
 		cmocka_unit_test(again_and_in_time),
+		cmocka_unit_test(a_name_too_long_is_not_anonymous),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);
