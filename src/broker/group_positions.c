@@ -385,6 +385,9 @@ static int16_t places_check(struct request *request, struct group *group)
 		struct view name = name_of(request, &in->topics.at[i]);
 		struct store_topic *topic = name.at ? store_topic_named(request->broker->store, name) : NULL;
 
+		/* What the others are told must not say that it is there. */
+		if (topic && !access_allowed_silently(request, ACL_OPERATION_READ, ACL_RESOURCE_TOPIC, name))
+			continue;
 		for (int32_t k = 0; k < in->topics.at[i].partitions.count && !error; k++)
 			error = commit_place_check(group, in->member_id, in->generation_id_or_member_epoch,
 						   topic, in->topics.at[i].partitions.at[k].partition_index,

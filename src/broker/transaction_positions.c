@@ -148,8 +148,12 @@ void handle_txn_offset_commit(struct request *request)
 	if (!error)
 		error = commit_check(group_named(groups, in->group_id), in->member_id, in->group_instance_id,
 				     in->generation_id, true, request_version(request));
+	/* What may not be read is left out: what the others are told must not say that it is there. */
 	for (int32_t i = 0; !error && i < in->topics.count; i++)
-		for (int32_t k = 0; !error && k < in->topics.at[i].partitions.count; k++)
+		for (int32_t k = 0; !error && k < in->topics.at[i].partitions.count &&
+				    access_allowed_silently(request, ACL_OPERATION_READ, ACL_RESOURCE_TOPIC,
+							    in->topics.at[i].name);
+		     k++)
 			error = commit_place_check(
 				group_named(groups, in->group_id), in->member_id, in->generation_id,
 				store_topic_named(request->broker->store, in->topics.at[i].name),

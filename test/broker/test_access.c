@@ -500,6 +500,72 @@ static void a_topic_by_its_id_is_asked_for(void **state)
 	guest_leave(&guest);
 }
 
+static int32_t beat(struct guest *guest, const char *member, int32_t epoch)
+{
+	static struct view topic = VIEW_LITERAL("mine");
+	struct consumer_group_heartbeat_request request;
+	struct consumer_group_heartbeat_response response;
+
+	message_default(&consumer_group_heartbeat_request_message, &request);
+	request.group_id = VIEW_LITERAL("g");
+	request.member_id = view_text(member);
+	request.member_epoch = epoch;
+	if (epoch == 0) {
+		request.rebalance_timeout_ms = 10000;
+		request.subscribed_topic_names.at = &topic;
+		request.subscribed_topic_names.count = 1;
+		request.topic_partitions.count = 0;
+	}
+	do {
+		guest_hear(guest, API_CONSUMER_GROUP_HEARTBEAT, 1, &request, &response);
+		turn(guest->broker);
+	} while (response.error_code == KAFKA_COORDINATOR_NOT_AVAILABLE ||
+		 response.error_code == KAFKA_COORDINATOR_LOAD_IN_PROGRESS);
+	assert_int_equal(response.error_code, 0);
+	return response.member_epoch;
+}
+
+/* What the topics of a commit are told does not depend on whether another of them, which may not be read, is there. */
+static void a_commit_does_not_tell_what_is_there(void **state)
+{
+	static const char *const others[] = { "theirs", "nowhere" };
+	struct broker *broker = *state;
+	const struct access_rule rules[] = {
+		{ ACL_RESOURCE_CLUSTER, LITERAL, ACL_OPERATION_CREATE, ACL_PERMISSION_ALLOW,
+		  VIEW_LITERAL("kafka-cluster"), VIEW_LITERAL("User:ANONYMOUS"), VIEW_LITERAL("*") },
+		{ ACL_RESOURCE_GROUP, LITERAL, ACL_OPERATION_READ, ACL_PERMISSION_ALLOW, VIEW_LITERAL("g"),
+		  VIEW_LITERAL("User:ANONYMOUS"), VIEW_LITERAL("*") },
+		rule(ACL_PERMISSION_ALLOW, "User:ANONYMOUS", READ, LITERAL, "mine"),
+	};
+	struct guest guest;
+	int32_t epoch;
+
+	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+		assert_int_equal(access_rules_add(access_rules_of(broker), &rules[i]), 0);
+	guest_come(&guest, broker);
+	ask_topic(&guest, "mine", 1);
+	ask_topic(&guest, "theirs", 1);
+	epoch = beat(&guest, "one", 0);
+	beat(&guest, "two", 0); /* which gets nothing, but the epoch goes on */
+	assert_true(beat(&guest, "one", epoch) > epoch);
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		struct offset_commit_request commit =
+			words_commit(&guest.arena, VIEW_LITERAL("g"), VIEW_LITERAL("one"), epoch,
+				     VIEW_LITERAL("mine"), 0, 5);
+		struct offset_commit_response response;
+		struct offset_commit_request_topic both[2] = { commit.topics.at[0], commit.topics.at[0] };
+
+		both[1].name = view_text(others[i]);
+		commit.topics.at = both;
+		commit.topics.count = 2;
+		guest_hear(&guest, API_OFFSET_COMMIT, 9, &commit, &response);
+		assert_int_equal(response.topics.at[0].partitions.at[0].error_code, 0);
+		assert_int_equal(response.topics.at[1].partitions.at[0].error_code,
+				 KAFKA_TOPIC_AUTHORIZATION_FAILED);
+	}
+	guest_leave(&guest);
+}
+
 /* What goes on where there is no rule does not where there are some, about others. */
 static int begin_unruled(void **state)
 {
@@ -552,6 +618,7 @@ int main(void)
 		cmocka_unit_test(rules_outlive_a_restart),
 		cmocka_unit_test_setup_teardown(many_rules_are_kept_together, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_topic_by_its_id_is_asked_for, begin, guest_end),
+		cmocka_unit_test_setup_teardown(a_commit_does_not_tell_what_is_there, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_rule_that_is_not_understood, begin, guest_end),
 		cmocka_unit_test_setup_teardown(without_a_rule, begin_unruled, guest_end),
 	};
