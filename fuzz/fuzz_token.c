@@ -64,12 +64,12 @@ static bool judge(void *context, struct view token, struct buffer *user)
 
 		assert(err == 0 || err == ERR_LOGIN);
 		if (err == 0) {
-			assert(facts.subject[0] && facts.expires_ms > NOW_MS - rules[i].skew_ms);
+			assert(facts.subject.size > 0 && facts.expires_ms > NOW_MS - rules[i].skew_ms);
 			ok = true;
 		}
 	}
 	if (ok && user)
-		buffer_text(user, facts.subject);
+		buffer_view(user, facts.subject);
 	jwt_done(&jwt);
 	return ok;
 }

@@ -234,7 +234,7 @@ int bearer_judge(struct bearer *bearer, struct view token, struct buffer *user, 
 		err = jwt_judge(&jwt, &bearer->rules,
 				clock_wall_ms(loop_clock(bearer->entrance->broker->loop)), &facts, fault);
 	if (err == 0) {
-		buffer_text(user, facts.subject);
+		buffer_view(user, facts.subject);
 		*expires_ms = facts.expires_ms;
 	}
 	jwt_done(&jwt);

@@ -287,7 +287,7 @@ int jwt_judge(const struct jwt *jwt, const struct jwt_rules *rules, int64_t now_
 	if (!has_sane_scopes(jwt, rules))
 		return fault_set(fault, ERR_LOGIN, "the scopes of the token (%s) are no words",
 				 rules->scope_claim);
-	out->subject = json_string_value(subject);
+	out->subject = text_trim(view_of(json_string_value(subject), json_string_length(subject)));
 	out->expires_ms = expires_ms;
 	return 0;
 }

@@ -45,7 +45,7 @@ struct jwt_rules {
 };
 
 struct jwt_facts {
-	const char *subject; /* of the jwt */
+	struct view subject; /* of the jwt, without blanks around it */
 	int64_t expires_ms;  /* since 1970 */
 };
 
