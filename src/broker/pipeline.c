@@ -32,6 +32,7 @@ static void forget(struct pipeline *pipeline, struct request *request)
 static void abandon(struct pipeline *pipeline, struct request *request)
 {
 	forget(pipeline, request);
+	throttle_gone(request);
 	request->pipeline = NULL;
 	if (request->gone)
 		request->gone(request);

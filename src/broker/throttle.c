@@ -320,6 +320,13 @@ void throttle_answer(struct request *request, void *response)
 	mute(request->pipeline, wait_ms);
 }
 
+void throttle_gone(struct request *request)
+{
+	/* A broker that ends has no quotas any more, and a frame of a login no API. */
+	if (request->api && request->head.api_key == API_PRODUCE && !request->broker->closing)
+		count(request, QUOTA_PRODUCER_BYTE_RATE, (double)request->size);
+}
+
 bool throttle_fetch(struct request *request, int64_t size)
 {
 	int64_t wait_ms = count(request, QUOTA_CONSUMER_BYTE_RATE, (double)size),

@@ -49,6 +49,9 @@ static inline void throttle_time_go_on(struct request *request)
 		throttle_time_begin(request);
 }
 
+/* For pipeline.c: its client leaves before it is answered.  What it brought is counted all the same: else who hangs up has no quota. */
+void throttle_gone(struct request *request);
+
 /* For request.c: an answer is about to be written (NULL: the request has none); may set its throttle_time_ms. */
 void throttle_answer(struct request *request, void *response);
 

@@ -444,6 +444,33 @@ static void a_silent_client_may_leave(void **state)
 	guest_leave(&guest);
 }
 
+/* Who hangs up before the answer has written all the same, and the next of his connections is told so. */
+static void who_hangs_up_is_counted(void **state)
+{
+	struct broker *broker = *state;
+	struct produce_response response;
+	struct guest guest;
+
+	guest_come(&guest, broker);
+	ask_topic(&guest, "hung", 1);
+	set_quota(&guest, "producer_byte_rate", 100);
+	for (int i = 0; i < 20; i++) {
+		guest_leave(&guest);
+		guest_come(&guest, broker);
+		frame_produce(&guest, "hung", 0, "some hundred bytes with what is around it", -1);
+		guest_send(&guest);
+		assert_int_equal(guest.count, 0);
+	}
+	guest_wait(&guest, 1);
+	guest_read(&guest, 0, API_PRODUCE, 9, &response);
+	assert_int_equal(response.responses.at[0].partition_responses.at[0].error_code, 0);
+	assert_int_equal(response.responses.at[0].partition_responses.at[0].base_offset, 19);
+	assert_true(response.throttle_time_ms > 0);
+	pass(broker, 3600000);
+	set_quota(&guest, "producer_byte_rate", 0);
+	guest_leave(&guest);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -464,6 +491,7 @@ int main(void)
 						guest_end),
 		cmocka_unit_test_setup_teardown(time_on_the_thread_is_counted, begin, guest_end),
 		cmocka_unit_test_setup_teardown(a_silent_client_may_leave, begin, guest_end),
+		cmocka_unit_test_setup_teardown(who_hangs_up_is_counted, begin, guest_end),
 		cmocka_unit_test_setup_teardown(an_address_is_limited_however_it_is_written, begin_overrides,
 						guest_end),
 		cmocka_unit_test_setup_teardown(connections_come_no_faster_than_they_may, begin, guest_end),
