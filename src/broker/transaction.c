@@ -465,8 +465,7 @@ static void time_over(struct transaction *transaction)
 {
 	struct transaction_image next = transaction->is;
 
-	if (next.epoch < INT16_MAX)
-		next.epoch++;
+	next.epoch = transaction_epoch_after(next.epoch);
 	next.last_epoch = NO_EPOCH;
 	next.state = TRANSACTION_PREPARE_ABORT;
 	transaction_write(transaction, &next, NULL, 0, aborted, NULL);

@@ -98,6 +98,9 @@ void transaction_end_tell(struct transaction *transaction);
 
 #define TRANSACTION_EPOCH_LAST (INT16_MAX - 1) /* then a new id */
 
+/* A producer may be told the very last epoch, by the end of what a timeout aborted: behind it the log takes no marker. */
+int16_t transaction_epoch_after(int16_t epoch);
+
 const char *transaction_state_name(enum transaction_state state);
 
 /* Is it decided, and not all markers are out? */

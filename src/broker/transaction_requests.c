@@ -88,7 +88,7 @@ static void init_again(struct request *request, struct transaction *transaction)
 	case TRANSACTION_INIT_REFUSE: init_answer(request, error, -1, -1); return;
 	case TRANSACTION_INIT_REPEAT: init_answer(request, KAFKA_NONE, next.producer_id, next.epoch); return;
 	case TRANSACTION_INIT_ABORT:
-		next.epoch++; /* whoever had it is fenced */
+		next.epoch = transaction_epoch_after(next.epoch); /* whoever had it is fenced */
 		next.last_epoch = -1;
 		next.state = TRANSACTION_PREPARE_ABORT;
 		transaction_write(transaction, &next, NULL, 0, fenced_aborted, request);
@@ -489,7 +489,7 @@ static void end_write(struct request *request, struct transaction *transaction, 
 
 	if (request_version(request) >= BUMP_SINCE) {
 		next.last_epoch = next.epoch;
-		next.epoch++;
+		next.epoch = transaction_epoch_after(next.epoch);
 		next.next_id = next_id;
 		next.previous_id = -1;
 	}

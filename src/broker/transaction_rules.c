@@ -19,6 +19,11 @@ bool transaction_prepared(const struct transaction *transaction)
 	       transaction->is.state == TRANSACTION_PREPARE_ABORT;
 }
 
+int16_t transaction_epoch_after(int16_t epoch)
+{
+	return epoch < INT16_MAX ? (int16_t)(epoch + 1) : epoch;
+}
+
 bool transaction_has(const struct transaction *transaction, struct view topic, int32_t partition)
 {
 	uint8_t raw[POSITION_KEY_MAX];

@@ -571,6 +571,41 @@ static void epochs_may_be_used_up(void **state)
 	guest_leave(&guest);
 }
 
+/* Its last transaction took too long, which took the very last epoch; the answer to its abort tells it that one. */
+static void the_very_last_epoch_ends_too(void **state)
+{
+	struct words_producer who = { VIEW_LITERAL("p"), 0, LAST };
+	struct transaction *transaction;
+	struct end_txn_request request;
+	struct end_txn_response response;
+	struct guest guest;
+
+	wall_shift_ms = 0;
+	guest_come(&guest, *state);
+	ask_topic(&guest, "t", 1);
+	who.id = init(&guest, "p", -1, -1, 60000).producer_id;
+	transaction = transaction_named(broker_transactions(*state), VIEW_LITERAL("p"));
+	transaction->is.epoch = LAST;
+	assert_int_equal(add(&guest, "p", who.id, LAST, "t", 0), 0);
+	wall_shift_ms = 61000;
+	ticks(*state);
+	request = words_end(who, false);
+	guest_hear(&guest, API_END_TXN, 5, &request, &response);
+	assert_int_equal(response.error_code, 0);
+	assert_int_equal(response.producer_epoch, INT16_MAX);
+	who.epoch = INT16_MAX;
+	assert_int_equal(add(&guest, "p", who.id, INT16_MAX, "t", 0), 0);
+	assert_int_equal(writes(&guest, who, "t", 0), 0);
+	request = words_end(who, true);
+	guest_hear(&guest, API_END_TXN, 5, &request, &response);
+	assert_int_equal(response.error_code, 0);
+	assert_true(response.producer_id != who.id);
+	ticks(*state);
+	assert_int_equal(listed(&guest, "t", 1, -1), listed(&guest, "t", 0, -1)); /* the marker is there */
+	assert_int_equal(add(&guest, "p", response.producer_id, 0, "t", 0), 0);
+	guest_leave(&guest);
+}
+
 static int begin_expiry(void **state)
 {
 	wall_shift_ms = 0;
@@ -674,6 +709,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(is_it_in_the_transaction, begin, guest_end),
 		cmocka_unit_test_setup_teardown(nobody_writes_for_another, begin, guest_end),
 		cmocka_unit_test_setup_teardown(epochs_may_be_used_up, begin, guest_end),
+		cmocka_unit_test_setup_teardown(the_very_last_epoch_ends_too, begin, guest_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
