@@ -10,6 +10,7 @@
 #include "sim.h"
 
 #define SECTOR 512
+#define PAGE   4096 /* of a group (wal_format.h) */
 
 struct node {
 	uint8_t *seen, *kept;
@@ -552,6 +553,15 @@ static bool is_segment(const char *path)
 	return strstr(path, "/wal/") && !strstr(path, "spare");
 }
 
+/* A group that the disk had no room for was blotted out with zeros: the last one is then the one before it. */
+static bool nothing_behind(const struct node *node, uint64_t offset)
+{
+	for (uint64_t at = (offset / PAGE + 1) * PAGE; at + 4 <= node->seen_size; at += PAGE)
+		if (memcmp(node->seen + at, "ENT", 3) == 0)
+			return false;
+	return true;
+}
+
 bool sim_disk_rot(struct sim_disk *disk, struct sim_rot *out)
 {
 	const char *newest = "";
@@ -573,7 +583,8 @@ bool sim_disk_rot(struct sim_disk *disk, struct sim_rot *out)
 	*out = (struct sim_rot){ .offset = random_below(disk->random, size),
 				 .flipped = (uint8_t)(1 << random_below(disk->random, 8)) };
 	snprintf(out->path, sizeof out->path, "%s", name->path);
-	out->in_last_write = strcmp(name->path, newest) == 0 && out->offset >= name->node->last_synced;
+	out->in_last_write = strcmp(name->path, newest) == 0 &&
+			     (out->offset >= name->node->last_synced || nothing_behind(name->node, out->offset));
 	sim_disk_unrot(disk, out);
 	return true;
 }
